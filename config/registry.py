@@ -1,0 +1,239 @@
+"""The registry of settings: every name Giftline takes from its environment, once.
+
+The README's table and `.env.example` are checked against it by tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from config.kinds import Kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    ``default`` is text, read by the same parser as a given value; ``None`` means that it must
+    be given. ``sandbox_default`` replaces it while DEBUG or SANDBOX is on.
+    """
+
+    name: str
+    kind: Kind
+    default: str | None
+    description: str
+    secret: bool = False
+    sandbox_default: str | None = None
+    schemes: tuple[str, ...] = ()
+
+
+_POSTGRES = ("postgres", "postgresql")
+_HTTP = ("http", "https")
+_REDIS = ("redis", "rediss", "valkey", "valkeys")
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    # The process
+    Setting(
+        "SECRET_KEY",
+        Kind.TEXT,
+        None,
+        "Signs sessions and tokens; at least 50 random characters.",
+        secret=True,
+    ),
+    Setting("DEBUG", Kind.FLAG, "0", "Django's debug mode; never in production."),
+    Setting(
+        "SANDBOX",
+        Kind.FLAG,
+        "0",
+        "Turns on /sandbox/phone/ and accepts invented phone numbers; on in the demo and tests.",
+    ),
+    Setting(
+        "BUILD",
+        Kind.FLAG,
+        "0",
+        "Loads the settings with throw-away values and no files, for checks and image builds.",
+    ),
+    Setting(
+        "ALLOWED_HOSTS",
+        Kind.NAMES,
+        None,
+        "The host names this site answers to, by comma.",
+        sandbox_default="localhost,127.0.0.1,[::1]",
+    ),
+    Setting(
+        "PUBLIC_BASE_URL",
+        Kind.URL,
+        None,
+        "The address customers see, without a path; texts link to it and vendors call it back.",
+        sandbox_default="http://127.0.0.1:8000",
+        schemes=_HTTP,
+    ),
+    Setting("PORT", Kind.NUMBER, "8000", "The port the web server listens on."),
+    Setting("VAR_DIR", Kind.TEXT, "var", "The folder for the demo's data, passwords and logs."),
+    Setting("ENV_FILE", Kind.TEXT, ".env", "The file of settings to read; empty reads none."),
+    Setting(
+        "TRUSTED_PROXY_HOPS",
+        Kind.NUMBER,
+        "0",
+        "How many proxies in front are ours; so many X-Forwarded-For entries are believed.",
+    ),
+    # Stores
+    Setting(
+        "DATABASE_URL",
+        Kind.URL,
+        None,
+        "PostgreSQL 15 to 18 as the runtime role; manage.py embeds a server when unset.",
+        secret=True,
+        schemes=_POSTGRES,
+    ),
+    Setting(
+        "MIGRATION_DATABASE_URL",
+        Kind.URL,
+        "",
+        "The same database as the tables' owner; unset, row-level security is off.",
+        secret=True,
+        schemes=_POSTGRES,
+    ),
+    Setting(
+        "REDIS_URL",
+        Kind.URL,
+        None,
+        "Redis 7 or Valkey for jobs and counters; manage.py embeds a server when unset.",
+        secret=True,
+        schemes=_REDIS,
+    ),
+    # Keys
+    Setting(
+        "CARD_ENCRYPTION_KEYS",
+        Kind.KEYRING,
+        None,
+        "Encrypts card codes: id:key by comma, newest first, each key 32 bytes in base64.",
+        secret=True,
+    ),
+    Setting(
+        "CODE_DIGEST_KEY",
+        Kind.KEY,
+        None,
+        "Finds codes without decrypting them: 32 bytes in base64; can never change.",
+        secret=True,
+    ),
+    # Texts and e-mail
+    Setting("TWILIO_ACCOUNT_SID", Kind.TEXT, "", "The Twilio account that sends texts."),
+    Setting(
+        "TWILIO_AUTH_TOKEN",
+        Kind.NAMES,
+        "",
+        "Its token; during a rotation the new and the old one by comma.",
+        secret=True,
+    ),
+    Setting("TWILIO_FROM_NUMBER", Kind.TEXT, "", "The number texts come from."),
+    Setting(
+        "TWILIO_MESSAGING_SERVICE_SID",
+        Kind.TEXT,
+        "",
+        "The Messaging Service texts come from, instead of one number.",
+    ),
+    Setting(
+        "TWILIO_API_BASE_URL",
+        Kind.URL,
+        "https://api.twilio.com",
+        "Where Twilio's API is; the demo points it at the shipped emulator.",
+        schemes=_HTTP,
+    ),
+    Setting("SMS_TIMEOUT", Kind.SECONDS, "10s", "How long one call to Twilio may take."),
+    Setting(
+        "SMS_RETRY_SCHEDULE",
+        Kind.SCHEDULE,
+        "0s,30s,5m",
+        "The wait before each attempt to send a text; its length is the number of attempts.",
+    ),
+    Setting(
+        "DEFAULT_PHONE_REGION",
+        Kind.TEXT,
+        "US",
+        "The country of a phone number typed without its country code.",
+    ),
+    Setting(
+        "EMAIL_URL",
+        Kind.URL,
+        "",
+        "The mail server: smtp+tls://user:password@host:587; unset sends no e-mail.",
+        secret=True,
+        schemes=("smtp", "smtps", "smtp+tls", "smtp+ssl"),
+    ),
+    # Vendors
+    Setting(
+        "TILLO_BASE_URL",
+        Kind.URL,
+        "",
+        "Where Tillo's API is; the sandbox's is https://sandbox.tillo.dev/api/v2.",
+        schemes=_HTTP,
+    ),
+    Setting("TILLO_API_KEY", Kind.TEXT, "", "The key for buying cards from Tillo.", secret=True),
+    Setting("TILLO_SECRET_KEY", Kind.TEXT, "", "Signs the calls to Tillo.", secret=True),
+    Setting("TILLO_SECTOR", Kind.TEXT, "", "The sector Tillo agreed for this account."),
+    Setting(
+        "PROVIDER_TIMEOUT", Kind.SECONDS, "10s", "How long one call to a card vendor may take."
+    ),
+    Setting("STRIPE_API_KEY", Kind.TEXT, "", "The key for card payments.", secret=True),
+    Setting(
+        "STRIPE_API_BASE_URL",
+        Kind.URL,
+        "https://api.stripe.com",
+        "Where Stripe's API is.",
+        schemes=_HTTP,
+    ),
+    # Words customers see
+    Setting("COMPANY_NAME", Kind.TEXT, "Giftline", "The name on pages and in texts."),
+    Setting("SUPPORT_PHONE_NUMBER", Kind.TEXT, "", "The number a customer in trouble may call."),
+    Setting("SUPPORT_EMAIL", Kind.TEXT, "", "The address a customer in trouble may write to."),
+    # Who is told
+    Setting(
+        "ALERT_SLACK_WEBHOOK_URL",
+        Kind.URL,
+        "",
+        "A Slack-compatible webhook that receives alerts.",
+        secret=True,
+        schemes=_HTTP,
+    ),
+    Setting("ALERT_EMAIL_RECIPIENTS", Kind.NAMES, "", "Who gets alerts by e-mail, by comma."),
+    # Limits
+    Setting(
+        "RATE_LIMIT_ADDRESS",
+        Kind.RATE,
+        "5/5m",
+        "Wrong codes from one address before it has to wait.",
+    ),
+    Setting("RATE_LIMIT_CODE", Kind.RATE, "10/h", "Failed attempts on one code before it waits."),
+    Setting(
+        "RATE_LIMIT_BLOCK_AFTER",
+        Kind.RATE,
+        "20/24h",
+        "Wrong codes from one address before it is blocked.",
+    ),
+    Setting("RATE_LIMIT_BLOCK_FOR", Kind.SECONDS, "24h", "How long a block lasts."),
+    Setting("RATE_LIMIT_API_KEY", Kind.RATE, "600/m", "Calls one API key may make."),
+    Setting("RATE_LIMIT_AGENT", Kind.RATE, "60/m", "Look-ups one call-centre agent may make."),
+    # Periodic jobs
+    Setting(
+        "STUCK_AFTER",
+        Kind.SECONDS,
+        "10m",
+        "How long a card may stay claimed without a next step before it counts as stuck.",
+    ),
+    Setting("EVERY_MESSAGE_SWEEP", Kind.SECONDS, "5s", "How often queued texts are picked up."),
+    Setting("EVERY_SMS_RETRY", Kind.SECONDS, "5m", "How often failed texts are tried again."),
+    Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
+    Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
+    # Operations
+    Setting("OTP_REQUIRED", Kind.FLAG, "0", "Asks staff for a second factor at log-in."),
+    Setting(
+        "METRICS_TOKEN",
+        Kind.TEXT,
+        "",
+        "The bearer token for /metrics; unset, the page is off.",
+        secret=True,
+    ),
+    Setting("SENTRY_DSN", Kind.URL, "", "Where errors are reported.", secret=True, schemes=_HTTP),
+)
