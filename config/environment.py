@@ -27,7 +27,7 @@ from config.envfile import MalformedEnvFileError, read_env_file
 from config.kinds import KEY_BYTES, PARSERS, Kind
 from config.registry import SETTINGS, Setting
 
-__all__ = ["PROJECT_DIR", "SETTINGS", "Environment", "Setting", "layers", "load"]
+__all__ = ["PROJECT_DIR", "SETTINGS", "Environment", "Setting", "load"]
 
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
@@ -112,13 +112,19 @@ def layers(environ: Mapping[str, str]) -> dict[str, str]:
 
     :raises MalformedEnvFileError: a file has a line that is not ``NAME=value``.
     """
-    if _is_on(environ.get("BUILD", "")):
+    if is_on(environ.get("BUILD", "")):
         return _overlay(_throw_away_values(), environ)
-    given = _overlay(_read_project_env_file(environ), environ)
+    given = given_settings(environ)
     demo = read_env_file(var_dir(given) / "demo.env")
     if given.get("SECRET_KEY") in {None, demo.get("SECRET_KEY")}:  # Note [Whose demo.env]
         return _overlay(demo, given)
     return given
+
+
+def given_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what people gave: the process environment over ``.env``, without the demo's file."""
+    name = environ.get("ENV_FILE", ".env")
+    return _overlay(read_env_file(PROJECT_DIR / name) if name else {}, environ)
 
 
 def _overlay(lower: Mapping[str, str], upper: Mapping[str, str]) -> dict[str, str]:
@@ -131,17 +137,12 @@ def var_dir(given: Mapping[str, str]) -> Path:
     return PROJECT_DIR / Path(given.get("VAR_DIR") or "var").expanduser()
 
 
-def _read_project_env_file(environ: Mapping[str, str]) -> dict[str, str]:
-    name = environ.get("ENV_FILE", ".env")
-    return read_env_file(PROJECT_DIR / name) if name else {}
-
-
 def _text_of(setting: Setting, given: Mapping[str, str]) -> str | None:
     text = given.get(setting.name, "").strip()
     if text:
         return text
     if setting.sandbox_default is not None and (
-        _is_on(given.get("DEBUG", "")) or _is_on(given.get("SANDBOX", ""))
+        is_on(given.get("DEBUG", "")) or is_on(given.get("SANDBOX", ""))
     ):
         return setting.sandbox_default
     return setting.default
@@ -158,11 +159,12 @@ def _parse(setting: Setting, text: str) -> object:
     return value
 
 
-def _is_on(text: str) -> bool:
+def is_on(text: str) -> bool:
+    """Whether a flag's text says yes; ``load`` is who complains about a malformed one."""
     try:
         return bool(PARSERS[Kind.FLAG](text.strip()))
     except ValueError:
-        return False  # load() reports the malformed flag itself
+        return False
 
 
 def _throw_away_values() -> dict[str, str]:
