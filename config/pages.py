@@ -1,0 +1,123 @@
+"""Pages that belong to no app: the way home, health, and what a browser sees when things fail."""
+
+from typing import cast
+
+import structlog
+from django.contrib.auth.decorators import login_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis import Redis, RedisError
+
+from config.settings import REDIS_URL
+from credit.models import User
+from credit.selectors.viewers import viewer_of_user
+
+log = structlog.get_logger()
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Send everybody to where their work is: customers to the form, operators to the admin."""
+    if not request.user.is_authenticated:
+        return redirect("redeem")
+    viewer = viewer_of_user(request.user.pk)
+    if viewer.sees_platform and request.user.is_staff:
+        return redirect("admin:index")
+    return redirect("welcome")
+
+
+@require_safe
+@login_required
+def welcome(request: HttpRequest) -> HttpResponse:
+    """Greet a signed-in person and list what their roles let them open."""
+    user = cast(User, request.user)
+    viewer = viewer_of_user(user.pk)
+    return render(
+        request,
+        "home.html",
+        {
+            "name": user.get_short_name() or user.get_username(),
+            "roles": viewer.role_names,
+            "organisations": viewer.organisation_names,
+            "may_open_admin": user.is_staff,
+        },
+    )
+
+
+@never_cache
+@require_safe
+def live(_request: HttpRequest) -> JsonResponse:
+    """Answer as long as the process can."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def ready(_request: HttpRequest) -> JsonResponse:
+    """Answer 200 when database, migrations and Redis are there, else 503 naming what is not."""
+    parts = {"database": _database(), "migrations": _migrations(), "redis": _redis()}
+    is_ready = all(state == "ok" for state in parts.values())
+    return JsonResponse(
+        {"status": "ok" if is_ready else "unavailable", "parts": parts},
+        status=200 if is_ready else 503,
+    )
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        log.warning("database not ready", error=type(error).__name__)
+        return "unreachable"
+    return "ok"
+
+
+def _migrations() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "unknown"
+    return "ok" if not pending else f"{len(pending)} pending"
+
+
+def _redis() -> str:
+    try:
+        with Redis.from_url(REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.5) as redis:
+            redis.ping()
+    except RedisError as error:
+        log.warning("redis not ready", error=type(error).__name__)
+        return "unreachable"
+    return "ok"
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say in a customer's words that the page was open too long, and how to go on."""
+    log.info("form without a valid token", reason=reason)
+    return render(request, "errors/403.html", {"is_stale_form": True}, status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/400.html", status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/403.html", status=403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return render(
+        request,
+        "errors/500.html",
+        {"request_id": request.META.get("giftline.request_id", "")},
+        status=500,
+    )

@@ -1,0 +1,285 @@
+"""Django's settings; every value that differs between machines comes from config/environment."""
+
+from typing import Any
+
+import environ
+
+from config.environment import PROJECT_DIR, load, var_dir
+
+ENV = load()
+
+BASE_DIR = PROJECT_DIR
+SECRET_KEY = ENV.text("SECRET_KEY")
+DEBUG = ENV.flag("DEBUG")
+# On in the demo and in tests: the page that shows every text, and made-up phone numbers.
+SANDBOX = ENV.flag("SANDBOX")
+ALLOWED_HOSTS = ENV.names("ALLOWED_HOSTS")
+PUBLIC_BASE_URL = ENV.text("PUBLIC_BASE_URL").rstrip("/")
+TRUSTED_PROXY_HOPS = ENV.number("TRUSTED_PROXY_HOPS")
+VAR_DIR = var_dir({"VAR_DIR": ENV.text("VAR_DIR")})
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "alerts",
+    "credit",
+    "giftcards",
+    "sms",
+    "redemption",
+    "config",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.site",
+            ],
+        },
+    }
+]
+
+# --- Database -----------------------------------------------------------------------------------
+# "default" is the runtime role: it owns no table, so that row-level security and the guards hold
+# for it. "owner" owns them; only migrations and grants use it.
+
+
+def _database(url: str, **options: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        **environ.Env.db_url_config(url),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": False,
+        "TEST": {"MIGRATE": True},
+    }
+    settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "connect_timeout": 5, **options}
+    return settings
+
+
+DATABASES = {
+    "default": _database(
+        ENV.text("DATABASE_URL"),
+        application_name="giftline",
+        pool={"min_size": 1, "max_size": 8, "timeout": 10, "max_lifetime": 1800},
+    ),
+    "owner": _database(
+        ENV.text("MIGRATION_DATABASE_URL") or ENV.text("DATABASE_URL"),
+        application_name="giftline-owner",
+    ),
+}
+# What the runtime role may do with a table, where that is less than everything. The ledger and
+# the other records of fact are written by the owner's functions and triggers alone.
+RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {
+    "credit_transaction": ("SELECT",),
+    "credit_entry": ("SELECT",),
+    "giftcards_cardevent": ("SELECT",),
+    "sms_statusevent": ("SELECT", "INSERT"),
+    "redemption_provisioningtrace": ("SELECT", "INSERT"),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: bell, counters, cache ---------------------------------------------------------------
+REDIS_URL = ENV.text("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "giftline",
+        "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.5},
+    }
+}
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "giftline"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 0.3,
+    "socket_timeout": 5,
+    "socket_keepalive": True,
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+# Seconds between two runs of each periodic task, by its name.
+PERIODIC_TASKS = {
+    "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
+    "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
+}
+
+# --- People -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "credit.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+# --- Words and places ---------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+COMPANY_NAME = ENV.text("COMPANY_NAME")
+SUPPORT_PHONE_NUMBER = ENV.text("SUPPORT_PHONE_NUMBER")
+SUPPORT_EMAIL = ENV.text("SUPPORT_EMAIL")
+DEFAULT_PHONE_REGION = ENV.text("DEFAULT_PHONE_REGION")
+
+# --- Files --------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = VAR_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+# --- Secrets ------------------------------------------------------------------------------------
+CARD_ENCRYPTION_KEYS = ENV.keyring("CARD_ENCRYPTION_KEYS")
+CODE_DIGEST_KEY = ENV.key("CODE_DIGEST_KEY")
+
+# --- Texts --------------------------------------------------------------------------------------
+TWILIO_ACCOUNT_SID = ENV.text("TWILIO_ACCOUNT_SID")
+TWILIO_AUTH_TOKENS = ENV.names("TWILIO_AUTH_TOKEN")
+TWILIO_FROM_NUMBER = ENV.text("TWILIO_FROM_NUMBER")
+TWILIO_MESSAGING_SERVICE_SID = ENV.text("TWILIO_MESSAGING_SERVICE_SID")
+TWILIO_API_BASE_URL = ENV.text("TWILIO_API_BASE_URL").rstrip("/")
+SMS_TIMEOUT = ENV.seconds("SMS_TIMEOUT")
+SMS_RETRY_SCHEDULE = ENV.schedule("SMS_RETRY_SCHEDULE")
+# Who writes a message's words and who is told what became of it, by what it is about. The texts'
+# app knows neither; the names are checked at start.
+MESSAGE_PARTIES = {
+    "redemption": {
+        "render": "redemption.services.texts.render_reward",
+        "outcome": "redemption.services.outcomes.record_outcome",
+    },
+}
+_EMAIL = environ.Env.email_url_config(ENV.text("EMAIL_URL") or "dummymail://")
+EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _EMAIL["EMAIL_HOST"]
+EMAIL_PORT = _EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = _EMAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _EMAIL.get("EMAIL_FILE_PATH", "")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SUPPORT_EMAIL or "giftline@localhost"
+
+# --- API ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.JSONOnlyNegotiation",
+    "EXCEPTION_HANDLER": "config.api.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Giftline API",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Validate and redeem codes, and see what became of them.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Safety -------------------------------------------------------------------------------------
+_HTTPS = PUBLIC_BASE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = _HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _HTTPS
+SECURE_HSTS_PRELOAD = _HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_HOPS else None
+SESSION_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.pages.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        # Nothing else is needed: a page that wants more must say why here.
+    }
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# --- Admin --------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Giftline",
+    "SITE_HEADER": "Giftline",
+    "SITE_SYMBOL": "redeem",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+}
+
+LOGGING_CONFIG = None

@@ -1,0 +1,117 @@
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from credit.models import Account, Client
+from giftcards.models import Brand, Pool
+
+
+class Campaign(models.Model):
+    """A client's promise: who does what it asks gets a gift card."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        DEPLETED = "depleted", "Out of credit"
+        ENDED = "ended", "Ended"
+
+    class BudgetMode(models.TextChoices):
+        SHARED = "shared", "The client's budget"
+        ISOLATED = "isolated", "A budget of its own"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="campaigns")
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    # Codes can be redeemed until then, also after the campaign has ended.
+    claim_expires_at = models.DateTimeField(null=True, blank=True)
+    budget_mode = models.CharField(
+        max_length=16, choices=BudgetMode, default=BudgetMode.SHARED
+    )
+    # Which account pays. Shared and isolated differ only in the row this names.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"
+    )
+    # The campaign's own account while it is on a shared budget: what is left there goes first.
+    own_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    opt_in_required = models.BooleanField(default=False)
+    approval_required = models.BooleanField(default=False)
+    # Out of stock: keep the redemption and serve it on restock, or refuse it.
+    queue_when_empty = models.BooleanField(default=True)
+    locale = models.CharField(max_length=8, default="en")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "name"], name="redemption_campaign_name_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True)
+                | Q(ends_at__isnull=True)
+                | Q(ends_at__gt=F("starts_at")),
+                name="redemption_campaign_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Condition(models.Model):
+    """What a person must have done, and the card it earns."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="conditions", db_index=False
+    )
+    number = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=120)
+    brand = models.ForeignKey(
+        Brand, on_delete=models.PROTECT, null=True, blank=True, related_name="conditions"
+    )
+    card_value_minor = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    pool = models.ForeignKey(
+        Pool, on_delete=models.PROTECT, null=True, blank=True, related_name="conditions"
+    )
+    crm_event_name = models.CharField(max_length=120, blank=True, db_default="")
+    checklist = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["campaign", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "number"], name="redemption_condition_numbered"
+            ),
+            models.CheckConstraint(
+                condition=Q(card_value_minor__gt=0) | Q(card_value_minor=None),
+                name="redemption_condition_value_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.name}"
+
+
+class EventSource(models.Model):
+    """A CRM that reports what people did; its events are signed with a secret we share."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="event_sources")
+    name = models.SlugField(max_length=60, unique=True)
+    secret_encrypted = models.TextField()
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,194 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from credit.models import Client, Transaction
+from giftcards.models import GiftCard
+from redemption.models.campaign import Campaign, Condition
+from redemption.models.recipient import Recipient
+
+
+class Redemption(models.Model):
+    """One person's claim to one reward, from the code they gave to the card they got."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        PROVISIONING = "provisioning", "Being prepared"
+        ISSUED = "issued", "Issued"
+        DELIVERED = "delivered", "Delivered"
+        CONFIRMED = "confirmed", "Confirmed"
+        WAITING_STOCK = "waiting_stock", "Waiting for stock"
+        WAITING_OPT_IN = "waiting_opt_in", "Waiting for opt-in"
+        WAITING_APPROVAL = "waiting_approval", "Waiting for approval"
+        UNCONFIRMED = "unconfirmed", "Provider's answer unknown"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Door(models.TextChoices):
+        WEB = "web", "Web form"
+        DESK = "desk", "Call centre"
+        CRM = "crm", "CRM event"
+        API = "api", "Partner API"
+
+    class Source(models.TextChoices):
+        CSV = "csv", "Uploaded"
+        BUFFER = "buffer", "Bought ahead"
+        API = "api", "Bought on the spot"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Written by the hot path from rows it has locked; the constraint is on the recipient, whose
+    # campaign and client these repeat, so that lists and row-level security need no join.
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False,
+        db_index=False,
+    )
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False,
+        db_index=False,
+    )
+    recipient = models.ForeignKey(
+        Recipient, on_delete=models.PROTECT, related_name="redemptions", db_index=False
+    )
+    condition = models.ForeignKey(
+        Condition, on_delete=models.PROTECT, related_name="redemptions", db_index=False
+    )
+    card = models.ForeignKey(
+        GiftCard, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    transaction = models.ForeignKey(
+        Transaction, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    state = models.CharField(max_length=24, choices=State)
+    reason_code = models.CharField(max_length=8, blank=True, db_default="")
+    door = models.CharField(max_length=8, choices=Door)
+    actor = models.CharField(max_length=48)
+    source = models.CharField(
+        max_length=8, choices=Source, blank=True, db_default=""
+    )
+    # Facts of that moment: changing a markup later changes no past row.
+    face_value_minor = models.BigIntegerField(null=True)
+    cost_minor = models.BigIntegerField(null=True)
+    charged_minor = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3)
+    debits = models.PositiveSmallIntegerField(db_default=0)
+    is_test = models.BooleanField(db_default=False)
+    contact_method = models.CharField(max_length=8)
+    contact_to = models.CharField(max_length=254, blank=True, db_default="")
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, db_default="")
+    request_id = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+    issued_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["client", "created_at"], name="redemption_by_client"),
+            models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recipient", "condition"],
+                condition=~Q(state="failed"),
+                name="redemption_one_reward_each",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["issued", "delivered", "confirmed"])
+                | Q(is_test=True)
+                | Q(card__isnull=False, charged_minor__isnull=False),
+                name="redemption_issued_has_card_and_charge",
+            ),
+            # Money and card go together: what was charged names its ledger transaction.
+            models.CheckConstraint(
+                condition=Q(charged_minor__isnull=True)
+                | Q(charged_minor=0)
+                | Q(transaction__isnull=False),
+                name="redemption_charge_names_its_transaction",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_test=False) | Q(card__isnull=True, transaction__isnull=True),
+                name="redemption_test_takes_no_card_no_money",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.id} {self.state}"
+
+
+class PendingReward(models.Model):
+    """A redemption that waits for stock, in the order in which it will be served."""
+
+    redemption = models.OneToOneField(
+        Redemption, on_delete=models.PROTECT, related_name="pending_reward"
+    )
+    reason_code = models.CharField(max_length=8)
+    call_back_by = models.DateTimeField()
+    promised_by = models.DateTimeField()
+    served_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class RevealLink(models.Model):
+    """The link of a text that shows the card; only the digest of its token is kept."""
+
+    token_digest = models.BinaryField(max_length=32, primary_key=True)
+    redemption = models.ForeignKey(
+        Redemption, on_delete=models.PROTECT, related_name="reveal_links"
+    )
+    # One more each time the link is replaced; the token is derived from id and version.
+    version = models.PositiveSmallIntegerField(db_default=1)
+    # The digest of the browser that pressed the button first.
+    bound_to = models.BinaryField(max_length=32, null=True, blank=True)
+    bound_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(bound_to=None, bound_at=None)
+                | Q(bound_to__isnull=False, bound_at__isnull=False),
+                name="redemption_reveallink_bound_has_its_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.redemption_id} v{self.version}"
+
+
+class ProvisioningTrace(models.Model):
+    """One step on the way to a card, for the operator who asks what happened."""
+
+    request_id = models.CharField(max_length=64)
+    # Plain id: a refused redemption leaves its trace, but no row to point at.
+    redemption_id = models.UUIDField(null=True, blank=True)
+    step = models.CharField(max_length=32)
+    status = models.CharField(max_length=16)
+    error_code = models.CharField(max_length=8, blank=True, db_default="")
+    message = models.CharField(max_length=300, blank=True, db_default="")
+    milliseconds = models.FloatField(db_default=0)
+    details = models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["redemption_id"], name="redemption_trace_redemption"),
+            models.Index(fields=["request_id"], name="redemption_trace_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.step} {self.status}"

@@ -1,0 +1,315 @@
+-- From a code to a card: one statement, one transaction, everything or nothing.
+--
+-- Note [Lock order]
+-- Everywhere in the project rows are locked in the order recipient → card → account, accounts
+-- among themselves by (level, id). The recipient's row makes two callers with one code queue
+-- up, so that the second reads a polite answer; UNIQUE (recipient, condition) would stop it
+-- too, but with an error nobody wants to read. The account comes last: it is the hottest row,
+-- and from its UPDATE to the commit everybody else on that budget waits.
+--
+-- Note [Returned, not raised]
+-- What only waits (stock, approval, opt-in) is returned: its row stays. What is refused is
+-- raised with the catalogue's code as SQLSTATE: nothing stays, and the caller writes the trace
+-- of it in a second statement.
+CREATE OR REPLACE FUNCTION redemption_redeem(
+    p_redemption_id uuid,
+    p_code_digest bytea,
+    p_recipient_id uuid,
+    p_condition_number integer,
+    p_scope_kind text,
+    p_scope_id uuid,
+    p_door text,
+    p_actor text,
+    p_contact_method text,
+    p_contact_to text,
+    p_disclose boolean,
+    p_resume boolean,
+    p_message_id uuid,
+    p_reveal_digest bytea,
+    p_reveal_until timestamptz,
+    p_browser_digest bytea,
+    p_request_id text,
+    p_ip inet,
+    p_user_agent text,
+    p_idempotency_owner text,
+    p_idempotency_key text,
+    p_idempotency_fingerprint bytea,
+    p_now timestamptz,
+    OUT redemption_id uuid,
+    OUT state text,
+    OUT reason_code text,
+    OUT client_id uuid,
+    OUT campaign_id uuid,
+    OUT recipient_id uuid,
+    OUT condition_number integer,
+    OUT is_test boolean,
+    OUT source text,
+    OUT face_value_minor bigint,
+    OUT charged_minor bigint,
+    OUT currency text,
+    OUT balance_minor bigint,
+    OUT brand_name text,
+    OUT brand_redemption_url text,
+    OUT card_id uuid,
+    OUT code_encrypted text,
+    OUT pin_encrypted text,
+    OUT number_encrypted text,
+    OUT url_encrypted text,
+    OUT last4 text,
+    OUT expires_on date,
+    OUT message_id uuid,
+    OUT created_at timestamptz,
+    OUT issued_at timestamptz
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET lock_timeout = '2s' AS $$
+#variable_conflict use_column
+DECLARE
+    v_recipient record;
+    v_offer record;
+    v_waiting record;
+    v_card giftcards_giftcard;
+    v_transaction_id uuid;
+    v_debits integer := 0;
+    v_claimed_at timestamptz;
+    v_queued_at timestamptz;
+    v_debited_at timestamptz;
+BEGIN
+    PERFORM set_config('giftline.actor', p_actor, true), set_config('giftline.reason', '', true);
+    IF p_idempotency_key IS NOT NULL AND EXISTS (
+        SELECT 1 FROM credit_idempotencyrecord
+        WHERE owner = p_idempotency_owner AND key = p_idempotency_key)
+    THEN
+        RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
+    END IF;
+
+    SELECT r.id, r.first_name, r.last_name, r.approval, r.is_test,
+            c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
+            c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
+            c.queue_when_empty, c.locale,
+            cl.id AS client_id, cl.name AS client_name, cl.is_active
+        INTO v_recipient
+        FROM redemption_recipient r
+        JOIN redemption_campaign c ON c.id = r.campaign_id
+        JOIN credit_client cl ON cl.id = c.client_id
+        WHERE (p_code_digest IS NOT NULL AND r.code_digest = p_code_digest
+                OR p_code_digest IS NULL AND r.id = p_recipient_id)
+            AND (p_scope_kind = 'platform'
+                OR p_scope_kind = 'client' AND cl.id = p_scope_id
+                OR p_scope_kind = 'agency' AND cl.agency_id = p_scope_id)
+        FOR NO KEY UPDATE OF r;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no such code in scope' USING ERRCODE = 'GC011';
+    END IF;
+    PERFORM redemption_check_open(
+        v_recipient.status, v_recipient.is_active, v_recipient.starts_at, v_recipient.ends_at,
+        v_recipient.claim_expires_at, v_recipient.approval, p_now);
+
+    SELECT k.id, k.number, k.pool_id, k.card_value_minor, k.currency,
+            b.id AS brand_id, b.name AS brand_name, b.is_enabled, b.redemption_url,
+            d.id AS denomination_id, d.is_enabled AS value_enabled,
+            count(*) OVER () AS choices
+        INTO v_offer
+        FROM redemption_condition k
+        LEFT JOIN giftcards_brand b ON b.id = k.brand_id
+        LEFT JOIN giftcards_denomination d ON d.brand_id = b.id
+            AND d.value_minor = k.card_value_minor AND d.currency = k.currency
+        WHERE k.campaign_id = v_recipient.campaign_id AND k.is_active
+            AND (p_condition_number IS NULL OR k.number = p_condition_number)
+        ORDER BY k.number LIMIT 1;
+    IF NOT FOUND OR p_condition_number IS NULL AND v_offer.choices > 1 THEN
+        RAISE EXCEPTION 'choose one of the campaign''s conditions'
+            USING ERRCODE = 'GC012', DETAIL = jsonb_build_object('errors', jsonb_build_object(
+                'condition_number', jsonb_build_array(CASE
+                    WHEN v_offer.choices > 1 THEN 'This campaign has several: name one.'
+                    ELSE 'This campaign has no such condition.' END)))::text;
+    END IF;
+    IF v_offer.brand_id IS NULL OR v_offer.card_value_minor IS NULL THEN
+        RAISE EXCEPTION 'condition % has no brand or value', v_offer.id
+            USING ERRCODE = 'GC001';
+    END IF;
+    IF NOT v_offer.is_enabled OR v_offer.value_enabled IS DISTINCT FROM true THEN
+        RAISE EXCEPTION 'brand or value of condition % is not offered', v_offer.id
+            USING ERRCODE = 'GC002';
+    END IF;
+    IF v_recipient.account_id IS NULL AND NOT v_recipient.is_test THEN
+        RAISE EXCEPTION 'campaign % has no account', v_recipient.campaign_id
+            USING ERRCODE = 'GC008';
+    END IF;
+
+    client_id := v_recipient.client_id;
+    campaign_id := v_recipient.campaign_id;
+    recipient_id := v_recipient.id;
+    is_test := v_recipient.is_test;
+    condition_number := v_offer.number;
+    brand_name := v_offer.brand_name;
+    brand_redemption_url := v_offer.redemption_url;
+    currency := v_offer.currency;
+    face_value_minor := v_offer.card_value_minor;
+    redemption_id := p_redemption_id;
+    created_at := p_now;
+
+    SELECT r.id, r.state, r.created_at, r.debits, r.contact_method, r.contact_to, r.reason_code
+        INTO v_waiting
+        FROM redemption_redemption r
+        WHERE r.recipient_id = v_recipient.id AND r.condition_id = v_offer.id
+            AND r.state <> 'failed';
+    IF FOUND THEN
+        redemption_id := v_waiting.id;
+        created_at := v_waiting.created_at;
+        IF v_waiting.state NOT LIKE 'waiting\_%' THEN
+            RAISE EXCEPTION 'already provisioned'
+                USING ERRCODE = 'GC010', DETAIL = jsonb_build_object(
+                    'redemption_id', v_waiting.id, 'state', v_waiting.state)::text;
+        END IF;
+        v_debits := v_waiting.debits;
+        IF p_resume THEN
+            p_contact_method := v_waiting.contact_method;
+            p_contact_to := v_waiting.contact_to;
+        END IF;
+    END IF;
+
+    -- What it still waits for, if anything. Stock is the queue's to hand out, in its order:
+    -- asking again does not jump it.
+    IF v_recipient.approval = 'pending'
+        OR v_recipient.approval_required AND v_recipient.approval <> 'approved'
+    THEN
+        state := 'waiting_approval';
+        reason_code := 'GC-103';
+    ELSIF v_recipient.opt_in_required AND p_contact_method = 'sms' AND NOT EXISTS (
+        SELECT 1 FROM sms_optin o WHERE o.client_id = v_recipient.client_id
+            AND o.phone = p_contact_to AND o.state = 'granted')
+    THEN
+        state := 'waiting_opt_in';
+        reason_code := 'GC-009';
+    ELSIF v_waiting.state = 'waiting_stock' AND NOT p_resume THEN
+        state := 'waiting_stock';
+        reason_code := 'GC-003';
+    ELSIF v_recipient.is_test THEN
+        state := 'issued';
+    ELSE
+        v_card := giftcards_provision_from_stock(v_offer.pool_id, v_recipient.client_id,
+            v_offer.denomination_id, 'redemption', redemption_id, p_now);
+        v_claimed_at := clock_timestamp();
+        IF v_card.id IS NULL THEN
+            IF NOT v_recipient.queue_when_empty THEN
+                RAISE EXCEPTION 'no card anywhere' USING ERRCODE = 'GC003';
+            END IF;
+            state := 'waiting_stock';
+            reason_code := 'GC-003';
+        ELSE
+            state := 'issued';
+        END IF;
+    END IF;
+
+    IF state = 'issued' THEN
+        issued_at := p_now;
+        IF p_contact_method <> 'none' THEN
+            message_id := sms_queue_message(p_message_id, client_id, 'reward', p_contact_method,
+                p_contact_to, v_recipient.locale,
+                jsonb_build_object('first_name', v_recipient.first_name,
+                    'last_name', v_recipient.last_name, 'brand', brand_name,
+                    'value_minor', face_value_minor, 'currency', currency,
+                    'company', v_recipient.client_name,
+                    'expires_on', v_card.expires_on, 'is_test', is_test),
+                'redemption', redemption_id, p_request_id, p_now);
+        END IF;
+        v_queued_at := clock_timestamp();
+        IF is_test THEN
+            charged_minor := 0;
+        ELSE
+            IF p_disclose THEN
+                v_card := giftcards_disclose_card(v_card.id, p_now);
+            END IF;
+            card_id := v_card.id;
+            code_encrypted := v_card.code_encrypted;
+            pin_encrypted := v_card.pin_encrypted;
+            number_encrypted := v_card.number_encrypted;
+            url_encrypted := v_card.url_encrypted;
+            last4 := v_card.last4;
+            expires_on := v_card.expires_on;
+            source := CASE v_card.source WHEN 'api' THEN 'api' WHEN 'buffer' THEN 'buffer'
+                ELSE 'csv' END;
+            charged_minor := face_value_minor;
+            v_transaction_id := gen_random_uuid();
+            v_debits := v_debits + 1;
+        END IF;
+    END IF;
+
+    IF v_waiting.id IS NULL THEN
+        INSERT INTO redemption_redemption
+            (id, client_id, campaign_id, recipient_id, condition_id, card_id, transaction_id,
+             state, reason_code, door, actor, source, face_value_minor, cost_minor,
+             charged_minor, currency, debits, is_test, contact_method, contact_to, ip_address,
+             user_agent, request_id, created_at, issued_at, delivered_at)
+        VALUES (redemption_id, client_id, campaign_id, v_recipient.id, v_offer.id, card_id,
+            v_transaction_id,
+            CASE WHEN p_disclose AND state = 'issued' THEN 'delivered' ELSE state END,
+            coalesce(reason_code, ''), p_door, p_actor, coalesce(source, ''), face_value_minor,
+            v_card.cost_minor, charged_minor, currency, v_debits, is_test, p_contact_method,
+            p_contact_to, p_ip, p_user_agent, p_request_id, p_now, issued_at,
+            CASE WHEN p_disclose AND state = 'issued' THEN p_now END);
+    ELSIF (state, coalesce(reason_code, '')) <> (v_waiting.state, v_waiting.reason_code) THEN
+        UPDATE redemption_redemption u
+            SET state = CASE WHEN p_disclose AND redemption_redeem.state = 'issued'
+                    THEN 'delivered' ELSE redemption_redeem.state END,
+                reason_code = coalesce(redemption_redeem.reason_code, ''),
+                card_id = redemption_redeem.card_id, transaction_id = v_transaction_id,
+                source = coalesce(redemption_redeem.source, ''),
+                cost_minor = v_card.cost_minor, charged_minor = redemption_redeem.charged_minor,
+                debits = v_debits, contact_method = p_contact_method, contact_to = p_contact_to,
+                issued_at = redemption_redeem.issued_at,
+                delivered_at = CASE WHEN p_disclose AND redemption_redeem.state = 'issued'
+                    THEN p_now END
+            WHERE u.id = redemption_redeem.redemption_id;
+    END IF;
+
+    IF state = 'waiting_stock' THEN
+        INSERT INTO redemption_pendingreward
+            (redemption_id, reason_code, call_back_by, promised_by, created_at)
+        VALUES (redemption_id, reason_code, p_now + interval '30 minutes',
+            p_now + interval '24 hours', p_now)
+        ON CONFLICT DO NOTHING;
+    ELSIF state = 'issued' THEN
+        IF v_waiting.state = 'waiting_stock' THEN
+            UPDATE redemption_pendingreward p SET served_at = p_now
+                WHERE p.redemption_id = redemption_redeem.redemption_id;
+        END IF;
+        INSERT INTO redemption_reveallink
+            (token_digest, redemption_id, version, bound_to, bound_at, expires_at, created_at)
+        VALUES (p_reveal_digest, redemption_id, 1, p_browser_digest,
+            CASE WHEN p_browser_digest IS NOT NULL THEN p_now END, p_reveal_until, p_now);
+    END IF;
+
+    IF p_idempotency_key IS NOT NULL THEN
+        INSERT INTO credit_idempotencyrecord
+            (owner, key, fingerprint, status, object_id, state, created_at)
+        VALUES (p_idempotency_owner, p_idempotency_key, p_idempotency_fingerprint,
+            CASE WHEN state = 'issued' THEN 201 ELSE 202 END, redemption_id, state, p_now)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this key was answered meanwhile' USING ERRCODE = 'GC900';
+        END IF;
+    END IF;
+
+    IF v_transaction_id IS NOT NULL THEN
+        balance_minor := redemption_charge(v_transaction_id, v_recipient.own_account_id,
+            v_recipient.account_id, charged_minor, redemption_id, v_debits, p_actor, p_now);
+        v_debited_at := clock_timestamp();
+    END IF;
+
+    INSERT INTO redemption_provisioningtrace
+        (request_id, redemption_id, step, status, error_code, milliseconds, at)
+    SELECT p_request_id, redemption_id, t.step, t.status, coalesce(t.code, ''),
+        extract(epoch FROM t.until - t.since) * 1000, p_now
+    FROM (VALUES
+        ('claim_card', CASE WHEN v_card.id IS NULL THEN 'empty' ELSE 'ok' END, reason_code,
+            statement_timestamp(), v_claimed_at),
+        ('queue_message', 'ok', NULL, v_claimed_at, v_queued_at),
+        ('debit_account', 'ok', NULL, v_queued_at, v_debited_at),
+        ('wait', state, reason_code, statement_timestamp(),
+            CASE WHEN v_claimed_at IS NULL AND state <> 'issued' THEN clock_timestamp() END)
+    ) AS t (step, status, code, since, until)
+    WHERE t.until IS NOT NULL AND t.since IS NOT NULL;
+END
+$$;

@@ -1,0 +1,3 @@
+from sms.models.message import DeliveryAttempt, Message, MessageTemplate, OptIn, StatusEvent
+
+__all__ = ["DeliveryAttempt", "Message", "MessageTemplate", "OptIn", "StatusEvent"]
