@@ -79,7 +79,7 @@ def raised_by_database(cls: ErrorClass) -> ErrorClass:
     """
     known = _CLASS_BY_SQLSTATE.setdefault(cls.code.sqlstate, cls)
     if known is not cls:
-        raise TypeError(f"{cls.code} is already {known.__qualname__}, not {cls.__qualname__}")
+        raise TypeError(f"{cls.code} is already {known.__name__}, not {cls.__name__}")
     return cls
 
 

@@ -45,7 +45,6 @@ class ExplainedCode(enum.Enum):
 
     def __new__(cls, explanation: Explanation) -> Self:
         member = object.__new__(cls)
-        # So that ErrorCode("GC-010") finds its member.
         member._value_ = explanation.code
         return member
 
@@ -62,6 +61,14 @@ class ExplainedCode(enum.Enum):
 
     def __str__(self) -> str:
         return self.code
+
+    @classmethod
+    def from_code(cls, code: str) -> Self:
+        """Find the member printed as ``code`` (``"GC-010"``).
+
+        :raises ValueError: there is none.
+        """
+        return cls(code)  # type: ignore[arg-type]  # calling an enum means looking up its value
 
     @classmethod
     def from_sqlstate(cls, sqlstate: str | None) -> Self | None:
