@@ -1,0 +1,105 @@
+"""Idempotency keys: a caller who repeats a request gets the first answer, not a second effect.
+
+The record is written in the transaction of the effect it stands for, and UNIQUE (owner, key) is
+the lock: a second call with the same key waits there for the first one's commit.
+"""
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError
+from alerts.keyring import digest
+from credit.models import IdempotencyRecord
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeyClaim:
+    """A key with what it stands for: whose it is and a keyed digest of the request."""
+
+    owner: str
+    key: str
+    fingerprint: bytes
+
+
+class KeyAnsweredError(Exception):
+    """The key was answered before; its record says how. No error to whoever repeats it."""
+
+    SQLSTATE: ClassVar = "GC900"
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class StillRunningError(ServiceError):
+    """Another call with the same key or code has not come to its end within two seconds."""
+
+    LOCK_NOT_AVAILABLE: ClassVar = "55P03"
+    code: ClassVar = ErrorCode.STILL_RUNNING
+
+    retry_after_seconds: int | None = 2
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class KeyReusedError(ServiceError):
+    """The key stands for another request."""
+
+    code: ClassVar = ErrorCode.KEY_REUSED
+
+
+def claim_key(*, owner: str, key: str, method: str, path: str, body: Any) -> KeyClaim:
+    """Return the claim of a key on a request.
+
+    :param owner: the organisation, not its API key: a rotated one keeps its history.
+    :param body: the parsed body; two spellings of the same JSON are the same request.
+    """
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
+    return KeyClaim(
+        owner=owner,
+        key=key,
+        fingerprint=digest(f"{method} {path}\n{canonical}", purpose="idempotency"),
+    )
+
+
+def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
+    """Return what the key stands for, None when it was never answered.
+
+    :raises KeyReusedError: it stands for another request (GC-107).
+    """
+    try:
+        record = IdempotencyRecord.objects.get(owner=claim.owner, key=claim.key)
+    except IdempotencyRecord.DoesNotExist:
+        return None
+    if bytes(record.fingerprint) != claim.fingerprint:
+        raise KeyReusedError
+    return record
+
+
+# Refusals that a repeat must get again; any other may come out differently the next time.
+_KEPT_STATUSES = frozenset({400, 404, 410, 422})
+
+
+def keep_refusal(
+    *, claim: KeyClaim, error: ServiceError, status: int, now: datetime
+) -> None:
+    """Keep a refusal under its key where the contract says that a repeat reads it again."""
+    if status not in _KEPT_STATUSES and error.code is not ErrorCode.ALREADY_REDEEMED:
+        return
+    object_id = getattr(error, "redemption_id", None)
+    IdempotencyRecord.objects.bulk_create(
+        [
+            IdempotencyRecord(
+                owner=claim.owner,
+                key=claim.key,
+                fingerprint=claim.fingerprint,
+                status=status,
+                error_code=error.code.code,
+                object_id=object_id if isinstance(object_id, UUID) else None,
+                state="",
+                details={"errors": error.errors},
+                created_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,273 @@
+"""From a code to a card: the one service behind every door.
+
+The work is done by the database function ``redemption_redeem``, in one statement and so in one
+transaction; this module prepares what it needs, rings the bell after the commit and turns what
+it returns or raises into our own words. See ``redemption/sql/redeem.sql``.
+"""
+
+import dataclasses
+import json
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar, Literal, cast
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import DatabaseError, OperationalError, connection
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError, from_database_error, raised_by_database
+from alerts.keyring import digest
+from alerts.transactions import durable
+from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
+from redemption.codes import normalise_code
+from redemption.models import Redemption
+from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
+from redemption.services.traces import record_refusal
+from sms.queue import ring_bell
+
+log = structlog.get_logger()
+
+Method = Literal["sms", "email", "none"]
+
+
+@raised_by_database
+@dataclasses.dataclass(eq=False, kw_only=True)
+class UnknownCodeError(ServiceError):
+    """No recipient has this code, or not within what the caller may see."""
+
+    code: ClassVar = ErrorCode.UNKNOWN_CODE
+
+
+@raised_by_database
+@dataclasses.dataclass(eq=False, kw_only=True)
+class AlreadyProvisionedError(ServiceError):
+    """This recipient has their reward for this condition, or it is on its way."""
+
+    code: ClassVar = ErrorCode.ALREADY_REDEEMED
+    answer_fields: ClassVar = ("redemption_id",)
+
+    redemption_id: UUID
+    state: str
+
+
+@raised_by_database
+@dataclasses.dataclass(eq=False, kw_only=True)
+class OutOfStockError(ServiceError):
+    """No card anywhere, in a campaign that does not queue."""
+
+    code: ClassVar = ErrorCode.OUT_OF_STOCK
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Where the reward is sent; ``to`` is E.164 for a text, an address for e-mail."""
+
+    method: Method
+    to: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, through which door, and whose campaigns they may redeem in.
+
+    :param actor: how the records name them: ``customer``, ``user:<id>``, ``key:<id>``, ``system``.
+    :param browser_digest: the browser that will be shown the card, on the web.
+    """
+
+    door: Redemption.Door
+    actor: str
+    request_id: str
+    scope_kind: Literal["platform", "agency", "client"] = "platform"
+    scope_id: UUID | None = None
+    ip_address: str | None = None
+    user_agent: str = ""
+    browser_digest: bytes | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CardSecrets:
+    """A card as the database holds it, still encrypted; amounts in minor units."""
+
+    card_id: UUID
+    brand_name: str
+    brand_redemption_url: str
+    value_minor: int
+    currency: str
+    code_encrypted: str
+    pin_encrypted: str
+    number_encrypted: str
+    url_encrypted: str
+    last4: str
+    expires_on: date | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemResult:
+    """What became of it; amounts in minor units.
+
+    ``state`` is ``issued`` (then ``card`` is there, but for a test code) or one of the waiting
+    ones (then ``reason_code`` says why). ``reveal_token`` is the secret of the link to the card.
+    """
+
+    redemption_id: UUID
+    state: str
+    reason_code: str
+    client_id: UUID
+    campaign_id: UUID
+    recipient_id: UUID
+    condition_number: int
+    is_test: bool
+    source: str
+    face_value_minor: int
+    charged_minor: int | None
+    currency: str
+    balance_minor: int | None
+    brand_name: str
+    card: CardSecrets | None
+    message_id: UUID | None
+    contact: Contact
+    reveal_token: str | None
+    created_at: datetime
+    issued_at: datetime | None
+
+
+_COLUMNS = (
+    "redemption_id", "state", "reason_code", "client_id", "campaign_id", "recipient_id",
+    "condition_number", "is_test", "source", "face_value_minor", "charged_minor", "currency",
+    "balance_minor", "brand_name", "brand_redemption_url", "card_id", "code_encrypted",
+    "pin_encrypted", "number_encrypted", "url_encrypted", "last4", "expires_on", "message_id",
+    "created_at", "issued_at",
+)  # fmt: skip
+_CALL = (
+    f"SELECT {', '.join(_COLUMNS)} FROM redemption_redeem("  # noqa: S608  constants only
+    "%s, %s, %s, %s::integer, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::inet, %s, "
+    "%s, %s, %s, %s)"
+)
+
+
+@durable
+def redeem(
+    *,
+    caller: Caller,
+    contact: Contact,
+    now: datetime,
+    code: str | None = None,
+    recipient_id: UUID | None = None,
+    condition_number: int | None = None,
+    disclose: bool = False,
+    resume: bool = False,
+    key: KeyClaim | None = None,
+) -> RedeemResult:
+    """Give the holder of a redemption code the card it is worth, once.
+
+    A repeat finds the first one: :class:`AlreadyProvisionedError` carries its id, and what only
+    waits is returned again under the same id. With ``key`` a repeat of the same request raises
+    :class:`KeyAnsweredError`, whose record the caller prints anew.
+
+    :param code: as it was typed; else ``recipient_id`` names the recipient.
+    :param condition_number: may be left out where the campaign has one condition.
+    :param disclose: the answer will show the card's code, so mark it as seen in the same
+        transaction (Note [Disclosure]).
+    :param resume: serve what has been waiting, with the contact it was asked with.
+    :raises UnknownCodeError: GC-011.
+    :raises AlreadyProvisionedError: GC-010.
+    :raises ServiceError: whatever else of the catalogue speaks against it; nothing was written.
+    """
+    new_id = uuid4()
+    token = derive_reveal_token(redemption_id=new_id, version=1)
+    parameters = (
+        new_id,
+        None if code is None else digest(normalise_code(code), purpose="redemption_code"),
+        recipient_id,
+        condition_number,
+        caller.scope_kind,
+        caller.scope_id,
+        caller.door,
+        caller.actor,
+        contact.method,
+        contact.to,
+        disclose,
+        resume,
+        uuid4(),
+        digest_of_token(token),
+        now + timedelta(days=REVEAL_LINK_DAYS),
+        caller.browser_digest,
+        caller.request_id,
+        caller.ip_address,
+        caller.user_agent[:300],
+        None if key is None else key.owner,
+        None if key is None else key.key,
+        None if key is None else key.fingerprint,
+        now,
+    )
+    try:
+        row = _call(parameters)
+    except DatabaseError as error:
+        refusal = _refusal_from(error)
+        if refusal is None:
+            raise
+        if not isinstance(refusal, (KeyAnsweredError, UnknownCodeError)):
+            record_refusal(error=refusal, step="redeem", request_id=caller.request_id, now=now)
+        raise refusal from error
+    if row["message_id"] is not None:
+        ring_bell("sms.tasks.send_messages")
+    log.info(
+        "[PROVISION] Success" if row["state"] == "issued" else "[PROVISION] Waiting",
+        redemption_id=str(row["redemption_id"]),
+        state=row["state"],
+        reason=row["reason_code"],
+        door=str(caller.door),
+    )
+    return _to_result(row, contact=contact, new_id=new_id, token=token)
+
+
+def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
+    # Autocommit: the statement is the transaction, and its commit is over when it returns.
+    with connection.cursor() as cursor:
+        cursor.execute(_CALL, parameters)
+        return dict(zip(_COLUMNS, cast(tuple[Any, ...], cursor.fetchone()), strict=True))
+
+
+def _refusal_from(error: DatabaseError) -> ServiceError | None:
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    if sqlstate == KeyAnsweredError.SQLSTATE:
+        return KeyAnsweredError()
+    if isinstance(error, OperationalError) and sqlstate == StillRunningError.LOCK_NOT_AVAILABLE:
+        return StillRunningError()
+    return from_database_error(error)
+
+
+def _to_result(
+    row: dict[str, Any], *, contact: Contact, new_id: UUID, token: str
+) -> RedeemResult:
+    card = None
+    if row["card_id"] is not None:
+        card = CardSecrets(
+            card_id=row["card_id"],
+            brand_name=row["brand_name"],
+            brand_redemption_url=row["brand_redemption_url"],
+            value_minor=row["face_value_minor"],
+            currency=row["currency"],
+            code_encrypted=row["code_encrypted"],
+            pin_encrypted=row["pin_encrypted"],
+            number_encrypted=row["number_encrypted"],
+            url_encrypted=row["url_encrypted"],
+            last4=row["last4"],
+            expires_on=row["expires_on"],
+        )
+    fields = {name: row[name] for name in _RESULT_FIELDS}
+    return RedeemResult(
+        **fields,
+        reason_code=row["reason_code"] or "",
+        source=row["source"] or "",
+        card=card,
+        contact=contact,
+        reveal_token=token if row["state"] == "issued" else None,
+    )
+
+
+_RESULT_FIELDS = (
+    "redemption_id", "state", "client_id", "campaign_id", "recipient_id", "condition_number",
+    "is_test", "face_value_minor", "charged_minor", "currency", "balance_minor", "brand_name",
+    "message_id", "created_at", "issued_at",
+)  # fmt: skip
