@@ -14,255 +14,725 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                (
+                    "first_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="first name"),
+                ),
+                (
+                    "last_name",
+                    models.CharField(blank=True, max_length=150, verbose_name="last name"),
+                ),
+                (
+                    "email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="email address"),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="date joined"
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='Agency',
+            name="Agency",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(max_length=60)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(max_length=60)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'verbose_name_plural': 'agencies',
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('slug'), name='credit_agency_slug_unique')],
+                "verbose_name_plural": "agencies",
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("slug"),
+                        name="credit_agency_slug_unique",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Client',
+            name="Client",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(max_length=60)),
-                ('is_active', models.BooleanField(default=True)),
-                ('support_phone', models.CharField(blank=True, max_length=32)),
-                ('support_email', models.EmailField(blank=True, max_length=254)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clients', to='credit.agency')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(max_length=60)),
+                ("is_active", models.BooleanField(default=True)),
+                ("support_phone", models.CharField(blank=True, max_length=32)),
+                ("support_email", models.EmailField(blank=True, max_length=254)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clients",
+                        to="credit.agency",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('owner_kind', models.CharField(choices=[('platform', 'Platform'), ('agency', 'Agency'), ('client', 'Client')], max_length=16)),
-                ('prefix', models.CharField(max_length=12)),
-                ('digest', models.BinaryField(max_length=32, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=32), default=list, size=None)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('agency', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='credit.agency')),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='credit.client')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "owner_kind",
+                    models.CharField(
+                        choices=[
+                            ("platform", "Platform"),
+                            ("agency", "Agency"),
+                            ("client", "Client"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=12)),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=32), default=list, size=None
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_keys",
+                        to="credit.agency",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_keys",
+                        to="credit.client",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('level', models.CharField(choices=[('platform', 'Platform'), ('agency', 'Agency'), ('client', 'Client'), ('campaign', 'Campaign')], max_length=16)),
-                ('purpose', models.CharField(choices=[('credit', 'Credit'), ('consumed', 'Consumed'), ('held', 'Held'), ('adjustments', 'Adjustments')], default='credit', max_length=16)),
-                ('name', models.CharField(max_length=160)),
-                ('currency', models.CharField(max_length=3)),
-                ('balance_minor', models.BigIntegerField(blank=True, null=True)),
-                ('low_balance_threshold_minor', models.BigIntegerField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused'), ('closed', 'Closed')], default='active', max_length=16)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='credit.account')),
-                ('agency', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='credit.agency')),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='credit.client')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("platform", "Platform"),
+                            ("agency", "Agency"),
+                            ("client", "Client"),
+                            ("campaign", "Campaign"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("credit", "Credit"),
+                            ("consumed", "Consumed"),
+                            ("held", "Held"),
+                            ("adjustments", "Adjustments"),
+                        ],
+                        default="credit",
+                        max_length=16,
+                    ),
+                ),
+                ("name", models.CharField(max_length=160)),
+                ("currency", models.CharField(max_length=3)),
+                ("balance_minor", models.BigIntegerField(blank=True, null=True)),
+                ("low_balance_threshold_minor", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("paused", "Paused"), ("closed", "Closed")],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="credit.account",
+                    ),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="credit.agency",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="credit.client",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['level', 'name'],
+                "ordering": ["level", "name"],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(max_length=48)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.BinaryField(max_length=32)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=8)),
-                ('object_id', models.UUIDField(null=True)),
-                ('state', models.CharField(blank=True, db_default='', max_length=24)),
-                ('details', models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("owner", models.CharField(max_length=48)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("status", models.PositiveSmallIntegerField()),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=8)),
+                ("object_id", models.UUIDField(null=True)),
+                ("state", models.CharField(blank=True, db_default="", max_length=24)),
+                (
+                    "details",
+                    models.JSONField(db_default=models.Value({}, output_field=models.JSONField())),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='credit_idempotency_created')],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'key'), name='credit_idempotency_key_unique')],
+                "indexes": [models.Index(fields=["created_at"], name="credit_idempotency_created")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("owner", "key"), name="credit_idempotency_key_unique"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('platform_admin', 'Platform admin'), ('agency_manager', 'Agency manager'), ('client_manager', 'Client manager'), ('agent', 'Call-centre agent'), ('auditor', 'Auditor')], max_length=16)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('agency', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='credit.agency')),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='credit.client')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("platform_admin", "Platform admin"),
+                            ("agency_manager", "Agency manager"),
+                            ("client_manager", "Client manager"),
+                            ("agent", "Call-centre agent"),
+                            ("auditor", "Auditor"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="credit.agency",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="credit.client",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Transaction',
+            name="Transaction",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('issue', 'Issue'), ('allocation', 'Allocation'), ('redemption', 'Redemption'), ('refund', 'Refund'), ('hold', 'Hold'), ('release', 'Release'), ('capture', 'Capture'), ('card_sale', 'Card sale'), ('adjustment', 'Adjustment')], max_length=16)),
-                ('reference', models.CharField(max_length=120)),
-                ('idempotency_key', models.CharField(max_length=160)),
-                ('actor', models.CharField(max_length=48)),
-                ('note', models.CharField(blank=True, db_default='', max_length=500)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('settles', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='settled_by', to='credit.transaction')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("issue", "Issue"),
+                            ("allocation", "Allocation"),
+                            ("redemption", "Redemption"),
+                            ("refund", "Refund"),
+                            ("hold", "Hold"),
+                            ("release", "Release"),
+                            ("capture", "Capture"),
+                            ("card_sale", "Card sale"),
+                            ("adjustment", "Adjustment"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("reference", models.CharField(max_length=120)),
+                ("idempotency_key", models.CharField(max_length=160)),
+                ("actor", models.CharField(max_length=48)),
+                ("note", models.CharField(blank=True, db_default="", max_length=500)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "settles",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="settled_by",
+                        to="credit.transaction",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('number', models.BigAutoField(primary_key=True, serialize=False)),
-                ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), editable=False)),
-                ('amount_minor', models.BigIntegerField()),
-                ('balance_after_minor', models.BigIntegerField(null=True)),
-                ('slot', models.SmallIntegerField(null=True)),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='credit.account')),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='credit.transaction')),
+                ("number", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(), editable=False
+                    ),
+                ),
+                ("amount_minor", models.BigIntegerField()),
+                ("balance_after_minor", models.BigIntegerField(null=True)),
+                ("slot", models.SmallIntegerField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="credit.account",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="credit.transaction",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'entries',
-                'ordering': ['-number'],
+                "verbose_name_plural": "entries",
+                "ordering": ["-number"],
             },
         ),
         migrations.AddConstraint(
-            model_name='client',
-            constraint=models.UniqueConstraint(models.F('agency'), django.db.models.functions.text.Lower('slug'), name='credit_client_slug_unique'),
+            model_name="client",
+            constraint=models.UniqueConstraint(
+                models.F("agency"),
+                django.db.models.functions.text.Lower("slug"),
+                name="credit_client_slug_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('agency__isnull', True), ('client__isnull', True), ('owner_kind', 'platform')), models.Q(('agency__isnull', False), ('client__isnull', True), ('owner_kind', 'agency')), models.Q(('agency__isnull', True), ('client__isnull', False), ('owner_kind', 'client')), _connector='OR'), name='credit_apikey_owner_fits_kind'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("agency__isnull", True),
+                        ("client__isnull", True),
+                        ("owner_kind", "platform"),
+                    ),
+                    models.Q(
+                        ("agency__isnull", False),
+                        ("client__isnull", True),
+                        ("owner_kind", "agency"),
+                    ),
+                    models.Q(
+                        ("agency__isnull", True),
+                        ("client__isnull", False),
+                        ("owner_kind", "client"),
+                    ),
+                    _connector="OR",
+                ),
+                name="credit_apikey_owner_fits_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_minor__gte', 0), ('level', 'platform'), _connector='OR'), name='credit_account_balance_never_negative'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("balance_minor__gte", 0), ("level", "platform"), _connector="OR"
+                ),
+                name="credit_account_balance_never_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('balance_minor__isnull', True), ('level', 'platform')), models.Q(models.Q(('level', 'platform'), _negated=True), ('balance_minor__isnull', False)), _connector='OR'), name='credit_account_balance_kept_below_platform'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("balance_minor__isnull", True), ("level", "platform")),
+                    models.Q(
+                        models.Q(("level", "platform"), _negated=True),
+                        ("balance_minor__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="credit_account_balance_kept_below_platform",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('agency', None), ('client', None), ('level', 'platform'), ('parent', None)), models.Q(('agency__isnull', False), ('client', None), ('level', 'agency'), ('parent__isnull', False)), models.Q(('level__in', ['client', 'campaign']), ('parent__isnull', False), ('agency__isnull', False), ('client__isnull', False)), _connector='OR'), name='credit_account_owner_fits_level'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("agency", None), ("client", None), ("level", "platform"), ("parent", None)
+                    ),
+                    models.Q(
+                        ("agency__isnull", False),
+                        ("client", None),
+                        ("level", "agency"),
+                        ("parent__isnull", False),
+                    ),
+                    models.Q(
+                        ("level__in", ["client", "campaign"]),
+                        ("parent__isnull", False),
+                        ("agency__isnull", False),
+                        ("client__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="credit_account_owner_fits_level",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'credit'), ('level', 'platform'), _connector='OR'), name='credit_account_contra_is_the_platforms'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("purpose", "credit"), ("level", "platform"), _connector="OR"),
+                name="credit_account_contra_is_the_platforms",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('level__in', ['platform', 'agency', 'client', 'campaign']), ('purpose__in', ['credit', 'consumed', 'held', 'adjustments']), ('status__in', ['active', 'paused', 'closed'])), name='credit_account_words_known'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("level__in", ["platform", "agency", "client", "campaign"]),
+                    ("purpose__in", ["credit", "consumed", "held", "adjustments"]),
+                    ("status__in", ["active", "paused", "closed"]),
+                ),
+                name="credit_account_words_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='credit_account_currency_iso'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                name="credit_account_currency_iso",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', models.F('id')), _negated=True), name='credit_account_not_its_own_parent'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("parent", models.F("id")), _negated=True),
+                name="credit_account_not_its_own_parent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('level', 'platform')), fields=('currency', 'purpose'), name='credit_account_one_per_platform_purpose'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("level", "platform")),
+                fields=("currency", "purpose"),
+                name="credit_account_one_per_platform_purpose",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('level', 'agency')), fields=('agency',), name='credit_account_one_per_agency'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("level", "agency")),
+                fields=("agency",),
+                name="credit_account_one_per_agency",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('level', 'client')), fields=('client',), name='credit_account_one_per_client'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("level", "client")),
+                fields=("client",),
+                name="credit_account_one_per_client",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('agency__isnull', True), ('client__isnull', True), ('role', 'platform_admin')), models.Q(('agency__isnull', False), ('client__isnull', True), ('role', 'agency_manager')), models.Q(('role__in', ['client_manager', 'agent']), ('agency__isnull', True), ('client__isnull', False)), models.Q(('role', 'auditor'), models.Q(('agency__isnull', True), ('client__isnull', True), _connector='OR')), _connector='OR'), name='credit_membership_scope_fits_role'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("agency__isnull", True),
+                        ("client__isnull", True),
+                        ("role", "platform_admin"),
+                    ),
+                    models.Q(
+                        ("agency__isnull", False),
+                        ("client__isnull", True),
+                        ("role", "agency_manager"),
+                    ),
+                    models.Q(
+                        ("role__in", ["client_manager", "agent"]),
+                        ("agency__isnull", True),
+                        ("client__isnull", False),
+                    ),
+                    models.Q(
+                        ("role", "auditor"),
+                        models.Q(
+                            ("agency__isnull", True), ("client__isnull", True), _connector="OR"
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="credit_membership_scope_fits_role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'role', 'agency', 'client'), name='credit_membership_unique', nulls_distinct=False),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("user", "role", "agency", "client"),
+                name="credit_membership_unique",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.UniqueConstraint(fields=('idempotency_key',), name='credit_transaction_happens_once'),
+            model_name="transaction",
+            constraint=models.UniqueConstraint(
+                fields=("idempotency_key",), name="credit_transaction_happens_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.UniqueConstraint(condition=models.Q(('settles__isnull', False)), fields=('settles',), name='credit_transaction_settled_once'),
+            model_name="transaction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("settles__isnull", False)),
+                fields=("settles",),
+                name="credit_transaction_settled_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['refund', 'release', 'capture']), ('settles__isnull', False)), models.Q(('kind__in', ['issue', 'allocation', 'redemption', 'hold']), ('settles', None)), ('kind__in', ['card_sale', 'adjustment']), _connector='OR'), name='credit_transaction_kind_names_what_it_settles'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("kind__in", ["refund", "release", "capture"]), ("settles__isnull", False)
+                    ),
+                    models.Q(
+                        ("kind__in", ["issue", "allocation", "redemption", "hold"]),
+                        ("settles", None),
+                    ),
+                    ("kind__in", ["card_sale", "adjustment"]),
+                    _connector="OR",
+                ),
+                name="credit_transaction_kind_names_what_it_settles",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'adjustment'), _negated=True), models.Q(('note', ''), _negated=True), _connector='OR'), name='credit_transaction_adjustment_has_a_reason'),
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "adjustment"), _negated=True),
+                    models.Q(("note", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="credit_transaction_adjustment_has_a_reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['account', 'number'], name='credit_entry_statement'),
+            model_name="entry",
+            index=models.Index(fields=["account", "number"], name="credit_entry_statement"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor', 0), _negated=True), name='credit_entry_amount_not_zero'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor", 0), _negated=True),
+                name="credit_entry_amount_not_zero",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after_minor__gte', 0), ('balance_after_minor', None), _connector='OR'), name='credit_entry_balance_after_never_negative'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("balance_after_minor__gte", 0), ("balance_after_minor", None), _connector="OR"
+                ),
+                name="credit_entry_balance_after_never_negative",
+            ),
         ),
     ]

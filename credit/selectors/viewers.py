@@ -57,5 +57,3 @@ def viewer_of_user(user_id: UUID) -> Viewer:
             dict.fromkeys(str(m.client or m.agency) for m in memberships if m.client or m.agency)
         ),
     )
-
-

@@ -80,9 +80,7 @@ def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
 _KEPT_STATUSES = frozenset({400, 404, 410, 422})
 
 
-def keep_refusal(
-    *, claim: KeyClaim, error: ServiceError, status: int, now: datetime
-) -> None:
+def keep_refusal(*, claim: KeyClaim, error: ServiceError, status: int, now: datetime) -> None:
     """Keep a refusal under its key where the contract says that a repeat reads it again."""
     if status not in _KEPT_STATUSES and error.code is not ErrorCode.ALREADY_REDEEMED:
         return

@@ -9,232 +9,505 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('credit', '0001_initial'),
+        ("credit", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CardBatch',
+            name="CardBatch",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('file_name', models.CharField(max_length=255)),
-                ('file_hash', models.BinaryField(max_length=32)),
-                ('state', models.CharField(choices=[('previewed', 'Previewed'), ('imported', 'Imported'), ('refused', 'Refused'), ('undone', 'Undone')], max_length=16)),
-                ('rows', models.PositiveIntegerField(default=0)),
-                ('accepted', models.PositiveIntegerField(default=0)),
-                ('rejected', models.PositiveIntegerField(default=0)),
-                ('rejects', models.JSONField(blank=True, default=list)),
-                ('actor', models.CharField(max_length=48)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("file_name", models.CharField(max_length=255)),
+                ("file_hash", models.BinaryField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("previewed", "Previewed"),
+                            ("imported", "Imported"),
+                            ("refused", "Refused"),
+                            ("undone", "Undone"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("accepted", models.PositiveIntegerField(default=0)),
+                ("rejected", models.PositiveIntegerField(default=0)),
+                ("rejects", models.JSONField(blank=True, default=list)),
+                ("actor", models.CharField(max_length=48)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'verbose_name_plural': 'card batches',
-                'ordering': ['-created_at'],
+                "verbose_name_plural": "card batches",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Brand',
+            name="Brand",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.SlugField(max_length=60)),
-                ('logo', models.FileField(blank=True, upload_to='brands/')),
-                ('card_format', models.CharField(choices=[('digital', 'Digital'), ('physical', 'Physical')], default='digital', max_length=16)),
-                ('card_class', models.CharField(choices=[('purchased', 'Purchased'), ('promotional', 'Promotional')], default='purchased', max_length=16)),
-                ('code_format', models.CharField(blank=True, db_default='', max_length=80)),
-                ('expiration_policy', models.CharField(blank=True, db_default='', max_length=200)),
-                ('redemption_url', models.URLField(blank=True, db_default='')),
-                ('balance_url', models.URLField(blank=True, db_default='')),
-                ('terms_url', models.URLField(blank=True, db_default='')),
-                ('instructions', models.TextField(blank=True, db_default='')),
-                ('disclosure', models.TextField(blank=True, db_default='')),
-                ('provider_slug', models.CharField(blank=True, db_default='', max_length=80)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("slug", models.SlugField(max_length=60)),
+                ("logo", models.FileField(blank=True, upload_to="brands/")),
+                (
+                    "card_format",
+                    models.CharField(
+                        choices=[("digital", "Digital"), ("physical", "Physical")],
+                        default="digital",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "card_class",
+                    models.CharField(
+                        choices=[("purchased", "Purchased"), ("promotional", "Promotional")],
+                        default="purchased",
+                        max_length=16,
+                    ),
+                ),
+                ("code_format", models.CharField(blank=True, db_default="", max_length=80)),
+                ("expiration_policy", models.CharField(blank=True, db_default="", max_length=200)),
+                ("redemption_url", models.URLField(blank=True, db_default="")),
+                ("balance_url", models.URLField(blank=True, db_default="")),
+                ("terms_url", models.URLField(blank=True, db_default="")),
+                ("instructions", models.TextField(blank=True, db_default="")),
+                ("disclosure", models.TextField(blank=True, db_default="")),
+                ("provider_slug", models.CharField(blank=True, db_default="", max_length=80)),
+                ("is_enabled", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('slug'), name='giftcards_brand_slug_unique')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("slug"),
+                        name="giftcards_brand_slug_unique",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Denomination',
+            name="Denomination",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('value_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='denominations', to='giftcards.brand')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("value_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("is_enabled", models.BooleanField(default=True)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="denominations",
+                        to="giftcards.brand",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['brand', 'currency', 'value_minor'],
+                "ordering": ["brand", "currency", "value_minor"],
             },
         ),
         migrations.CreateModel(
-            name='GiftCard',
+            name="GiftCard",
             fields=[
-                ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('code_encrypted', models.TextField()),
-                ('code_digest', models.BinaryField(max_length=32)),
-                ('last4', models.CharField(max_length=4)),
-                ('pin_encrypted', models.TextField(blank=True, db_default='')),
-                ('number_encrypted', models.TextField(blank=True, db_default='')),
-                ('security_code_encrypted', models.TextField(blank=True, db_default='')),
-                ('url_encrypted', models.TextField(blank=True, db_default='')),
-                ('value_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('cost_minor', models.BigIntegerField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('available', 'Available'), ('claimed', 'Claimed'), ('delivered', 'Delivered'), ('redeemed', 'Redeemed'), ('expired', 'Expired'), ('quarantined', 'Quarantined'), ('void', 'Void')], db_default='available', max_length=16)),
-                ('source', models.CharField(choices=[('upload', 'Uploaded'), ('api', 'Bought on the spot'), ('manual', 'Added by hand'), ('buffer', 'Bought ahead')], max_length=16)),
-                ('provider_reference', models.CharField(blank=True, db_default='', max_length=120)),
-                ('expires_on', models.DateField(blank=True, null=True)),
-                ('expiry_bucket', models.IntegerField(db_default=999912)),
-                ('claim_key', models.IntegerField()),
-                ('holder_kind', models.CharField(blank=True, max_length=16, null=True)),
-                ('holder_id', models.UUIDField(blank=True, null=True)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('disclosed_at', models.DateTimeField(blank=True, null=True)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('redeemed_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('batch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='giftcards.cardbatch')),
-                ('brand', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='giftcards.brand')),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='credit.client')),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("code_encrypted", models.TextField()),
+                ("code_digest", models.BinaryField(max_length=32)),
+                ("last4", models.CharField(max_length=4)),
+                ("pin_encrypted", models.TextField(blank=True, db_default="")),
+                ("number_encrypted", models.TextField(blank=True, db_default="")),
+                ("security_code_encrypted", models.TextField(blank=True, db_default="")),
+                ("url_encrypted", models.TextField(blank=True, db_default="")),
+                ("value_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("cost_minor", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("available", "Available"),
+                            ("claimed", "Claimed"),
+                            ("delivered", "Delivered"),
+                            ("redeemed", "Redeemed"),
+                            ("expired", "Expired"),
+                            ("quarantined", "Quarantined"),
+                            ("void", "Void"),
+                        ],
+                        db_default="available",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("upload", "Uploaded"),
+                            ("api", "Bought on the spot"),
+                            ("manual", "Added by hand"),
+                            ("buffer", "Bought ahead"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("provider_reference", models.CharField(blank=True, db_default="", max_length=120)),
+                ("expires_on", models.DateField(blank=True, null=True)),
+                ("expiry_bucket", models.IntegerField(db_default=999912)),
+                ("claim_key", models.IntegerField()),
+                ("holder_kind", models.CharField(blank=True, max_length=16, null=True)),
+                ("holder_id", models.UUIDField(blank=True, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                ("disclosed_at", models.DateTimeField(blank=True, null=True)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("redeemed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cards",
+                        to="giftcards.cardbatch",
+                    ),
+                ),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cards",
+                        to="giftcards.brand",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cards",
+                        to="credit.client",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='CardEvent',
+            name="CardEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_status', models.CharField(max_length=16)),
-                ('to_status', models.CharField(max_length=16)),
-                ('actor', models.CharField(max_length=48)),
-                ('reason', models.CharField(blank=True, db_default='', max_length=200)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('card', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='giftcards.giftcard')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_status", models.CharField(max_length=16)),
+                ("to_status", models.CharField(max_length=16)),
+                ("actor", models.CharField(max_length=48)),
+                ("reason", models.CharField(blank=True, db_default="", max_length=200)),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "card",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="giftcards.giftcard",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Pool',
+            name="Pool",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('master', "Master (the platform's)"), ('client', "Client's own"), ('buffer', 'Buffer (bought ahead)')], max_length=16)),
-                ('purchase_method', models.CharField(choices=[('csv_only', 'Uploaded cards only'), ('csv_with_fallback', 'Uploaded cards, then the provider'), ('api_only', 'Provider only')], default='csv_only', max_length=24)),
-                ('api_provider', models.CharField(blank=True, db_default='', max_length=32)),
-                ('cost_per_card_minor', models.BigIntegerField(blank=True, null=True)),
-                ('low_stock_threshold', models.PositiveIntegerField(default=20)),
-                ('warning_percent', models.PositiveSmallIntegerField(default=20)),
-                ('critical_percent', models.PositiveSmallIntegerField(default=10)),
-                ('reserved', models.BooleanField(default=False)),
-                ('target_level', models.PositiveIntegerField(blank=True, null=True)),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pools', to='giftcards.brand')),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pools', to='credit.client')),
-                ('denomination', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pools', to='giftcards.denomination')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("master", "Master (the platform's)"),
+                            ("client", "Client's own"),
+                            ("buffer", "Buffer (bought ahead)"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "purchase_method",
+                    models.CharField(
+                        choices=[
+                            ("csv_only", "Uploaded cards only"),
+                            ("csv_with_fallback", "Uploaded cards, then the provider"),
+                            ("api_only", "Provider only"),
+                        ],
+                        default="csv_only",
+                        max_length=24,
+                    ),
+                ),
+                ("api_provider", models.CharField(blank=True, db_default="", max_length=32)),
+                ("cost_per_card_minor", models.BigIntegerField(blank=True, null=True)),
+                ("low_stock_threshold", models.PositiveIntegerField(default=20)),
+                ("warning_percent", models.PositiveSmallIntegerField(default=20)),
+                ("critical_percent", models.PositiveSmallIntegerField(default=10)),
+                ("reserved", models.BooleanField(default=False)),
+                ("target_level", models.PositiveIntegerField(blank=True, null=True)),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pools",
+                        to="giftcards.brand",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pools",
+                        to="credit.client",
+                    ),
+                ),
+                (
+                    "denomination",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pools",
+                        to="giftcards.denomination",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='giftcard',
-            name='pool',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='giftcards.pool'),
+            model_name="giftcard",
+            name="pool",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="cards",
+                to="giftcards.pool",
+            ),
         ),
         migrations.AddField(
-            model_name='cardbatch',
-            name='pool',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='giftcards.pool'),
+            model_name="cardbatch",
+            name="pool",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="batches",
+                to="giftcards.pool",
+            ),
         ),
         migrations.CreateModel(
-            name='StagedCard',
+            name="StagedCard",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('batch_id', models.UUIDField()),
-                ('line', models.PositiveIntegerField()),
-                ('code_encrypted', models.TextField()),
-                ('code_digest', models.BinaryField(max_length=32)),
-                ('last4', models.CharField(max_length=4)),
-                ('pin_encrypted', models.TextField(blank=True, db_default='')),
-                ('number_encrypted', models.TextField(blank=True, db_default='')),
-                ('expires_on', models.DateField(null=True)),
-                ('expiry_bucket', models.IntegerField()),
-                ('claim_key', models.IntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("batch_id", models.UUIDField()),
+                ("line", models.PositiveIntegerField()),
+                ("code_encrypted", models.TextField()),
+                ("code_digest", models.BinaryField(max_length=32)),
+                ("last4", models.CharField(max_length=4)),
+                ("pin_encrypted", models.TextField(blank=True, db_default="")),
+                ("number_encrypted", models.TextField(blank=True, db_default="")),
+                ("expires_on", models.DateField(null=True)),
+                ("expiry_bucket", models.IntegerField()),
+                ("claim_key", models.IntegerField()),
             ],
             options={
-                'indexes': [models.Index(fields=['batch_id', 'code_digest'], name='giftcards_staged')],
+                "indexes": [
+                    models.Index(fields=["batch_id", "code_digest"], name="giftcards_staged")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='denomination',
-            constraint=models.UniqueConstraint(fields=('brand', 'value_minor', 'currency'), name='giftcards_denomination_unique'),
+            model_name="denomination",
+            constraint=models.UniqueConstraint(
+                fields=("brand", "value_minor", "currency"), name="giftcards_denomination_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='denomination',
-            constraint=models.CheckConstraint(condition=models.Q(('value_minor__gt', 0)), name='giftcards_denomination_value_positive'),
+            model_name="denomination",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value_minor__gt", 0)),
+                name="giftcards_denomination_value_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='denomination',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='giftcards_denomination_currency_iso'),
+            model_name="denomination",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                name="giftcards_denomination_currency_iso",
+            ),
         ),
         migrations.AddIndex(
-            model_name='pool',
-            index=models.Index(condition=models.Q(('archived_at__isnull', True), ('reserved', False)), fields=['denomination', 'client'], name='giftcards_pool_waterfall'),
+            model_name="pool",
+            index=models.Index(
+                condition=models.Q(("archived_at__isnull", True), ("reserved", False)),
+                fields=["denomination", "client"],
+                name="giftcards_pool_waterfall",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pool',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('client__isnull', False), ('kind', 'client')), models.Q(('client__isnull', True), ('kind__in', ['master', 'buffer'])), _connector='OR'), name='giftcards_pool_client_fits_kind'),
+            model_name="pool",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("client__isnull", False), ("kind", "client")),
+                    models.Q(("client__isnull", True), ("kind__in", ["master", "buffer"])),
+                    _connector="OR",
+                ),
+                name="giftcards_pool_client_fits_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pool',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_per_card_minor__gte', 0), ('cost_per_card_minor', None), _connector='OR'), name='giftcards_pool_cost_never_negative'),
+            model_name="pool",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("cost_per_card_minor__gte", 0), ("cost_per_card_minor", None), _connector="OR"
+                ),
+                name="giftcards_pool_cost_never_negative",
+            ),
         ),
         migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(condition=models.Q(('status', 'available')), fields=['pool', 'expiry_bucket', 'claim_key'], name='giftcards_card_claim'),
+            model_name="giftcard",
+            index=models.Index(
+                condition=models.Q(("status", "available")),
+                fields=["pool", "expiry_bucket", "claim_key"],
+                name="giftcards_card_claim",
+            ),
         ),
         migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(condition=models.Q(('status', 'claimed')), fields=['claimed_at'], name='giftcards_card_stuck'),
+            model_name="giftcard",
+            index=models.Index(
+                condition=models.Q(("status", "claimed")),
+                fields=["claimed_at"],
+                name="giftcards_card_stuck",
+            ),
         ),
         migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(fields=['last4'], name='giftcards_card_last4'),
+            model_name="giftcard",
+            index=models.Index(fields=["last4"], name="giftcards_card_last4"),
         ),
         migrations.AddConstraint(
-            model_name='giftcard',
-            constraint=models.UniqueConstraint(fields=('brand', 'code_digest'), name='giftcards_card_code_unique_in_brand'),
+            model_name="giftcard",
+            constraint=models.UniqueConstraint(
+                fields=("brand", "code_digest"), name="giftcards_card_code_unique_in_brand"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='giftcard',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['claimed', 'delivered', 'redeemed', 'quarantined'])), fields=('holder_kind', 'holder_id'), name='giftcards_card_one_per_holder'),
+            model_name="giftcard",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("status__in", ["claimed", "delivered", "redeemed", "quarantined"])
+                ),
+                fields=("holder_kind", "holder_id"),
+                name="giftcards_card_one_per_holder",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='giftcard',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('holder_id', None), ('holder_kind', None), ('status__in', ['available', 'expired']), ('claimed_at', None), ('delivered_at', None), ('disclosed_at', None)), models.Q(('status__in', ['claimed', 'delivered', 'redeemed', 'quarantined']), ('holder_id__isnull', False), ('holder_kind__isnull', False), ('claimed_at__isnull', False)), ('status', 'void'), _connector='OR'), name='giftcards_card_held_exactly_when_claimed'),
+            model_name="giftcard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("holder_id", None),
+                        ("holder_kind", None),
+                        ("status__in", ["available", "expired"]),
+                        ("claimed_at", None),
+                        ("delivered_at", None),
+                        ("disclosed_at", None),
+                    ),
+                    models.Q(
+                        ("status__in", ["claimed", "delivered", "redeemed", "quarantined"]),
+                        ("holder_id__isnull", False),
+                        ("holder_kind__isnull", False),
+                        ("claimed_at__isnull", False),
+                    ),
+                    ("status", "void"),
+                    _connector="OR",
+                ),
+                name="giftcards_card_held_exactly_when_claimed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='giftcard',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['delivered', 'redeemed']), _negated=True), ('delivered_at__isnull', False), _connector='OR'), name='giftcards_card_delivered_has_its_time'),
+            model_name="giftcard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["delivered", "redeemed"]), _negated=True),
+                    ("delivered_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="giftcards_card_delivered_has_its_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='giftcard',
-            constraint=models.CheckConstraint(condition=models.Q(('value_minor__gt', 0)), name='giftcards_card_value_positive'),
+            model_name="giftcard",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value_minor__gt", 0)), name="giftcards_card_value_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cardbatch',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'imported')), fields=('pool', 'file_hash'), name='giftcards_cardbatch_file_imported_once'),
+            model_name="cardbatch",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "imported")),
+                fields=("pool", "file_hash"),
+                name="giftcards_cardbatch_file_imported_once",
+            ),
         ),
     ]

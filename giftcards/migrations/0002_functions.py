@@ -12,7 +12,8 @@ class Migration(migrations.Migration):
     operations = [
         # Rows on their way in can be read again from the file: no need to write them twice.
         migrations.RunSQL(
-            "ALTER TABLE giftcards_stagedcard SET UNLOGGED", "ALTER TABLE giftcards_stagedcard SET LOGGED"
+            "ALTER TABLE giftcards_stagedcard SET UNLOGGED",
+            "ALTER TABLE giftcards_stagedcard SET LOGGED",
         ),
         install("giftcards", "guards", "claim_card", "provision_from_stock", "disclose_card"),
     ]

@@ -71,9 +71,7 @@ class GiftCard(models.Model):
         primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False
     )
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="cards")
-    brand = models.ForeignKey(
-        Brand, on_delete=models.PROTECT, related_name="cards", db_index=False
-    )
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="cards", db_index=False)
     client = models.ForeignKey(
         Client, on_delete=models.PROTECT, null=True, blank=True, related_name="cards"
     )
@@ -146,8 +144,7 @@ class GiftCard(models.Model):
                 name="giftcards_card_held_exactly_when_claimed",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=["delivered", "redeemed"])
-                | Q(delivered_at__isnull=False),
+                condition=~Q(status__in=["delivered", "redeemed"]) | Q(delivered_at__isnull=False),
                 name="giftcards_card_delivered_has_its_time",
             ),
             models.CheckConstraint(

@@ -24,9 +24,7 @@ class Pool(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="pools")
-    denomination = models.ForeignKey(
-        Denomination, on_delete=models.PROTECT, related_name="pools"
-    )
+    denomination = models.ForeignKey(Denomination, on_delete=models.PROTECT, related_name="pools")
     kind = models.CharField(max_length=16, choices=Kind)
     client = models.ForeignKey(
         Client, on_delete=models.PROTECT, null=True, blank=True, related_name="pools"

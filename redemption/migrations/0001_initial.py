@@ -8,255 +8,601 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('credit', '0001_initial'),
-        ('giftcards', '0001_initial'),
+        ("credit", "0001_initial"),
+        ("giftcards", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('paused', 'Paused'), ('depleted', 'Out of credit'), ('ended', 'Ended')], default='draft', max_length=16)),
-                ('starts_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('claim_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('budget_mode', models.CharField(choices=[('shared', "The client's budget"), ('isolated', 'A budget of its own')], default='shared', max_length=16)),
-                ('opt_in_required', models.BooleanField(default=False)),
-                ('approval_required', models.BooleanField(default=False)),
-                ('queue_when_empty', models.BooleanField(default=True)),
-                ('locale', models.CharField(default='en', max_length=8)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='campaigns', to='credit.account')),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='campaigns', to='credit.client')),
-                ('own_account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='credit.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("active", "Active"),
+                            ("paused", "Paused"),
+                            ("depleted", "Out of credit"),
+                            ("ended", "Ended"),
+                        ],
+                        default="draft",
+                        max_length=16,
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("claim_expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "budget_mode",
+                    models.CharField(
+                        choices=[
+                            ("shared", "The client's budget"),
+                            ("isolated", "A budget of its own"),
+                        ],
+                        default="shared",
+                        max_length=16,
+                    ),
+                ),
+                ("opt_in_required", models.BooleanField(default=False)),
+                ("approval_required", models.BooleanField(default=False)),
+                ("queue_when_empty", models.BooleanField(default=True)),
+                ("locale", models.CharField(default="en", max_length=8)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="campaigns",
+                        to="credit.account",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="campaigns",
+                        to="credit.client",
+                    ),
+                ),
+                (
+                    "own_account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="credit.account",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Condition',
+            name="Condition",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=120)),
-                ('card_value_minor', models.BigIntegerField(blank=True, null=True)),
-                ('currency', models.CharField(default='USD', max_length=3)),
-                ('crm_event_name', models.CharField(blank=True, db_default='', max_length=120)),
-                ('checklist', models.JSONField(blank=True, default=list)),
-                ('is_active', models.BooleanField(default=True)),
-                ('brand', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='conditions', to='giftcards.brand')),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='conditions', to='redemption.campaign')),
-                ('pool', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='conditions', to='giftcards.pool')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=120)),
+                ("card_value_minor", models.BigIntegerField(blank=True, null=True)),
+                ("currency", models.CharField(default="USD", max_length=3)),
+                ("crm_event_name", models.CharField(blank=True, db_default="", max_length=120)),
+                ("checklist", models.JSONField(blank=True, default=list)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "brand",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conditions",
+                        to="giftcards.brand",
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conditions",
+                        to="redemption.campaign",
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="conditions",
+                        to="giftcards.pool",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['campaign', 'number'],
+                "ordering": ["campaign", "number"],
             },
         ),
         migrations.CreateModel(
-            name='EventSource',
+            name="EventSource",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.SlugField(max_length=60, unique=True)),
-                ('secret_encrypted', models.TextField()),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='event_sources', to='credit.client')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.SlugField(max_length=60, unique=True)),
+                ("secret_encrypted", models.TextField()),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="event_sources",
+                        to="credit.client",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProvisioningTrace',
+            name="ProvisioningTrace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('request_id', models.CharField(max_length=64)),
-                ('redemption_id', models.UUIDField(blank=True, null=True)),
-                ('step', models.CharField(max_length=32)),
-                ('status', models.CharField(max_length=16)),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=8)),
-                ('message', models.CharField(blank=True, db_default='', max_length=300)),
-                ('milliseconds', models.FloatField(db_default=0)),
-                ('details', models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("request_id", models.CharField(max_length=64)),
+                ("redemption_id", models.UUIDField(blank=True, null=True)),
+                ("step", models.CharField(max_length=32)),
+                ("status", models.CharField(max_length=16)),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=8)),
+                ("message", models.CharField(blank=True, db_default="", max_length=300)),
+                ("milliseconds", models.FloatField(db_default=0)),
+                (
+                    "details",
+                    models.JSONField(db_default=models.Value({}, output_field=models.JSONField())),
+                ),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['pk'],
-                'indexes': [models.Index(fields=['redemption_id'], name='redemption_trace_redemption'), models.Index(fields=['request_id'], name='redemption_trace_request')],
+                "ordering": ["pk"],
+                "indexes": [
+                    models.Index(fields=["redemption_id"], name="redemption_trace_redemption"),
+                    models.Index(fields=["request_id"], name="redemption_trace_request"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Recipient',
+            name="Recipient",
             fields=[
-                ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('first_name', models.CharField(blank=True, db_default='', max_length=80)),
-                ('last_name', models.CharField(blank=True, db_default='', max_length=80)),
-                ('phone', models.CharField(blank=True, db_default='', max_length=16)),
-                ('email', models.CharField(blank=True, db_default='', max_length=254)),
-                ('city', models.CharField(blank=True, db_default='', max_length=80)),
-                ('region', models.CharField(blank=True, db_default='', max_length=80)),
-                ('postal_code', models.CharField(blank=True, db_default='', max_length=16)),
-                ('country', models.CharField(blank=True, db_default='', max_length=2)),
-                ('external_crm_id', models.CharField(blank=True, max_length=120, null=True)),
-                ('code_digest', models.BinaryField(max_length=32, unique=True)),
-                ('code_encrypted', models.TextField()),
-                ('code_last4', models.CharField(max_length=4)),
-                ('approval', models.CharField(choices=[('not_needed', 'Not needed'), ('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Rejected')], db_default='not_needed', max_length=16)),
-                ('is_test', models.BooleanField(db_default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='recipients', to='redemption.campaign')),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recipients', to='credit.client')),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, db_default="", max_length=80)),
+                ("last_name", models.CharField(blank=True, db_default="", max_length=80)),
+                ("phone", models.CharField(blank=True, db_default="", max_length=16)),
+                ("email", models.CharField(blank=True, db_default="", max_length=254)),
+                ("city", models.CharField(blank=True, db_default="", max_length=80)),
+                ("region", models.CharField(blank=True, db_default="", max_length=80)),
+                ("postal_code", models.CharField(blank=True, db_default="", max_length=16)),
+                ("country", models.CharField(blank=True, db_default="", max_length=2)),
+                ("external_crm_id", models.CharField(blank=True, max_length=120, null=True)),
+                ("code_digest", models.BinaryField(max_length=32, unique=True)),
+                ("code_encrypted", models.TextField()),
+                ("code_last4", models.CharField(max_length=4)),
+                (
+                    "approval",
+                    models.CharField(
+                        choices=[
+                            ("not_needed", "Not needed"),
+                            ("pending", "Pending"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                        ],
+                        db_default="not_needed",
+                        max_length=16,
+                    ),
+                ),
+                ("is_test", models.BooleanField(db_default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="recipients",
+                        to="redemption.campaign",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="recipients",
+                        to="credit.client",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Redemption',
+            name="Redemption",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('provisioning', 'Being prepared'), ('issued', 'Issued'), ('delivered', 'Delivered'), ('confirmed', 'Confirmed'), ('waiting_stock', 'Waiting for stock'), ('waiting_opt_in', 'Waiting for opt-in'), ('waiting_approval', 'Waiting for approval'), ('unconfirmed', "Provider's answer unknown"), ('failed', 'Failed'), ('cancelled', 'Cancelled')], max_length=24)),
-                ('reason_code', models.CharField(blank=True, db_default='', max_length=8)),
-                ('door', models.CharField(choices=[('web', 'Web form'), ('desk', 'Call centre'), ('crm', 'CRM event'), ('api', 'Partner API')], max_length=8)),
-                ('actor', models.CharField(max_length=48)),
-                ('source', models.CharField(blank=True, choices=[('csv', 'Uploaded'), ('buffer', 'Bought ahead'), ('api', 'Bought on the spot')], db_default='', max_length=8)),
-                ('face_value_minor', models.BigIntegerField(null=True)),
-                ('cost_minor', models.BigIntegerField(null=True)),
-                ('charged_minor', models.BigIntegerField(null=True)),
-                ('currency', models.CharField(max_length=3)),
-                ('debits', models.PositiveSmallIntegerField(db_default=0)),
-                ('is_test', models.BooleanField(db_default=False)),
-                ('contact_method', models.CharField(max_length=8)),
-                ('contact_to', models.CharField(blank=True, db_default='', max_length=254)),
-                ('ip_address', models.GenericIPAddressField(blank=True, null=True)),
-                ('user_agent', models.CharField(blank=True, db_default='', max_length=300)),
-                ('request_id', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('issued_at', models.DateTimeField(blank=True, null=True)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True)),
-                ('failed_at', models.DateTimeField(blank=True, null=True)),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True)),
-                ('campaign', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='redemption.campaign')),
-                ('card', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='giftcards.giftcard')),
-                ('client', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='credit.client')),
-                ('condition', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='redemption.condition')),
-                ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='redemptions', to='redemption.recipient')),
-                ('transaction', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='credit.transaction')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("provisioning", "Being prepared"),
+                            ("issued", "Issued"),
+                            ("delivered", "Delivered"),
+                            ("confirmed", "Confirmed"),
+                            ("waiting_stock", "Waiting for stock"),
+                            ("waiting_opt_in", "Waiting for opt-in"),
+                            ("waiting_approval", "Waiting for approval"),
+                            ("unconfirmed", "Provider's answer unknown"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("reason_code", models.CharField(blank=True, db_default="", max_length=8)),
+                (
+                    "door",
+                    models.CharField(
+                        choices=[
+                            ("web", "Web form"),
+                            ("desk", "Call centre"),
+                            ("crm", "CRM event"),
+                            ("api", "Partner API"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("actor", models.CharField(max_length=48)),
+                (
+                    "source",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("csv", "Uploaded"),
+                            ("buffer", "Bought ahead"),
+                            ("api", "Bought on the spot"),
+                        ],
+                        db_default="",
+                        max_length=8,
+                    ),
+                ),
+                ("face_value_minor", models.BigIntegerField(null=True)),
+                ("cost_minor", models.BigIntegerField(null=True)),
+                ("charged_minor", models.BigIntegerField(null=True)),
+                ("currency", models.CharField(max_length=3)),
+                ("debits", models.PositiveSmallIntegerField(db_default=0)),
+                ("is_test", models.BooleanField(db_default=False)),
+                ("contact_method", models.CharField(max_length=8)),
+                ("contact_to", models.CharField(blank=True, db_default="", max_length=254)),
+                ("ip_address", models.GenericIPAddressField(blank=True, null=True)),
+                ("user_agent", models.CharField(blank=True, db_default="", max_length=300)),
+                ("request_id", models.CharField(max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("issued_at", models.DateTimeField(blank=True, null=True)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True)),
+                ("failed_at", models.DateTimeField(blank=True, null=True)),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="redemption.campaign",
+                    ),
+                ),
+                (
+                    "card",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="giftcards.giftcard",
+                    ),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="credit.client",
+                    ),
+                ),
+                (
+                    "condition",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="redemption.condition",
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="redemption.recipient",
+                    ),
+                ),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="credit.transaction",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='PendingReward',
+            name="PendingReward",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason_code', models.CharField(max_length=8)),
-                ('call_back_by', models.DateTimeField()),
-                ('promised_by', models.DateTimeField()),
-                ('served_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('redemption', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='pending_reward', to='redemption.redemption')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reason_code", models.CharField(max_length=8)),
+                ("call_back_by", models.DateTimeField()),
+                ("promised_by", models.DateTimeField()),
+                ("served_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "redemption",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pending_reward",
+                        to="redemption.redemption",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='RevealLink',
+            name="RevealLink",
             fields=[
-                ('token_digest', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('version', models.PositiveSmallIntegerField(db_default=1)),
-                ('bound_to', models.BinaryField(blank=True, max_length=32, null=True)),
-                ('bound_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('redemption', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reveal_links', to='redemption.redemption')),
+                (
+                    "token_digest",
+                    models.BinaryField(max_length=32, primary_key=True, serialize=False),
+                ),
+                ("version", models.PositiveSmallIntegerField(db_default=1)),
+                ("bound_to", models.BinaryField(blank=True, max_length=32, null=True)),
+                ("bound_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "redemption",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reveal_links",
+                        to="redemption.redemption",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StagedRecipient',
+            name="StagedRecipient",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('batch_id', models.UUIDField()),
-                ('line', models.PositiveIntegerField()),
-                ('first_name', models.CharField(max_length=80)),
-                ('last_name', models.CharField(max_length=80)),
-                ('phone', models.CharField(max_length=16)),
-                ('email', models.CharField(max_length=254)),
-                ('city', models.CharField(max_length=80)),
-                ('region', models.CharField(max_length=80)),
-                ('postal_code', models.CharField(max_length=16)),
-                ('country', models.CharField(max_length=2)),
-                ('external_crm_id', models.CharField(max_length=120, null=True)),
-                ('code_digest', models.BinaryField(max_length=32)),
-                ('code_encrypted', models.TextField()),
-                ('code_last4', models.CharField(max_length=4)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("batch_id", models.UUIDField()),
+                ("line", models.PositiveIntegerField()),
+                ("first_name", models.CharField(max_length=80)),
+                ("last_name", models.CharField(max_length=80)),
+                ("phone", models.CharField(max_length=16)),
+                ("email", models.CharField(max_length=254)),
+                ("city", models.CharField(max_length=80)),
+                ("region", models.CharField(max_length=80)),
+                ("postal_code", models.CharField(max_length=16)),
+                ("country", models.CharField(max_length=2)),
+                ("external_crm_id", models.CharField(max_length=120, null=True)),
+                ("code_digest", models.BinaryField(max_length=32)),
+                ("code_encrypted", models.TextField()),
+                ("code_last4", models.CharField(max_length=4)),
             ],
             options={
-                'indexes': [models.Index(fields=['batch_id', 'code_digest'], name='redemption_staged')],
+                "indexes": [
+                    models.Index(fields=["batch_id", "code_digest"], name="redemption_staged")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.UniqueConstraint(fields=('client', 'name'), name='redemption_campaign_name_unique'),
+            model_name="campaign",
+            constraint=models.UniqueConstraint(
+                fields=("client", "name"), name="redemption_campaign_name_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='redemption_campaign_ends_after_it_starts'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("starts_at__isnull", True),
+                    ("ends_at__isnull", True),
+                    ("ends_at__gt", models.F("starts_at")),
+                    _connector="OR",
+                ),
+                name="redemption_campaign_ends_after_it_starts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='condition',
-            constraint=models.UniqueConstraint(fields=('campaign', 'number'), name='redemption_condition_numbered'),
+            model_name="condition",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "number"), name="redemption_condition_numbered"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='condition',
-            constraint=models.CheckConstraint(condition=models.Q(('card_value_minor__gt', 0), ('card_value_minor', None), _connector='OR'), name='redemption_condition_value_positive'),
+            model_name="condition",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("card_value_minor__gt", 0), ("card_value_minor", None), _connector="OR"
+                ),
+                name="redemption_condition_value_positive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='recipient',
-            index=models.Index(fields=['campaign', 'created_at'], name='redemption_recipient_list'),
+            model_name="recipient",
+            index=models.Index(fields=["campaign", "created_at"], name="redemption_recipient_list"),
         ),
         migrations.AddIndex(
-            model_name='recipient',
-            index=models.Index(condition=models.Q(('phone', ''), _negated=True), fields=['phone'], name='redemption_recipient_phone'),
+            model_name="recipient",
+            index=models.Index(
+                condition=models.Q(("phone", ""), _negated=True),
+                fields=["phone"],
+                name="redemption_recipient_phone",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_crm_id__isnull', False)), fields=('campaign', 'external_crm_id'), name='redemption_recipient_crm_id_unique'),
+            model_name="recipient",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_crm_id__isnull", False)),
+                fields=("campaign", "external_crm_id"),
+                name="redemption_recipient_crm_id_unique",
+            ),
         ),
         migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['client', 'created_at'], name='redemption_by_client'),
+            model_name="redemption",
+            index=models.Index(fields=["client", "created_at"], name="redemption_by_client"),
         ),
         migrations.AddIndex(
-            model_name='redemption',
-            index=models.Index(fields=['campaign', 'created_at'], name='redemption_by_campaign'),
+            model_name="redemption",
+            index=models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'failed'), _negated=True), fields=('recipient', 'condition'), name='redemption_one_reward_each'),
+            model_name="redemption",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "failed"), _negated=True),
+                fields=("recipient", "condition"),
+                name="redemption_one_reward_each",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['issued', 'delivered', 'confirmed']), _negated=True), ('is_test', True), models.Q(('card__isnull', False), ('charged_minor__isnull', False)), _connector='OR'), name='redemption_issued_has_card_and_charge'),
+            model_name="redemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["issued", "delivered", "confirmed"]), _negated=True),
+                    ("is_test", True),
+                    models.Q(("card__isnull", False), ("charged_minor__isnull", False)),
+                    _connector="OR",
+                ),
+                name="redemption_issued_has_card_and_charge",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('charged_minor__isnull', True), ('charged_minor', 0), ('transaction__isnull', False), _connector='OR'), name='redemption_charge_names_its_transaction'),
+            model_name="redemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("charged_minor__isnull", True),
+                    ("charged_minor", 0),
+                    ("transaction__isnull", False),
+                    _connector="OR",
+                ),
+                name="redemption_charge_names_its_transaction",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='redemption',
-            constraint=models.CheckConstraint(condition=models.Q(('is_test', False), models.Q(('card__isnull', True), ('transaction__isnull', True)), _connector='OR'), name='redemption_test_takes_no_card_no_money'),
+            model_name="redemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("is_test", False),
+                    models.Q(("card__isnull", True), ("transaction__isnull", True)),
+                    _connector="OR",
+                ),
+                name="redemption_test_takes_no_card_no_money",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reveallink',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('bound_at', None), ('bound_to', None)), models.Q(('bound_at__isnull', False), ('bound_to__isnull', False)), _connector='OR'), name='redemption_reveallink_bound_has_its_time'),
+            model_name="reveallink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("bound_at", None), ("bound_to", None)),
+                    models.Q(("bound_at__isnull", False), ("bound_to__isnull", False)),
+                    _connector="OR",
+                ),
+                name="redemption_reveallink_bound_has_its_time",
+            ),
         ),
     ]

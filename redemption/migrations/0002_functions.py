@@ -14,7 +14,8 @@ class Migration(migrations.Migration):
     operations = [
         # Rows on their way in can be read again from the file: no need to write them twice.
         migrations.RunSQL(
-            "ALTER TABLE redemption_stagedrecipient SET UNLOGGED", "ALTER TABLE redemption_stagedrecipient SET LOGGED"
+            "ALTER TABLE redemption_stagedrecipient SET UNLOGGED",
+            "ALTER TABLE redemption_stagedrecipient SET LOGGED",
         ),
         install("redemption", "guards", "redeem_parts", "redeem"),
     ]

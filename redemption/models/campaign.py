@@ -30,9 +30,7 @@ class Campaign(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     # Codes can be redeemed until then, also after the campaign has ended.
     claim_expires_at = models.DateTimeField(null=True, blank=True)
-    budget_mode = models.CharField(
-        max_length=16, choices=BudgetMode, default=BudgetMode.SHARED
-    )
+    budget_mode = models.CharField(max_length=16, choices=BudgetMode, default=BudgetMode.SHARED)
     # Which account pays. Shared and isolated differ only in the row this names.
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"

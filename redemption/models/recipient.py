@@ -39,9 +39,7 @@ class Recipient(models.Model):
     code_digest = models.BinaryField(max_length=32, unique=True)
     code_encrypted = models.TextField()
     code_last4 = models.CharField(max_length=4)
-    approval = models.CharField(
-        max_length=16, choices=Approval, db_default=Approval.NOT_NEEDED
-    )
+    approval = models.CharField(max_length=16, choices=Approval, db_default=Approval.NOT_NEEDED)
     is_test = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 

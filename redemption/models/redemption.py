@@ -41,11 +41,17 @@ class Redemption(models.Model):
     # Written by the hot path from rows it has locked; the constraint is on the recipient, whose
     # campaign and client these repeat, so that lists and row-level security need no join.
     client = models.ForeignKey(
-        Client, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False,
+        Client,
+        on_delete=models.PROTECT,
+        related_name="redemptions",
+        db_constraint=False,
         db_index=False,
     )
     campaign = models.ForeignKey(
-        Campaign, on_delete=models.PROTECT, related_name="redemptions", db_constraint=False,
+        Campaign,
+        on_delete=models.PROTECT,
+        related_name="redemptions",
+        db_constraint=False,
         db_index=False,
     )
     recipient = models.ForeignKey(
@@ -64,9 +70,7 @@ class Redemption(models.Model):
     reason_code = models.CharField(max_length=8, blank=True, db_default="")
     door = models.CharField(max_length=8, choices=Door)
     actor = models.CharField(max_length=48)
-    source = models.CharField(
-        max_length=8, choices=Source, blank=True, db_default=""
-    )
+    source = models.CharField(max_length=8, choices=Source, blank=True, db_default="")
     # Facts of that moment: changing a markup later changes no past row.
     face_value_minor = models.BigIntegerField(null=True)
     cost_minor = models.BigIntegerField(null=True)

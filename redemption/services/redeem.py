@@ -237,9 +237,7 @@ def _refusal_from(error: DatabaseError) -> ServiceError | None:
     return from_database_error(error)
 
 
-def _to_result(
-    row: dict[str, Any], *, contact: Contact, new_id: UUID, token: str
-) -> RedeemResult:
+def _to_result(row: dict[str, Any], *, contact: Contact, new_id: UUID, token: str) -> RedeemResult:
     card = None
     if row["card_id"] is not None:
         card = CardSecrets(
