@@ -1,0 +1,65 @@
+"""Django's ``migrate``, run by the tables' owner, and the grants of the runtime role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+from django.core.management.commands import migrate
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from config.grants import RoleMissingError, grant_to_runtime_role, weakness_of_runtime_role
+
+OWNER_ALIAS = "owner"
+
+
+class Command(migrate.Command):
+    help = (
+        "Brings the tables up to date as their owner (MIGRATION_DATABASE_URL) and grants the"
+        " runtime role (DATABASE_URL) what it needs. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=OWNER_ALIAS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["database"] == DEFAULT_DB_ALIAS and _name_the_same_database():
+            options["database"] = OWNER_ALIAS
+        super().handle(*args, **options)
+        if options["plan"] or options["check_unapplied"] or options["database"] != OWNER_ALIAS:
+            return
+        runtime_role = settings.DATABASES[DEFAULT_DB_ALIAS]["USER"]
+        connection = connections[OWNER_ALIAS]
+        if runtime_role == connection.settings_dict["USER"]:
+            self._warn(
+                "DATABASE_URL and MIGRATION_DATABASE_URL name the same role, so the server owns"
+                " the tables it works on: row-level security is off and triggers can be disabled."
+                " Give the server a role of its own in production."
+            )
+            return
+        try:
+            grant_to_runtime_role(
+                connection, role=runtime_role, narrowed=settings.RUNTIME_PRIVILEGES
+            )
+        except RoleMissingError as error:
+            raise CommandError(str(error)) from None
+        weakness = weakness_of_runtime_role(connection, role=runtime_role)
+        if weakness:
+            self._warn(weakness)
+        if options["verbosity"] >= 1:
+            self.stdout.write(f"Granted {runtime_role} what it needs.")
+
+    def _warn(self, text: str) -> None:
+        line = "!" * 80
+        self.stderr.write(self.style.WARNING(f"{line}\nWARNING: {text}\n{line}"))
+
+
+def _name_the_same_database() -> bool:
+    """Whether both roles look at one database; a test runner may have moved only one of them."""
+    default, owner = (
+        {part: connections[alias].settings_dict[part] for part in ("NAME", "HOST", "PORT")}
+        for alias in (DEFAULT_DB_ALIAS, OWNER_ALIAS)
+    )
+    return default == owner

@@ -1,0 +1,5 @@
+"""Fixtures for every test."""
+
+from tests.database import django_db_setup
+
+__all__ = ["django_db_setup"]
