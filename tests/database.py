@@ -37,8 +37,8 @@ _TABLES_TO_EMPTY = f"""
         SELECT conrelid FROM pg_constraint JOIN reached ON confrelid = reached.oid
         WHERE contype = 'f'
     )
-    SELECT oid::regclass::text,
-           EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = oid AND NOT tgisinternal)
+    SELECT reached.oid::regclass::text,
+           EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = reached.oid AND NOT tgisinternal)
     FROM reached
 """
 
