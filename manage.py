@@ -5,6 +5,9 @@ import contextlib
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
 from config.children import ChildError
 from config.embedded import AlreadyRunningError, servers_for
 
@@ -34,10 +37,8 @@ def main() -> None:
         with contextlib.ExitStack() as stack:
             if command not in OFFLINE and not asks_for_help:
                 stack.enter_context(servers_for(command))
-            from django.core.management import execute_from_command_line
-
             execute_from_command_line(sys.argv)
-    except (AlreadyRunningError, ChildError) as error:
+    except (AlreadyRunningError, ChildError, ImproperlyConfigured) as error:
         sys.exit(f"\n{error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -21,11 +21,12 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from config.children import ChildError
@@ -51,6 +52,18 @@ class AlreadyRunningError(Exception):
     """Another process runs the servers of this folder."""
 
 
+class Server(Protocol):
+    """An embedded server: :class:`PostgresServer` or :class:`ValkeyServer`."""
+
+    name: str
+    log: Path
+    port: int
+    process: subprocess.Popen[bytes] | None
+
+    def start(self, *, port: int, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]: ...
+    def stop(self) -> None: ...
+
+
 @dataclasses.dataclass
 class Session:
     """What one supervising process runs.
@@ -64,6 +77,10 @@ class Session:
     postgres: PostgresServer | None
     valkey: ValkeyServer | None
     children_lock: int
+
+    @property
+    def servers(self) -> list[Server]:
+        return [server for server in (self.postgres, self.valkey) if server is not None]
 
 
 def needs_servers(environ: Mapping[str, str]) -> bool:
@@ -133,9 +150,8 @@ def supervise(
         lock = stack.enter_context(_supervisor_lock(home, command))
         children_lock = stack.enter_context(_children_lock(home))
         session = _session(home, given, children_lock)
-        for server in (session.postgres, session.valkey):
-            if server is not None:
-                stack.callback(server.stop)
+        for server in session.servers:
+            stack.callback(server.stop)
         _start(session, step)
         write_env_file(home / "demo.env", session.settings, heading=_HEADING)
         _describe(lock, command=command, ready=True)
@@ -275,7 +291,7 @@ def _passwords(path: Path) -> dict[str, str]:
 def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[str, str]:
     """Return the demo's settings: what was given, what must stay, and what is made up."""
     port = given.get("PORT") or "8000"
-    sid = f"AC{secrets.token_hex(16)}"
+    emulator_port = free_port(_port_of(former.get("TWILIO_API_BASE_URL")))
     made_up = {
         "SECRET_KEY": secrets.token_urlsafe(64),
         "CARD_ENCRYPTION_KEYS": f"demo:{random_key()}",
@@ -285,10 +301,11 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
         "PORT": port,
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
-        "TWILIO_ACCOUNT_SID": sid,
+        "TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}",
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
         "TWILIO_FROM_NUMBER": "+15005550006",
-        "TWILIO_API_BASE_URL": former.get("TWILIO_API_BASE_URL", ""),
+        # The demo starts the emulator there; another command's texts wait until it does.
+        "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
     }
     if given.get("TWILIO_MESSAGING_SERVICE_SID"):
         del made_up["TWILIO_FROM_NUMBER"]
@@ -333,4 +350,5 @@ def _start(
 
 def _port_of(url: str | None) -> int:
     """Return a former address's port, so that a second terminal's addresses stay right."""
-    return (urlsplit(url).port or 0) if url and "@127.0.0.1:" in url else 0
+    parts = urlsplit(url or "")
+    return (parts.port or 0) if parts.hostname == "127.0.0.1" else 0

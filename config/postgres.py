@@ -53,6 +53,7 @@ class PostgresServer:
     def __init__(
         self, *, data: Path, log: Path, superuser_password: str, durable: bool = True
     ) -> None:
+        self.name = "PostgreSQL"
         self.data = data
         self.log = log
         self.durable = durable
@@ -67,7 +68,7 @@ class PostgresServer:
     def url(self, user: str, password: str, *, database: str = DATABASE) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def start(self, *, port: int, keep_open: Sequence[int] = ()) -> None:
+    def start(self, *, port: int, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         """Make the cluster if there is none, start the server and wait until it is ready.
 
         :raises ChildError: it did not start; the text ends with the tail of its log.
@@ -89,9 +90,8 @@ class PostgresServer:
             user=SERVICE_USER,
             keep_open=keep_open,
         )
-        wait_until(
-            self._is_ready, process=self.process, name="PostgreSQL", log=self.log, seconds=60
-        )
+        wait_until(self._is_ready, process=self.process, name=self.name, log=self.log, seconds=60)
+        return self.process
 
     def stop(self) -> None:
         if self.process is not None:

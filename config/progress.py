@@ -23,6 +23,11 @@ def step(what: str) -> Iterator[None]:
     _write(f"{_restart(live)}  ✓ {what} ({time.monotonic() - started:.1f} s)\n")
 
 
+def say(text: str) -> None:
+    """Print a line."""
+    _write(f"{text}\n")
+
+
 def _restart(live: bool) -> str:  # noqa: FBT001
     return "\r\x1b[K" if live else ""
 

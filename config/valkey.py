@@ -21,6 +21,7 @@ class ValkeyServer:
     """
 
     def __init__(self, *, data: Path, log: Path, password: str, durable: bool = True) -> None:
+        self.name = "Valkey"
         self.data = data
         self.log = log
         self.durable = durable
@@ -32,7 +33,7 @@ class ValkeyServer:
     def url(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
-    def start(self, *, port: int, keep_open: Sequence[int] = ()) -> None:
+    def start(self, *, port: int, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         """Start the server and wait until it answers.
 
         :raises ChildError: it did not start; the text ends with the tail of its log.
@@ -52,7 +53,8 @@ class ValkeyServer:
             keep_open=keep_open,
             stdin=self._configuration().encode(),
         )
-        wait_until(self._answers, process=self.process, name="Valkey", log=self.log, seconds=30)
+        wait_until(self._answers, process=self.process, name=self.name, log=self.log, seconds=30)
+        return self.process
 
     def stop(self) -> None:
         if self.process is not None:

@@ -5,7 +5,6 @@ The tables are migrated once for all workers, into a template that each worker c
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import TransactionTestCase
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
@@ -103,7 +103,7 @@ def _use_database(name: str) -> None:
     for alias, variable in (("default", "DATABASE_URL"), ("owner", "MIGRATION_DATABASE_URL")):
         connection = connections[alias]
         connection.close()
-        with contextlib.suppress(AttributeError):
+        if isinstance(connection, DatabaseWrapper):
             connection.close_pool()
         connection.settings_dict["NAME"] = settings.DATABASES[alias]["NAME"] = name
         if os.environ.get(variable):
