@@ -1,0 +1,139 @@
+"""The emulator's own doors, under ``/_control/``: nothing of this exists at Twilio."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from sms.emulator.api import MessagesApi
+from sms.emulator.courier import CallbackRecord, Courier
+from sms.emulator.exchange import Answer, Request
+from sms.emulator.faults import FaultScript
+from sms.emulator.inbound import InboundGate
+from sms.emulator.messages import Message
+from sms.emulator.store import MessageStore
+
+INBOUND_KEYS = frozenset({"from", "to", "body", "webhook_url"})
+
+
+class ControlPanel:
+    """Answers requests to ``/_control/``."""
+
+    def __init__(
+        self,
+        *,
+        store: MessageStore,
+        faults: FaultScript,
+        courier: Courier,
+        inbound: InboundGate,
+        api: MessagesApi,
+        reset: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._faults = faults
+        self._courier = courier
+        self._inbound = inbound
+        self._api = api
+        self._reset = reset
+        self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
+            ("GET", "/_control/health"): self._show_health,
+            ("GET", "/_control/messages"): self._list_messages,
+            ("GET", "/_control/callbacks"): self._list_callbacks,
+            ("GET", "/_control/faults"): self._show_faults,
+            ("POST", "/_control/faults"): self._set_faults,
+            ("DELETE", "/_control/faults"): self._clear_faults,
+            ("POST", "/_control/inbound"): self._receive_text,
+            ("POST", "/_control/reset"): self._start_afresh,
+        }
+
+    def respond(self, request: Request) -> Answer:
+        """Return the answer; a mistake in the request is told in ``error``."""
+        route = self._routes.get((request.method, request.path))
+        if route is None:
+            return Answer(status=404, payload={"error": f"no {request.method} {request.path}"})
+        try:
+            return route(request)
+        except ValueError as error:
+            return Answer(status=400, payload={"error": str(error)})
+
+    def _show_health(self, _request: Request) -> Answer:
+        return Answer(
+            payload={
+                "status": "ok",
+                "messages": len(self._store.newest_first()),
+                "requests": dict(self._api.requests),
+            }
+        )
+
+    def _list_messages(self, request: Request) -> Answer:
+        messages = [
+            message
+            for message in self._store.newest_first()
+            if request.query.get("to", message.to) == message.to
+        ]
+        limit = int(request.query.get("limit", len(messages)))
+        return Answer(
+            payload=[
+                describe_message(message, accepted_copies=self._store.accepted_copies(message))
+                for message in messages[:limit]
+            ]
+        )
+
+    def _list_callbacks(self, request: Request) -> Answer:
+        records = list(self._courier.log)
+        return Answer(
+            payload=[
+                _describe_callback(record)
+                for record in records
+                if request.query.get("sid", record.sid) == record.sid
+            ]
+        )
+
+    def _show_faults(self, _request: Request) -> Answer:
+        return Answer(payload=[rule.describe() for rule in self._faults.rules])
+
+    def _set_faults(self, request: Request) -> Answer:
+        self._faults.replace(request.json())
+        return self._show_faults(request)
+
+    def _clear_faults(self, _request: Request) -> Answer:
+        self._faults.replace([])
+        return Answer(payload=[])
+
+    def _receive_text(self, request: Request) -> Answer:
+        text = request.json()
+        if not isinstance(text, dict) or text.keys() != INBOUND_KEYS:
+            raise ValueError(f"an object of {', '.join(sorted(INBOUND_KEYS))} is expected")
+        if not all(isinstance(value, str) for value in text.values()):
+            raise ValueError("every value is a string")
+        result = self._inbound.receive(
+            from_=text["from"],
+            to=text["to"],
+            body=text["body"],
+            webhook_url=text["webhook_url"],
+        )
+        return Answer(status=201, payload=dataclasses.asdict(result))
+
+    def _start_afresh(self, _request: Request) -> Answer:
+        self._reset()
+        return Answer(payload={"status": "ok"})
+
+
+def describe_message(message: Message, *, accepted_copies: int) -> dict[str, Any]:
+    """Return a message as the demo's phone and the tests see it."""
+    return {
+        "sid": message.sid,
+        "direction": message.direction,
+        "to": message.to,
+        "from": message.from_,
+        "body": message.body,
+        "is_redacted": message.is_redacted,
+        "status": message.status,
+        "error_code": message.error_code,
+        "validity_seconds": message.validity_seconds,
+        "created_at": message.created_at.isoformat(),
+        "accepted_copies": accepted_copies,
+    }
+
+
+def _describe_callback(record: CallbackRecord) -> dict[str, Any]:
+    return {**vars(record), "posted_at": record.posted_at.isoformat()}
