@@ -3,6 +3,7 @@
 from typing import cast
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -12,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
-from config.settings import REDIS_URL
+from alerts.codes import ErrorCode
+from config.api import is_api, problem
 from credit.models import User
 from credit.selectors.viewers import viewer_of_user
 
@@ -88,7 +90,9 @@ def _migrations() -> str:
 
 def _redis() -> str:
     try:
-        with Redis.from_url(REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.5) as redis:
+        with Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.5
+        ) as redis:
             redis.ping()
     except RedisError as error:
         log.warning("redis not ready", error=type(error).__name__)
@@ -102,19 +106,44 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "errors/403.html", {"is_stale_form": True}, status=403)
 
 
+@require_safe
+def error_catalogue(request: HttpRequest) -> HttpResponse:
+    """Print the catalogue of errors: what partners link to from a problem's ``type``."""
+    rows = [
+        {
+            "code": entry.code,
+            "status": entry.status,
+            "title": entry.title,
+            "customer": entry.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER),
+            "operator": entry.operator,
+            "action": entry.action,
+        }
+        for entry in ErrorCode
+    ]
+    return render(request, "errors/catalogue.html", {"rows": rows})
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request):
+        return problem(ErrorCode.INVALID_INPUT, request)
     return render(request, "errors/400.html", status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request):
+        return problem(ErrorCode.NOT_PERMITTED, request)
     return render(request, "errors/403.html", status=403)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request):
+        return problem(ErrorCode.NOT_FOUND, request)
     return render(request, "errors/404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    if is_api(request):
+        return problem(ErrorCode.UNEXPECTED, request)
     return render(
         request,
         "errors/500.html",

@@ -1,3 +1,30 @@
-from django.urls import URLPattern, URLResolver
+"""Every address of the site; what each app answers stands in its own urls."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config import api, pages
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", pages.home, name="home"),
+    path("welcome/", pages.welcome, name="welcome"),
+    path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("", include("redemption.urls")),
+    path("", include("sms.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("redemption.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/errors/", pages.error_catalogue, name="api-errors"),
+    re_path(r"^api/.*$", api.unknown_address),
+    path("health/live", pages.live, name="health-live"),
+    path("health/ready", pages.ready, name="health-ready"),
+]
+
+handler400 = "config.pages.bad_request"
+handler403 = "config.pages.permission_denied"
+handler404 = "config.pages.page_not_found"
+handler500 = "config.pages.server_error"

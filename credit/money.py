@@ -177,5 +177,6 @@ def _explain_malformed(text: str, digits: int) -> str:
     if not text:
         return f"Give an amount, such as {example}."
     if "," in text or any(character.isspace() or character in "'_" for character in text):
-        return f"Write the amount without thousands separators, such as {example}."
+        only_a_dot = "with no separator but a dot" if digits else "without separators"
+        return f"Write the amount {only_a_dot}, such as {example}."
     return f"Write the amount in digits, such as {example}."

@@ -6,8 +6,7 @@ it returns or raises into our own words. See ``redemption/sql/redeem.sql``.
 """
 
 import dataclasses
-import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, cast
 from uuid import UUID, uuid4
 
@@ -21,6 +20,7 @@ from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
 from redemption.codes import normalise_code
 from redemption.models import Redemption
+from redemption.selectors.redemptions import CardFacts
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
 from redemption.services.traces import record_refusal
 from sms.queue import ring_bell
@@ -85,23 +85,6 @@ class Caller:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CardSecrets:
-    """A card as the database holds it, still encrypted; amounts in minor units."""
-
-    card_id: UUID
-    brand_name: str
-    brand_redemption_url: str
-    value_minor: int
-    currency: str
-    code_encrypted: str
-    pin_encrypted: str
-    number_encrypted: str
-    url_encrypted: str
-    last4: str
-    expires_on: date | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemResult:
     """What became of it; amounts in minor units.
 
@@ -123,7 +106,7 @@ class RedeemResult:
     currency: str
     balance_minor: int | None
     brand_name: str
-    card: CardSecrets | None
+    card: CardFacts | None
     message_id: UUID | None
     contact: Contact
     reveal_token: str | None
@@ -218,7 +201,7 @@ def redeem(
         reason=row["reason_code"],
         door=str(caller.door),
     )
-    return _to_result(row, contact=contact, new_id=new_id, token=token)
+    return _to_result(row, contact=contact, token=token)
 
 
 def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
@@ -237,13 +220,13 @@ def _refusal_from(error: DatabaseError) -> ServiceError | None:
     return from_database_error(error)
 
 
-def _to_result(row: dict[str, Any], *, contact: Contact, new_id: UUID, token: str) -> RedeemResult:
+def _to_result(row: dict[str, Any], *, contact: Contact, token: str) -> RedeemResult:
     card = None
     if row["card_id"] is not None:
-        card = CardSecrets(
+        card = CardFacts(
             card_id=row["card_id"],
-            brand_name=row["brand_name"],
-            brand_redemption_url=row["brand_redemption_url"],
+            brand=row["brand_name"],
+            redemption_url=row["brand_redemption_url"],
             value_minor=row["face_value_minor"],
             currency=row["currency"],
             code_encrypted=row["code_encrypted"],

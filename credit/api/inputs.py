@@ -1,0 +1,75 @@
+"""How bodies are read: field by field, unknown ones refused by name."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from alerts.errors import ValidationFailedError
+from credit.services.idempotency import KeyClaim, claim_key
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A serializer that refuses what it does not know, so that a typo is not silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            unknown = sorted(str(name) for name in data if name not in self.fields)
+            if unknown:
+                raise serializers.ValidationError(
+                    {name[:64]: ["This field is not known."] for name in unknown[:20]}
+                )
+        return super().to_internal_value(data)
+
+
+def read_body(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """Return the validated body.
+
+    :raises ValidationFailedError: names every field that is missing or malformed (GC-012);
+        a field inside another is named with a dot: ``contact.phone``.
+    """
+    serializer = serializer_class(data=request.data)
+    if not serializer.is_valid():
+        raise ValidationFailedError(errors=flatten(serializer.errors))
+    validated: dict[str, Any] = serializer.validated_data
+    return validated
+
+
+def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
+    """Return nested serializer errors as one level: ``{"contact.phone": ["…"]}``."""
+    if isinstance(errors, dict):
+        flat: dict[str, list[str]] = {}
+        for name, inner in errors.items():
+            is_general = name == "non_field_errors"
+            path = prefix if is_general else f"{prefix}.{name}" if prefix else str(name)
+            flat.update(flatten(inner, path or "body"))
+        return flat
+    return {prefix or "body": [str(error) for error in errors]}
+
+
+MAX_KEY_LENGTH = 255
+
+
+def read_idempotency_key(request: Request, *, organisation: str, required: bool) -> KeyClaim | None:
+    """Return the claim of the request's Idempotency-Key on this request.
+
+    :raises ValidationFailedError: it is missing where required, or not printable (GC-012).
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if not key:
+        if not required:
+            return None
+        raise ValidationFailedError(
+            errors={"Idempotency-Key": ["Send this header, so that a repeat is safe."]}
+        )
+    if len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        raise ValidationFailedError(
+            errors={"Idempotency-Key": ["Use 1 to 255 printable ASCII characters."]}
+        )
+    return claim_key(
+        owner=organisation,
+        key=key,
+        method=request.method or "",
+        path=request.path,
+        body=request.data,
+    )

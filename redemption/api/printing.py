@@ -1,0 +1,208 @@
+"""How a redemption is printed; the one shape of it that partners see."""
+
+from typing import Any
+
+from django.conf import settings
+from sms.phones import mask_email, mask_phone
+
+from alerts.codes import ErrorCode
+from credit.money import format_amount
+from giftcards.services.secrets import open_field
+from redemption.selectors.redemptions import MessageFacts, RedemptionFacts, TraceStep
+from redemption.services.links import derive_reveal_token
+from redemption.services.redeem import RedeemResult
+
+TEST_CODE = "TEST-0000-0000-0000"
+
+
+def print_result(result: RedeemResult, *, scopes: frozenset[str]) -> dict[str, Any]:
+    """Print what a POST has just done, with the card's code: it was disclosed with it."""
+    message = (
+        ()
+        if result.message_id is None
+        else (
+            MessageFacts(
+                message_id=result.message_id,
+                channel=result.contact.method,
+                to=result.contact.to,
+                state="queued",
+            ),
+        )
+    )
+    facts = RedemptionFacts(
+        redemption_id=result.redemption_id,
+        state=result.state,
+        reason_code=result.reason_code,
+        client_id=result.client_id,
+        campaign_id=result.campaign_id,
+        recipient_id=result.recipient_id,
+        condition_number=result.condition_number,
+        source=result.source,
+        is_test=result.is_test,
+        face_value_minor=result.face_value_minor,
+        charged_minor=result.charged_minor,
+        currency=result.currency,
+        balance_minor=result.balance_minor,
+        brand=result.brand_name,
+        card=result.card,
+        link_version=1 if result.issued_at else None,
+        messages=message,
+        created_at=result.created_at,
+        issued_at=result.issued_at,
+        delivered_at=None,
+    )
+    return print_facts(facts, scopes=scopes, shows_code=True)
+
+
+def print_first_answer(
+    facts: RedemptionFacts, *, state: str, scopes: frozenset[str]
+) -> dict[str, Any]:
+    """Print the answer to a repeated POST as the first one was, from what is stored.
+
+    :param state: the state that the first answer told.
+    """
+    was_issued = state == "issued"
+    printed = print_facts(facts, scopes=scopes, shows_code=was_issued)
+    printed["state"] = state
+    printed["reason"] = (
+        None if was_issued else _reason(facts.reason_code or _REASONS.get(state, ""))
+    )
+    printed["delivered_at"] = None
+    if not was_issued:
+        printed.update(
+            source=None, charged=None, credit_remaining=None, card=None, reveal_url=None,
+            message=None, issued_at=None,
+        )  # fmt: skip
+    elif printed["message"] is not None:
+        printed["message"]["state"] = "queued"
+    return printed
+
+
+_REASONS = {
+    "waiting_stock": "GC-003",
+    "waiting_opt_in": "GC-009",
+    "waiting_approval": "GC-103",
+}
+
+
+def print_facts(
+    facts: RedemptionFacts, *, scopes: frozenset[str], shows_code: bool
+) -> dict[str, Any]:
+    """Print a redemption as it stands.
+
+    :param shows_code: open the card's secrets; its disclosure has been committed.
+    """
+    message = facts.messages[0] if facts.messages else None
+    return {
+        "id": str(facts.redemption_id),
+        "state": facts.state,
+        "reason": _reason(facts.reason_code),
+        "campaign_id": str(facts.campaign_id),
+        "recipient_id": str(facts.recipient_id),
+        "condition_number": facts.condition_number,
+        "source": facts.source or None,
+        "face_value": _amount(facts.face_value_minor, facts.currency),
+        "charged": _amount(facts.charged_minor, facts.currency),
+        "currency": facts.currency,
+        "credit_remaining": (
+            _amount(facts.balance_minor, facts.currency) if "credit:read" in scopes else None
+        ),
+        "card": _print_card(facts, shows_code=shows_code),
+        "reveal_url": (
+            _reveal_url(
+                derive_reveal_token(redemption_id=facts.redemption_id, version=facts.link_version)
+            )
+            if shows_code and facts.link_version is not None
+            else None
+        ),
+        "message": None if message is None else print_message(message),
+        "created_at": _time(facts.created_at),
+        "issued_at": _time(facts.issued_at),
+        "delivered_at": _time(facts.delivered_at),
+    }
+
+
+def print_message(message: MessageFacts) -> dict[str, Any]:
+    """Print a message with a masked address."""
+    return {
+        "id": str(message.message_id),
+        "channel": message.channel,
+        "to_masked": _mask(message.channel, message.to),
+        "state": message.state,
+    }
+
+
+def print_step(step: TraceStep) -> dict[str, Any]:
+    """Print one step of the trace."""
+    return {
+        "step": step.step,
+        "status": step.status,
+        "code": step.code or None,
+        "message": step.message,
+        "milliseconds": step.milliseconds,
+        "at": _time(step.at),
+    }
+
+
+def _print_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any] | None:
+    if facts.is_test and facts.issued_at is not None:
+        return _print_test_card(facts)
+    card = facts.card
+    if card is None:
+        return None
+
+    def secret(sealed: str, field: str) -> str | None:
+        return (open_field(sealed, field=field) or None) if shows_code else None
+
+    return {
+        "brand": card.brand,
+        "value": format_amount(card.value_minor, card.currency),
+        "currency": card.currency,
+        "code": secret(card.code_encrypted, "code"),
+        "pin": secret(card.pin_encrypted, "pin"),
+        "number": secret(card.number_encrypted, "number"),
+        "url": secret(card.url_encrypted, "url"),
+        "expires_on": None if card.expires_on is None else card.expires_on.isoformat(),
+        "redemption_url": card.redemption_url or None,
+        "last4": card.last4,
+    }
+
+
+def _print_test_card(facts: RedemptionFacts) -> dict[str, Any]:
+    # It looks like a card and is worth nothing.
+    return {
+        "brand": facts.brand,
+        "value": _amount(facts.face_value_minor, facts.currency),
+        "currency": facts.currency,
+        "code": TEST_CODE,
+        "pin": None,
+        "number": None,
+        "url": None,
+        "expires_on": None,
+        "redemption_url": None,
+        "last4": TEST_CODE[-4:],
+    }
+
+
+def _reason(code: str) -> dict[str, str] | None:
+    if not code:
+        return None
+    entry = ErrorCode.from_code(code)
+    detail = entry.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER, is_waiting=True)
+    return {"code": code, "detail": detail}
+
+
+def _amount(amount_minor: int | None, currency: str) -> str | None:
+    return None if amount_minor is None else format_amount(amount_minor, currency)
+
+
+def _reveal_url(token: str | None) -> str | None:
+    return None if token is None else f"{settings.PUBLIC_BASE_URL}/r/{token}/"
+
+
+def _mask(channel: str, to: str) -> str:
+    return mask_email(to) if channel == "email" else mask_phone(to)
+
+
+def _time(at: Any) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,214 @@
+"""Partners' way in: look at a code, redeem it, see what became of it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alerts.errors import ServiceError
+from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.inputs import read_body, read_idempotency_key
+from credit.money import format_amount
+from credit.selectors.viewers import SYSTEM
+from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from redemption.api import examples
+from redemption.api.printing import (
+    print_facts,
+    print_first_answer,
+    print_message,
+    print_result,
+    print_step,
+)
+from redemption.api.replays import refusal_of
+from redemption.api.serializers import (
+    ProblemOutput,
+    RedeemRequest,
+    RedemptionDetailOutput,
+    RedemptionOutput,
+    ValidateAnswer,
+    ValidateRequest,
+)
+from redemption.models import Redemption
+from redemption.selectors.codes import CodeFacts, find_code
+from redemption.selectors.redemptions import find_redemption, list_trace
+from redemption.services.contacts import read_contact
+from redemption.services.disclosure import disclose_redemption
+from redemption.services.redeem import Caller, Contact, UnknownCodeError, redeem
+
+_NO_CONTACT = Contact(method="none")
+_PROBLEMS = dict.fromkeys((400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429), ProblemOutput)
+_KEY_HEADER = OpenApiParameter(
+    name="Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    required=True,
+    description="1 to 255 printable characters; a repeat with the same key and body gets the"
+    " first answer again, with `Idempotency-Replayed: true`.",
+)
+
+
+class ValidateView(APIView):
+    """What a code is good for, before anybody redeems it."""
+
+    authentication_classes = [ApiKeyAuthentication]
+
+    @extend_schema(
+        operation_id="validate_code",
+        summary="Look at a code",
+        request=ValidateRequest,
+        responses={200: ValidateAnswer, **_PROBLEMS},
+        examples=examples.VALIDATE,
+        auth=[{"ApiKey": []}, {}],
+        tags=["Redemptions"],
+    )
+    def post(self, request: Request) -> Response:
+        body = read_body(ValidateRequest, request)
+        partner = request.user if isinstance(request.user, Partner) else None
+        if partner is not None:
+            require_scope(request, "redeem")
+        facts = find_code(
+            code=body["code"],
+            now=timezone.now(),
+            scope_kind=partner.scope_kind if partner else "platform",
+            scope_id=partner.scope_id if partner else None,
+        )
+        if facts is None:
+            raise UnknownCodeError
+        return Response(_print_code(facts))
+
+
+class RedemptionsView(APIView):
+    """Redeem a code."""
+
+    authentication_classes = [ApiKeyAuthentication]
+
+    @extend_schema(
+        operation_id="create_redemption",
+        summary="Redeem a code",
+        request=RedeemRequest,
+        responses={201: RedemptionOutput, 202: RedemptionOutput, **_PROBLEMS},
+        parameters=[_KEY_HEADER],
+        examples=examples.REDEEM,
+        tags=["Redemptions"],
+    )
+    def post(self, request: Request) -> Response:
+        partner = require_scope(request, "redeem")
+        key = read_idempotency_key(request, organisation=partner.organisation, required=True)
+        now = timezone.now()
+        try:
+            body = read_body(RedeemRequest, request)
+            result = redeem(
+                caller=_caller(request, partner),
+                contact=_contact(body),
+                now=now,
+                code=body["code"],
+                condition_number=body.get("condition_number"),
+                disclose=True,
+                key=key,
+            )
+        except KeyAnsweredError:
+            return _replay(key, partner)
+        except ServiceError as error:
+            if key is not None:
+                if find_record(claim=key) is not None:
+                    return _replay(key, partner)
+                keep_refusal(claim=key, error=error, status=error.code.status, now=now)
+            raise
+        return Response(
+            print_result(result, scopes=partner.scopes),
+            status=201 if result.state == "issued" else 202,
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+class RedemptionView(APIView):
+    """One redemption, with its messages and trace."""
+
+    authentication_classes = [ApiKeyAuthentication]
+
+    @extend_schema(
+        operation_id="get_redemption",
+        summary="See what became of a redemption",
+        responses={200: RedemptionDetailOutput, **_PROBLEMS},
+        tags=["Redemptions"],
+    )
+    def get(self, request: Request, redemption_id: UUID) -> Response:
+        partner = require_scope(request, "redeem")
+        try:
+            facts = find_redemption(viewer=partner.viewer, redemption_id=redemption_id)
+        except Redemption.DoesNotExist:
+            raise Http404 from None
+        shows_code = "cards:reveal" in partner.scopes and disclose_redemption(
+            redemption_id=redemption_id, actor=partner.actor, now=timezone.now()
+        )
+        return Response(
+            {
+                **print_facts(facts, scopes=partner.scopes, shows_code=shows_code),
+                "messages": [print_message(message) for message in facts.messages],
+                "trace": [print_step(step) for step in list_trace(redemption_id=redemption_id)],
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def _replay(key: KeyClaim | None, partner: Partner) -> Response:
+    assert key is not None  # noqa: S101  only a key is ever answered
+    record = find_record(claim=key)
+    assert record is not None  # noqa: S101  it is written with what it stands for
+    headers = {"Idempotency-Replayed": "true", "Cache-Control": "no-store"}
+    if record.error_code:
+        raise refusal_of(record)
+    assert record.object_id is not None  # noqa: S101  held by the function that writes it
+    facts = find_redemption(viewer=SYSTEM, redemption_id=record.object_id)
+    return Response(
+        print_first_answer(facts, state=record.state, scopes=partner.scopes),
+        status=record.status,
+        headers=headers,
+    )
+
+
+def _caller(request: Request, partner: Partner) -> Caller:
+    http: HttpRequest = request._request  # noqa: SLF001  DRF's own way to the request
+    return Caller(
+        door=Redemption.Door.API,
+        actor=partner.actor,
+        request_id=http.META["giftline.request_id"],
+        scope_kind=partner.scope_kind,
+        scope_id=partner.scope_id,
+        ip_address=http.META.get("REMOTE_ADDR") or None,
+        user_agent=http.META.get("HTTP_USER_AGENT", ""),
+    )
+
+
+def _contact(body: dict[str, Any]) -> Contact:
+    contact = body.get("contact")
+    if contact is None:
+        return _NO_CONTACT
+    return read_contact(prefix="contact.", **contact)
+
+
+def _print_code(facts: CodeFacts) -> dict[str, Any]:
+    return {
+        "valid": facts.is_valid,
+        "state": facts.state,
+        "campaign": {"id": str(facts.campaign_id), "name": facts.campaign_name},
+        "conditions": [
+            {
+                "number": offer.number,
+                "name": offer.name,
+                "brand": offer.brand,
+                "value": (
+                    None
+                    if offer.value_minor is None
+                    else format_amount(offer.value_minor, offer.currency)
+                ),
+                "currency": offer.currency,
+            }
+            for offer in facts.offers
+        ],
+        "requires": list(facts.requires),
+    }
