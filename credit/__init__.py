@@ -1,0 +1,1 @@
+"""Organisations, who may do what, and every movement of their money."""
