@@ -67,13 +67,13 @@ class TestParseAmount:
         [
             ("", "Give an amount, such as 1250.50."),
             ("   ", "Give an amount, such as 1250.50."),
-            ("1,250.00", "Write the amount without thousands separators, such as 1250.50."),
-            ("25,00", "Write the amount without thousands separators, such as 1250.50."),
-            ("1 250", "Write the amount without thousands separators, such as 1250.50."),
-            ("1\u202f250", "Write the amount without thousands separators, such as 1250.50."),
-            ("1'250", "Write the amount without thousands separators, such as 1250.50."),
-            ("1_250", "Write the amount without thousands separators, such as 1250.50."),
-            ("\xa025", "Write the amount without thousands separators, such as 1250.50."),
+            ("1,250.00", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("25,00", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("1 250", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("1\u202f250", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("1'250", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("1_250", "Write the amount with no separator but a dot, such as 1250.50."),
+            ("\xa025", "Write the amount with no separator but a dot, such as 1250.50."),
             ("1e3", "Write the amount in digits, such as 1250.50."),
             ("NaN", "Write the amount in digits, such as 1250.50."),
             ("inf", "Write the amount in digits, such as 1250.50."),
@@ -96,6 +96,13 @@ class TestParseAmount:
         with pytest.raises(MalformedAmountError) as caught:
             parse_amount(text, "USD")
         assert str(caught.value) == sentence
+
+    def test_gives_an_example_that_fits_the_currency(self) -> None:
+        with pytest.raises(MalformedAmountError) as caught:
+            parse_amount("1,250", "JPY")
+        assert str(caught.value) == "Write the amount without separators, such as 1250."
+        with pytest.raises(MalformedAmountError, match=r"such as 1250\.500\.$"):
+            parse_amount("1e3", "KWD")
 
     @pytest.mark.parametrize(
         ("text", "currency", "sentence"),
