@@ -1,0 +1,77 @@
+# Everything a newcomer types. `make` alone explains it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.complete
+ARGS ?=
+
+# Checks and locks look at the code alone: no database, no secret, no file of settings.
+OFFLINE := BUILD=1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt lock clean
+.PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
+
+help: ## Show what can be made
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## Start everything on this machine, with data to play with (PORT, VAR_DIR)
+	@exec $(BIN)/python manage.py demo --exit-with-parent
+
+test: $(READY) ## Run every test, on a throw-away PostgreSQL and Valkey (ARGS="-k redeem")
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: check-format check-lint check-types check-imports check-migrations check-deploy ## Format, lint, types, imports, migrations, deployment
+	@echo "All checks passed."
+
+check-format: $(READY)
+	@echo "== Format (make fmt puts it right)"
+	@$(BIN)/ruff format --check .
+
+check-lint: $(READY)
+	@echo "== Lint"
+	@$(BIN)/ruff check .
+
+check-types: $(READY)
+	@echo "== Types"
+	@$(OFFLINE) $(BIN)/python -m mypy .
+
+check-imports: $(READY)
+	@echo "== Floors and rooms"
+	@$(OFFLINE) $(BIN)/lint-imports
+
+check-migrations: $(READY)
+	@echo "== Migrations match the models"
+	@$(OFFLINE) $(BIN)/python manage.py makemigrations --check --dry-run
+
+check-deploy: $(READY)
+	@echo "== Production settings"
+	@$(OFFLINE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(READY) ## Measure redemptions per second, beside pgbench on the same server
+	@$(BIN)/python manage.py bench $(ARGS)
+
+fmt: $(READY) ## Put format and imports right
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+# The lock names packages and hashes only; a private index of this machine must not get into it.
+LOCK = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet \
+	--index-url https://pypi.org/simple --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+lock: ## Renew the lock files from requirements.in and requirements-dev.in
+	@test -x $(BIN)/python || $(MAKE) $(READY)
+	@$(LOCK) $(ARGS) -o requirements.lock requirements.in
+	@$(LOCK) $(ARGS) -o requirements-dev.lock requirements-dev.in
+
+clean: ## Remove .venv, caches and the demo's data in var/
+	@if [ -f var/supervisor.lock ] && ! $(PYTHON) -c "import fcntl; fcntl.flock(open('var/supervisor.lock'), fcntl.LOCK_EX | fcntl.LOCK_NB)" 2>/dev/null; then echo "The demo is running: stop it first."; exit 1; fi
+	@rm -rf .venv var .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.lock .ci/bootstrap.py
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer."; exit 1; }
+	@"$(PYTHON)" .ci/bootstrap.py
+	@touch $(READY)
