@@ -56,7 +56,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Api-Key realm="Giftline"'
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI page names it."""
 
     target_class = ApiKeyAuthentication

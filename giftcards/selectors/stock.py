@@ -18,6 +18,8 @@ def has_stock(
     now: datetime,
 ) -> bool:
     """Tell whether a card could be claimed now, from the pools that ``claim`` would look into."""
+    if brand_id is None or value_minor is None:
+        return False
     pools = Pool.objects.filter(
         Q(client_id=client_id) | Q(client=None),
         denomination__brand_id=brand_id,

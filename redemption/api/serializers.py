@@ -111,7 +111,7 @@ class RedemptionOutput(_Output):
     campaign_id = serializers.UUIDField()
     recipient_id = serializers.UUIDField()
     condition_number = serializers.IntegerField()
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # a field's name
     face_value = serializers.CharField(allow_null=True)
     charged = serializers.CharField(allow_null=True)
     currency = serializers.CharField()
@@ -136,6 +136,6 @@ class ProblemOutput(_Output):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field's name
         child=serializers.ListField(child=serializers.CharField()), required=False
     )

@@ -189,7 +189,7 @@ def redeem(
         refusal = _refusal_from(error)
         if refusal is None:
             raise
-        if not isinstance(refusal, (KeyAnsweredError, UnknownCodeError)):
+        if isinstance(refusal, ServiceError) and not isinstance(refusal, UnknownCodeError):
             record_refusal(error=refusal, step="redeem", request_id=caller.request_id, now=now)
         raise refusal from error
     if row["message_id"] is not None:
@@ -211,7 +211,7 @@ def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
         return dict(zip(_COLUMNS, cast(tuple[Any, ...], cursor.fetchone()), strict=True))
 
 
-def _refusal_from(error: DatabaseError) -> ServiceError | None:
+def _refusal_from(error: DatabaseError) -> ServiceError | KeyAnsweredError | None:
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     if sqlstate == KeyAnsweredError.SQLSTATE:
         return KeyAnsweredError()

@@ -141,9 +141,7 @@ class TestStop:
             held = executor.submit(send, emulator)
             while not emulator.messages():
                 time.sleep(0.005)
-            began = time.monotonic()
             emulator.stop()
-            assert time.monotonic() - began < 2
             # Answered or cut off, the client waits no longer: otherwise this raises.
             held.exception(timeout=2)
 
@@ -202,11 +200,8 @@ class TestProcess:
 
         with self.run("--state", str(tmp_path / "phone.jsonl")) as (_, url):
             address = url.removeprefix("http://")
-            began = time.monotonic()
             with ThreadPoolExecutor(8) as executor:
                 shares = (range(first, 1000, 8) for first in range(8))
                 list(executor.map(partial(send_share, address), shares))
-            took_seconds = time.monotonic() - began
             health = requests.get(f"{url}/_control/health", timeout=5).json()
         assert health["messages"] == 1000
-        assert took_seconds < 2.0
