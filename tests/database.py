@@ -22,7 +22,12 @@ from pytest_django import DjangoDbBlocker
 from tests.cluster import TEMPLATE
 
 # What migrations fill and tests may rely on.
-_KEPT_TABLES = ["django_migrations", "django_content_type", "auth_permission"]
+_KEPT_TABLES = [
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "sms_errorpolicy",
+]
 _FULL_TABLES = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> ALL (%s)

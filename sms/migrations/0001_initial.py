@@ -8,130 +8,341 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('credit', '0001_initial'),
+        ("credit", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MessageTemplate',
+            name="MessageTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('campaign_id', models.UUIDField(blank=True, null=True)),
-                ('purpose', models.CharField(choices=[('reward', 'Reward'), ('delay_notice', 'Delay notice'), ('opt_in', 'Opt-in request'), ('resend', 'Resend'), ('reminder', 'Reminder')], max_length=16)),
-                ('channel', models.CharField(choices=[('sms', 'Text message'), ('email', 'E-mail')], max_length=8)),
-                ('locale', models.CharField(default='en', max_length=8)),
-                ('subject', models.CharField(blank=True, db_default='', max_length=200)),
-                ('body', models.TextField()),
-                ('is_active', models.BooleanField(default=True)),
-                ('client', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='templates', to='credit.client')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("campaign_id", models.UUIDField(blank=True, null=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("reward", "Reward"),
+                            ("delay_notice", "Delay notice"),
+                            ("opt_in", "Opt-in request"),
+                            ("resend", "Resend"),
+                            ("reminder", "Reminder"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("sms", "Text message"), ("email", "E-mail")], max_length=8
+                    ),
+                ),
+                ("locale", models.CharField(default="en", max_length=8)),
+                ("subject", models.CharField(blank=True, db_default="", max_length=200)),
+                ("body", models.TextField()),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "client",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="templates",
+                        to="credit.client",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('reward', 'Reward'), ('delay_notice', 'Delay notice'), ('opt_in', 'Opt-in request'), ('resend', 'Resend'), ('reminder', 'Reminder')], max_length=16)),
-                ('channel', models.CharField(choices=[('sms', 'Text message'), ('email', 'E-mail')], max_length=8)),
-                ('to', models.CharField(max_length=254)),
-                ('locale', models.CharField(db_default='en', max_length=8)),
-                ('values', models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))),
-                ('reference_kind', models.CharField(max_length=16)),
-                ('reference_id', models.UUIDField()),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('accepted', 'Accepted by the provider'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('undelivered', 'Undelivered'), ('failed', 'Failed'), ('suppressed', 'Suppressed (opted out)'), ('cancelled', 'Cancelled'), ('unknown', 'Unknown (the provider did not answer)'), ('manually_delivered', 'Delivered by a person')], db_default='queued', max_length=24)),
-                ('attempts_used', models.PositiveSmallIntegerField(db_default=0)),
-                ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
-                ('provider_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('sender', models.CharField(blank=True, db_default='', max_length=64)),
-                ('segments', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=16)),
-                ('preview', models.CharField(blank=True, db_default='', max_length=320)),
-                ('request_id', models.CharField(blank=True, db_default='', max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('accepted_at', models.DateTimeField(blank=True, null=True)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('client', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='credit.client')),
-                ('template', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='sms.messagetemplate')),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(),
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("reward", "Reward"),
+                            ("delay_notice", "Delay notice"),
+                            ("opt_in", "Opt-in request"),
+                            ("resend", "Resend"),
+                            ("reminder", "Reminder"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("sms", "Text message"), ("email", "E-mail")], max_length=8
+                    ),
+                ),
+                ("to", models.CharField(max_length=254)),
+                ("locale", models.CharField(db_default="en", max_length=8)),
+                (
+                    "values",
+                    models.JSONField(db_default=models.Value({}, output_field=models.JSONField())),
+                ),
+                ("reference_kind", models.CharField(max_length=16)),
+                ("reference_id", models.UUIDField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("accepted", "Accepted by the provider"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("undelivered", "Undelivered"),
+                            ("failed", "Failed"),
+                            ("suppressed", "Suppressed (opted out)"),
+                            ("cancelled", "Cancelled"),
+                            ("unknown", "Unknown (the provider did not answer)"),
+                            ("manually_delivered", "Delivered by a person"),
+                        ],
+                        db_default="queued",
+                        max_length=24,
+                    ),
+                ),
+                ("attempts_used", models.PositiveSmallIntegerField(db_default=0)),
+                ("next_attempt_at", models.DateTimeField(blank=True, null=True)),
+                ("provider_id", models.CharField(blank=True, max_length=64, null=True)),
+                ("sender", models.CharField(blank=True, db_default="", max_length=64)),
+                ("segments", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=16)),
+                ("preview", models.CharField(blank=True, db_default="", max_length=320)),
+                ("request_id", models.CharField(blank=True, db_default="", max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "client",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="credit.client",
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="sms.messagetemplate",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='OptIn',
+            name="OptIn",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('none', 'Not asked'), ('requested', 'Asked'), ('granted', 'Granted'), ('revoked', 'Revoked')], max_length=16)),
-                ('text_shown', models.TextField(blank=True, db_default='')),
-                ('way', models.CharField(blank=True, db_default='', max_length=32)),
-                ('actor', models.CharField(blank=True, db_default='', max_length=48)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='opt_ins', to='credit.client')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("phone", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("none", "Not asked"),
+                            ("requested", "Asked"),
+                            ("granted", "Granted"),
+                            ("revoked", "Revoked"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("text_shown", models.TextField(blank=True, db_default="")),
+                ("way", models.CharField(blank=True, db_default="", max_length=32)),
+                ("actor", models.CharField(blank=True, db_default="", max_length=48)),
+                (
+                    "changed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "client",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="opt_ins",
+                        to="credit.client",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatusEvent',
+            name="StatusEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider_id', models.CharField(max_length=64)),
-                ('status', models.CharField(max_length=24)),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=16)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='status_events', to='sms.message')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("provider_id", models.CharField(max_length=64)),
+                ("status", models.CharField(max_length=24)),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=16)),
+                (
+                    "received_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="status_events",
+                        to="sms.message",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='DeliveryAttempt',
+            name="DeliveryAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('provider_id', models.CharField(blank=True, db_default='', max_length=64)),
-                ('status', models.CharField(max_length=24)),
-                ('error_code', models.CharField(blank=True, db_default='', max_length=16)),
-                ('error_message', models.CharField(blank=True, db_default='', max_length=300)),
-                ('price', models.CharField(blank=True, db_default='', max_length=24)),
-                ('requested_at', models.DateTimeField()),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('message', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='sms.message')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("provider_id", models.CharField(blank=True, db_default="", max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("sending", "Sending"),
+                            ("not_started", "Put back before the provider was called"),
+                            ("unknown", "The provider did not answer"),
+                            ("lost", "Never reached the provider"),
+                            ("refused", "Refused"),
+                            ("accepted", "Accepted"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("undelivered", "Undelivered"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, db_default="", max_length=16)),
+                ("error_message", models.CharField(blank=True, db_default="", max_length=300)),
+                ("price", models.CharField(blank=True, db_default="", max_length=24)),
+                ("requested_at", models.DateTimeField()),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="sms.message",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['message', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('message', 'number'), name='sms_deliveryattempt_numbered')],
+                "ordering": ["message", "number"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("provider_id", ""), _negated=True),
+                        fields=["provider_id"],
+                        name="sms_attempt_provider_id",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message", "number"), name="sms_deliveryattempt_numbered"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='messagetemplate',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('client', 'campaign_id', 'purpose', 'channel', 'locale'), name='sms_messagetemplate_one_active', nulls_distinct=False),
+            model_name="messagetemplate",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_active", True)),
+                fields=("client", "campaign_id", "purpose", "channel", "locale"),
+                name="sms_messagetemplate_one_active",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['next_attempt_at'], name='sms_message_due'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("next_attempt_at__isnull", False)),
+                fields=["channel", "next_attempt_at"],
+                name="sms_message_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['reference_id', 'reference_kind'], name='sms_message_reference'),
+            model_name="message",
+            index=models.Index(
+                fields=["reference_id", "reference_kind"], name="sms_message_reference"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(condition=models.Q(('provider_id__isnull', False)), fields=('provider_id',), name='sms_message_provider_id_unique'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("provider_id__isnull", False)),
+                fields=("provider_id",),
+                name="sms_message_provider_id_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['delivered', 'suppressed', 'cancelled', 'manually_delivered']), _negated=True), ('next_attempt_at', None), _connector='OR'), name='sms_message_nothing_due_at_the_end'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "state__in",
+                            ["delivered", "suppressed", "cancelled", "manually_delivered"],
+                        ),
+                        _negated=True,
+                    ),
+                    ("next_attempt_at", None),
+                    _connector="OR",
+                ),
+                name="sms_message_nothing_due_at_the_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='optin',
-            constraint=models.UniqueConstraint(fields=('client', 'phone'), name='sms_optin_one_per_number'),
+            model_name="optin",
+            constraint=models.UniqueConstraint(
+                fields=("client", "phone"), name="sms_optin_one_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusevent',
-            constraint=models.UniqueConstraint(fields=('provider_id', 'status'), name='sms_statusevent_reported_once'),
+            model_name="statusevent",
+            constraint=models.UniqueConstraint(
+                fields=("provider_id", "status"), name="sms_statusevent_reported_once"
+            ),
         ),
     ]

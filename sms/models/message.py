@@ -74,9 +74,7 @@ class Message(models.Model):
     channel = models.CharField(max_length=8, choices=MessageTemplate.Channel)
     to = models.CharField(max_length=254)
     locale = models.CharField(max_length=8, db_default="en")
-    template = models.ForeignKey(
-        MessageTemplate, on_delete=models.SET_NULL, null=True, blank=True
-    )
+    template = models.ForeignKey(MessageTemplate, on_delete=models.SET_NULL, null=True, blank=True)
     # Merge values without secrets; codes and links are rendered just before sending.
     values = models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))
     # What it is about: ("redemption", id). The settings table renders it and hears of its end.
@@ -99,14 +97,13 @@ class Message(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
+            # By channel, so that what one channel can not send is not in the other's way.
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["channel", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="sms_message_due",
             ),
-            models.Index(
-                fields=["reference_id", "reference_kind"], name="sms_message_reference"
-            ),
+            models.Index(fields=["reference_id", "reference_kind"], name="sms_message_reference"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -135,10 +132,23 @@ class Message(models.Model):
 class DeliveryAttempt(models.Model):
     """One try at handing a message to the provider, committed before the provider is called."""
 
+    class Status(models.TextChoices):
+        SENDING = "sending", "Sending"
+        NOT_STARTED = "not_started", "Put back before the provider was called"
+        UNKNOWN = "unknown", "The provider did not answer"
+        LOST = "lost", "Never reached the provider"
+        REFUSED = "refused", "Refused"
+        ACCEPTED = "accepted", "Accepted"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        UNDELIVERED = "undelivered", "Undelivered"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     provider_id = models.CharField(max_length=64, blank=True, db_default="")
-    status = models.CharField(max_length=24)
+    status = models.CharField(max_length=24, choices=Status)
     error_code = models.CharField(max_length=16, blank=True, db_default="")
     error_message = models.CharField(max_length=300, blank=True, db_default="")
     price = models.CharField(max_length=24, blank=True, db_default="")
@@ -147,6 +157,13 @@ class DeliveryAttempt(models.Model):
 
     class Meta:
         ordering = ["message", "number"]
+        indexes = [
+            models.Index(
+                fields=["provider_id"],
+                condition=~Q(provider_id=""),
+                name="sms_attempt_provider_id",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["message", "number"], name="sms_deliveryattempt_numbered"
@@ -160,9 +177,7 @@ class DeliveryAttempt(models.Model):
 class StatusEvent(models.Model):
     """A status the provider reported; the same one reported twice is one row."""
 
-    message = models.ForeignKey(
-        Message, on_delete=models.PROTECT, related_name="status_events"
-    )
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="status_events")
     provider_id = models.CharField(max_length=64)
     status = models.CharField(max_length=24)
     error_code = models.CharField(max_length=16, blank=True, db_default="")

@@ -33,3 +33,9 @@ CREATE TRIGGER sms_message_only_forward BEFORE UPDATE OF state ON sms_message
     EXECUTE FUNCTION sms_check_message_change();
 
 SELECT alerts_make_append_only('sms_statusevent');
+
+-- The delivery log: an attempt is completed, never removed.
+CREATE TRIGGER refuse_removal BEFORE DELETE ON sms_deliveryattempt
+    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON sms_deliveryattempt
+    FOR EACH STATEMENT EXECUTE FUNCTION alerts_refuse_change();
