@@ -224,6 +224,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("EVERY_MESSAGE_SWEEP", Kind.SECONDS, "5s", "How often queued texts are picked up."),
     Setting("EVERY_SMS_RETRY", Kind.SECONDS, "5m", "How often failed texts are tried again."),
+    Setting(
+        "EVERY_SERVE_WAITING",
+        Kind.SECONDS,
+        "60s",
+        "How often rewards that wait for cards, approval or opt-in are served.",
+    ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
     # Operations

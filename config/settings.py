@@ -142,6 +142,7 @@ CELERY_TIMEZONE = "UTC"
 PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
+    "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
 }
 
 # --- People -------------------------------------------------------------------------------------

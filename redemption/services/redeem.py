@@ -22,6 +22,7 @@ from redemption.codes import normalise_code
 from redemption.models import Redemption
 from redemption.selectors.redemptions import CardFacts
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
+from redemption.services.stock_alerts import alert_out_of_stock
 from redemption.services.traces import record_refusal
 from sms.queue import ring_bell
 
@@ -194,6 +195,10 @@ def redeem(
         raise refusal from error
     if row["message_id"] is not None:
         ring_bell("sms.tasks.send_messages")
+    if row["state"] == "waiting_stock" and row["redemption_id"] == new_id:
+        alert_out_of_stock(
+            campaign_id=row["campaign_id"], condition_number=row["condition_number"], now=now
+        )
     log.info(
         "[PROVISION] Success" if row["state"] == "issued" else "[PROVISION] Waiting",
         redemption_id=str(row["redemption_id"]),

@@ -1,0 +1,78 @@
+"""Telling the operators that people wait for cards, and that they no longer do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from alerts.models import Alert
+from alerts.services.alerts import raise_alert, resolve_alert
+from credit.money import display_amount
+from redemption.models import Condition, Redemption
+
+KIND: Final = "out_of_stock"
+
+
+def alert_out_of_stock(*, campaign_id: UUID, condition_number: int, now: datetime) -> Alert:
+    """Raise the critical alert that a condition's people wait for cards, or count one more."""
+    condition = Condition.objects.select_related("campaign", "brand", "pool").get(
+        campaign_id=campaign_id, number=condition_number
+    )
+    waiting = Redemption.objects.filter(
+        condition=condition, state=Redemption.State.WAITING_STOCK
+    ).count()
+    card = "gift card"
+    if condition.brand is not None and condition.card_value_minor is not None:
+        value = display_amount(condition.card_value_minor, condition.currency)
+        card = f"{condition.brand.name} {value}"
+    people = "1 person waits" if waiting == 1 else f"{waiting} people wait"
+    return raise_alert(
+        kind=KIND,
+        severity=Alert.Severity.CRITICAL,
+        subject=f"Out of cards: {card}, {condition.campaign.name}",
+        message=(
+            f"{people}. Upload or buy cards for "
+            f"{'the pool ' + condition.pool.name if condition.pool else 'a pool of this value'}; "
+            "who waits is then served by itself, in the order of asking."
+        ),
+        data={
+            "campaign_id": condition.campaign_id,
+            "condition_number": condition.number,
+            "pool_id": condition.pool_id,
+            "waiting": waiting,
+        },
+        dedupe_key=_key_of(condition.pk),
+        client_id=condition.campaign.client_id,
+        now=now,
+    )
+
+
+def settle_stock_alerts(*, now: datetime) -> None:
+    """Resolve the alerts of queues that are empty, and raise those that are missing.
+
+    One may be missing when a queue grew again just while its alert was being resolved, or when
+    the process that was to raise it died.
+    """
+    unresolved = set(
+        Alert.objects.filter(kind=KIND)
+        .exclude(state=Alert.State.RESOLVED)
+        .values_list("dedupe_key", flat=True)
+    )
+    waiting = set(
+        Redemption.objects.filter(state=Redemption.State.WAITING_STOCK)
+        .order_by()
+        .values_list("condition_id", flat=True)
+        .distinct()
+    )
+    for key in unresolved - {_key_of(condition_id) for condition_id in waiting}:
+        resolve_alert(dedupe_key=key, now=now)
+    missing = [pk for pk in waiting if _key_of(pk) not in unresolved]
+    for condition in Condition.objects.filter(pk__in=missing):
+        alert_out_of_stock(
+            campaign_id=condition.campaign_id, condition_number=condition.number, now=now
+        )
+
+
+def _key_of(condition_id: UUID) -> str:
+    return f"{KIND}:{condition_id}"

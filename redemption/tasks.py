@@ -1,0 +1,15 @@
+"""What the clock asks of redemptions; each is one line into a service."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from redemption.services import serving
+
+# More than a minute's work is left to the next minute.
+_AT_MOST = 1000
+
+
+@shared_task(name="redemption.tasks.serve_waiting")
+def serve_waiting() -> None:
+    """Give cards that have come to those who wait for them."""
+    serving.serve_waiting(now=timezone.now(), limit=_AT_MOST)
