@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -47,8 +47,6 @@ class StrictJSONParser(JSONParser):
             body = json.loads(
                 text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins
             )
-        except RequestDataTooBig:
-            raise BodyTooLargeError from None
         except UnicodeDecodeError:
             raise exceptions.ParseError("The body is not UTF-8.") from None
         except RecursionError:
@@ -110,6 +108,10 @@ def handle_exception(exc: Exception, context: dict[str, Any]) -> HttpResponse:
         return response
     if isinstance(exc, exceptions.APIException):
         return _framework_problem(exc, request)
+    if isinstance(exc, RequestDataTooBig):
+        return problem(ErrorCode.TOO_LARGE, request)
+    if isinstance(exc, SuspiciousOperation):
+        return problem(ErrorCode.INVALID_INPUT, request)
     if isinstance(exc, Http404):
         return problem(ErrorCode.NOT_FOUND, request)
     if isinstance(exc, PermissionDenied):

@@ -1,7 +1,27 @@
 """Fixtures for every test."""
 
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
 from tests.database import django_db_setup
 
 __all__ = ["django_db_setup"]
 
 pytest_plugins = ["tests.sms.emulator_fixture"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_settings() -> Iterator[None]:
+    """Serve static files as they lie, since no test collects them, and hash passwords quickly."""
+    with override_settings(
+        STATIC_ROOT=None,
+        STORAGES={
+            **settings.STORAGES,
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        },
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    ):
+        yield
