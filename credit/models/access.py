@@ -1,6 +1,7 @@
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -75,7 +76,9 @@ class IdempotencyRecord(models.Model):
             # Also the lock: of two calls with one key the second waits on this index.
             models.UniqueConstraint(fields=["owner", "key"], name="credit_idempotency_key_unique"),
         ]
-        indexes = [models.Index(fields=["created_at"], name="credit_idempotency_created")]
+        # For the nightly clearing only, and written in order: a block range index costs a
+        # request nothing.
+        indexes = [BrinIndex(fields=["created_at"], name="credit_idempotency_created")]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.status}"

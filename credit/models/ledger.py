@@ -29,7 +29,12 @@ class Transaction(models.Model):
     idempotency_key = models.CharField(max_length=160)
     # The transaction this one settles: a refund its debit, a capture or release its hold.
     settles = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="settled_by"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="settled_by",
+        db_index=False,
     )
     actor = models.CharField(max_length=48)
     note = models.CharField(max_length=500, blank=True, db_default="")
@@ -72,8 +77,15 @@ class Entry(models.Model):
     number = models.BigAutoField(primary_key=True)
     id = models.UUIDField(db_default=RandomUUID(), editable=False)
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries")
+    # No foreign key in the database: its check would share-lock the account, and every movement
+    # of a currency meets on the platform's. Note [Zero sum] checks that the account is there,
+    # and accounts are never deleted.
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="entries", db_index=False
+        Account,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,
+        db_constraint=False,
     )
     amount_minor = models.BigIntegerField()
     # The account's balance right after; NULL where none is kept. Of an account that is split

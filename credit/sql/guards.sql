@@ -53,7 +53,7 @@ CREATE TRIGGER credit_account_opens_empty
     EXECUTE FUNCTION credit_refuse_balance_change();
 
 -- Note [Zero sum]
--- The entries of a transaction sum to zero in one currency. Checked at commit, when all of
+-- The entries of a transaction sum to zero in one currency, on accounts that exist. Checked at commit, when all of
 -- them are there, and by the owner, so that no tenant's scope hides one side of it.
 CREATE OR REPLACE FUNCTION credit_check_zero_sum() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -62,9 +62,9 @@ DECLARE
     v_sides integer;
     v_currencies integer;
 BEGIN
-    SELECT sum(e.amount_minor), count(*), count(DISTINCT a.currency)
+    SELECT sum(e.amount_minor), count(*), count(DISTINCT coalesce(a.currency, '?'))
         INTO v_sum, v_sides, v_currencies
-        FROM credit_entry e JOIN credit_account a ON a.id = e.account_id
+        FROM credit_entry e LEFT JOIN credit_account a ON a.id = e.account_id
         WHERE e.transaction_id = NEW.transaction_id;
     IF v_sum <> 0 OR v_sides < 2 OR v_currencies <> 1 THEN
         RAISE EXCEPTION 'transaction % is not balanced: % entries sum to % in % currencies',
@@ -79,5 +79,9 @@ CREATE CONSTRAINT TRIGGER credit_transaction_sums_to_zero
     AFTER INSERT ON credit_entry DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION credit_check_zero_sum();
 
+CREATE TRIGGER refuse_removal BEFORE DELETE ON credit_account
+    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON credit_account
+    FOR EACH STATEMENT EXECUTE FUNCTION alerts_refuse_change();
 SELECT alerts_make_append_only('credit_transaction');
 SELECT alerts_make_append_only('credit_entry');

@@ -70,10 +70,16 @@ class GiftCard(models.Model):
     id = models.UUIDField(
         primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False
     )
-    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="cards")
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="cards", db_index=False)
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="cards", db_index=False)
+    # The pool's client, repeated so that the tenant of a card needs no join.
     client = models.ForeignKey(
-        Client, on_delete=models.PROTECT, null=True, blank=True, related_name="cards"
+        Client,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="cards",
+        db_index=False,
     )
     batch = models.ForeignKey(
         CardBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="cards"
@@ -115,6 +121,7 @@ class GiftCard(models.Model):
                 condition=Q(status="available"),
                 name="giftcards_card_claim",
             ),
+            models.Index(fields=["pool", "status"], name="giftcards_card_counts"),
             models.Index(
                 fields=["claimed_at"],
                 condition=Q(status="claimed"),
@@ -159,7 +166,10 @@ class GiftCard(models.Model):
 class CardEvent(models.Model):
     """One transition of a card's status; written by the table's trigger, never changed."""
 
-    card = models.ForeignKey(GiftCard, on_delete=models.PROTECT, related_name="events")
+    # Written by the card's own trigger, which needs no check that the card exists.
+    card = models.ForeignKey(
+        GiftCard, on_delete=models.PROTECT, related_name="events", db_constraint=False
+    )
     from_status = models.CharField(max_length=16)
     to_status = models.CharField(max_length=16)
     actor = models.CharField(max_length=48)

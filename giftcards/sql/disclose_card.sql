@@ -11,16 +11,18 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_card giftcards_giftcard;
 BEGIN
+    -- Not `status = 'claimed'`, which would invite the planner to the index of claimed cards,
+    -- where thousands of dead entries lie; by its id the card is found at once.
     UPDATE giftcards_giftcard
-        SET status = 'delivered', disclosed_at = coalesce(disclosed_at, p_now),
+        SET status = CASE status WHEN 'claimed' THEN 'delivered' ELSE status END,
+            disclosed_at = coalesce(disclosed_at, p_now),
             delivered_at = coalesce(delivered_at, p_now)
-        WHERE id = p_card_id AND status = 'claimed'
+        WHERE id = p_card_id AND status IN ('claimed', 'delivered', 'redeemed')
+            AND (disclosed_at IS NULL OR delivered_at IS NULL)
         RETURNING * INTO v_card;
     IF FOUND THEN
         RETURN v_card;
     END IF;
-    UPDATE giftcards_giftcard SET disclosed_at = p_now
-        WHERE id = p_card_id AND status IN ('delivered', 'redeemed') AND disclosed_at IS NULL;
     SELECT * INTO v_card FROM giftcards_giftcard
         WHERE id = p_card_id AND status IN ('delivered', 'redeemed');
     RETURN v_card;

@@ -57,14 +57,27 @@ class Redemption(models.Model):
     recipient = models.ForeignKey(
         Recipient, on_delete=models.PROTECT, related_name="redemptions", db_index=False
     )
+    # The check of a foreign key would share-lock the condition in every redemption of its
+    # campaign. It is read in the same statement, and one that may have redemptions can't be
+    # deleted: see redemption/sql/guards.sql.
     condition = models.ForeignKey(
-        Condition, on_delete=models.PROTECT, related_name="redemptions", db_index=False
+        Condition,
+        on_delete=models.PROTECT,
+        related_name="redemptions",
+        db_index=False,
+        db_constraint=False,
     )
     card = models.ForeignKey(
         GiftCard, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    # Transactions are never deleted, so nothing looks here for who names one.
     transaction = models.ForeignKey(
-        Transaction, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Transaction,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     state = models.CharField(max_length=24, choices=State)
     reason_code = models.CharField(max_length=8, blank=True, db_default="")
@@ -191,7 +204,11 @@ class ProvisioningTrace(models.Model):
         ordering = ["pk"]
         indexes = [
             models.Index(fields=["redemption_id"], name="redemption_trace_redemption"),
-            models.Index(fields=["request_id"], name="redemption_trace_request"),
+            models.Index(
+                fields=["request_id"],
+                condition=Q(redemption_id=None),
+                name="redemption_trace_refusals",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,26 @@ $$;
 CREATE TRIGGER redemption_transition BEFORE UPDATE ON redemption_redemption
     FOR EACH ROW EXECUTE FUNCTION redemption_check_change();
 
+-- What may have been redeemed stays: a campaign's conditions are deleted only while it is a
+-- draft, and switched off later.
+CREATE OR REPLACE FUNCTION redemption_check_condition_removal() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM redemption_campaign
+        WHERE id = OLD.campaign_id AND status <> 'draft')
+        OR EXISTS (SELECT 1 FROM redemption_redemption
+            WHERE campaign_id = OLD.campaign_id AND condition_id = OLD.id)
+    THEN
+        RAISE EXCEPTION 'condition % may have been redeemed: switch it off instead', OLD.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_condition_stays';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+CREATE TRIGGER redemption_condition_stays BEFORE DELETE ON redemption_condition
+    FOR EACH ROW EXECUTE FUNCTION redemption_check_condition_removal();
+
 CREATE OR REPLACE TRIGGER refuse_removal BEFORE DELETE ON redemption_redemption
     FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
 CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON redemption_redemption

@@ -83,6 +83,11 @@ BEGIN
         RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
     END IF;
 
+    -- Two statements, since one with "by code or by id" would be planned anew at every call.
+    IF p_code_digest IS NOT NULL THEN
+        SELECT r.id INTO p_recipient_id FROM redemption_recipient r
+            WHERE r.code_digest = p_code_digest;
+    END IF;
     SELECT r.id, r.first_name, r.last_name, r.approval, r.is_test,
             c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
             c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
@@ -92,8 +97,7 @@ BEGIN
         FROM redemption_recipient r
         JOIN redemption_campaign c ON c.id = r.campaign_id
         JOIN credit_client cl ON cl.id = c.client_id
-        WHERE (p_code_digest IS NOT NULL AND r.code_digest = p_code_digest
-                OR p_code_digest IS NULL AND r.id = p_recipient_id)
+        WHERE r.id = p_recipient_id
             AND (p_scope_kind = 'platform'
                 OR p_scope_kind = 'client' AND cl.id = p_scope_id
                 OR p_scope_kind = 'agency' AND cl.agency_id = p_scope_id)

@@ -138,6 +138,7 @@ class Migration(migrations.Migration):
                     "client",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="messages",
                         to="credit.client",
@@ -149,6 +150,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
+                        db_index=False,
                         to="sms.messagetemplate",
                     ),
                 ),

@@ -68,13 +68,19 @@ class Message(models.Model):
         primary_key=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False
     )
     client = models.ForeignKey(
-        Client, on_delete=models.PROTECT, related_name="messages", db_constraint=False
+        Client,
+        on_delete=models.PROTECT,
+        related_name="messages",
+        db_constraint=False,
+        db_index=False,
     )
     purpose = models.CharField(max_length=16, choices=MessageTemplate.Purpose)
     channel = models.CharField(max_length=8, choices=MessageTemplate.Channel)
     to = models.CharField(max_length=254)
     locale = models.CharField(max_length=8, db_default="en")
-    template = models.ForeignKey(MessageTemplate, on_delete=models.SET_NULL, null=True, blank=True)
+    template = models.ForeignKey(
+        MessageTemplate, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
+    )
     # Merge values without secrets; codes and links are rendered just before sending.
     values = models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))
     # What it is about: ("redemption", id). The settings table renders it and hears of its end.

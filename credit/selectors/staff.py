@@ -1,0 +1,20 @@
+"""Who works for the platform itself."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+
+from credit.models import Membership, User
+
+
+def is_platform_admin(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may administer the whole platform, all tenants included."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return (
+        user.is_superuser
+        or Membership.objects.filter(
+            Q(agency=None, client=None), user=user, role=Membership.Role.PLATFORM_ADMIN
+        ).exists()
+    )
