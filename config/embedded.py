@@ -163,15 +163,22 @@ def wait_for_supervisor(environ: Mapping[str, str], *, seconds: float = 60) -> b
     path = var_dir(given_settings(environ)) / "supervisor.lock"
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if _description(path).get("ready"):
-                    return True
-            else:
-                return False
+        if not _is_locked(path):
+            return False
+        if _description(path).get("ready"):
+            return True
         time.sleep(0.1)
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no such file, or a folder of somebody else
+        return False
     return False
 
 

@@ -7,11 +7,17 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.binaries import SERVICE_USER, valkey_program
 from config.children import spawn, stop, wait_until
+
+# The caller asks again and again; the library must not wait on top of that.
+_AT_ONCE: Final = Retry(NoBackoff(), 0)
 
 
 class ValkeyServer:
@@ -77,7 +83,7 @@ class ValkeyServer:
 
     def _answers(self) -> bool:
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=1) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=1, retry=_AT_ONCE) as client:
                 return bool(client.ping())
         except redis.ConnectionError:
             return False

@@ -1,0 +1,43 @@
+"""The test database itself: what every other test stands on."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.db import connection
+
+from credit.models import Agency
+from tests import database
+
+
+class TestEmptyTables:
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("time", ["first", "second"])
+    def test_leaves_each_test_an_empty_database(self, time: str) -> None:
+        assert Agency.objects.count() == 0
+        Agency.objects.create(name=f"Written by the {time} test")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_leaves_the_guards_on(self) -> None:
+        Agency.objects.create(name="One")
+        database.empty_tables()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'")
+            assert cursor.fetchone() == (0,)
+            cursor.execute("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal")
+            assert cursor.fetchone() != (0,)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_keeps_what_migrations_wrote(self) -> None:
+        Agency.objects.create(name="One")
+        database.empty_tables()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) > 0 FROM django_migrations")
+            assert cursor.fetchone() == (True,)
+            cursor.execute("SELECT count(*) > 0 FROM django_content_type")
+            assert cursor.fetchone() == (True,)
+
+    def test_refuses_any_other_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        elsewhere = urlunsplit(urlsplit(database._owner_url())._replace(path="/postgres"))
+        monkeypatch.setattr(database, "_owner_url", lambda: elsewhere)
+        with pytest.raises(RuntimeError, match="Only a test database is emptied"):
+            database.empty_tables()
