@@ -9,6 +9,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
@@ -38,14 +40,29 @@ def welcome(request: HttpRequest) -> HttpResponse:
     """Greet a signed-in person and list what their roles let them open."""
     user = cast(User, request.user)
     viewer = viewer_of_user(user.pk)
+    links = [
+        {
+            "label": _("Redeem a code"),
+            "text": _("The form that customers use"),
+            "url": reverse("redeem"),
+        }
+    ]
+    if viewer.sees_platform and user.is_staff:
+        links.insert(
+            0,
+            {
+                "label": _("Administration"),
+                "text": _("Campaigns, pools, accounts, messages"),
+                "url": reverse("admin:index"),
+            },
+        )
     return render(
         request,
         "home.html",
         {
-            "name": user.get_short_name() or user.get_username(),
-            "roles": viewer.role_names,
-            "organisations": viewer.organisation_names,
-            "may_open_admin": user.is_staff,
+            "person_name": user.get_short_name() or user.get_username(),
+            "organisation": ", ".join(viewer.organisation_names),
+            "links": links,
         },
     )
 
@@ -103,7 +120,16 @@ def _redis() -> str:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say in a customer's words that the page was open too long, and how to go on."""
     log.info("form without a valid token", reason=reason)
-    return render(request, "errors/403.html", {"is_stale_form": True}, status=403)
+    return render(
+        request,
+        "errors/403.html",
+        {
+            "sentence": _(
+                "This page was open for too long. Nothing was lost: go back, reload and try again."
+            )
+        },
+        status=403,
+    )
 
 
 @require_safe
