@@ -335,6 +335,7 @@ class Migration(migrations.Migration):
                 ("contact_to", models.CharField(blank=True, db_default="", max_length=254)),
                 ("ip_address", models.GenericIPAddressField(blank=True, null=True)),
                 ("user_agent", models.CharField(blank=True, db_default="", max_length=300)),
+                ("browser_digest", models.BinaryField(blank=True, max_length=32, null=True)),
                 ("request_id", models.CharField(max_length=64)),
                 (
                     "created_at",

@@ -95,6 +95,9 @@ class Redemption(models.Model):
     contact_to = models.CharField(max_length=254, blank=True, db_default="")
     ip_address = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, blank=True, db_default="")
+    # The browser that redeemed, by the digest of a random cookie: it is shown the card again. A
+    # link is bound to a browser of its own, since the text is often opened on another device.
+    browser_digest = models.BinaryField(max_length=32, null=True, blank=True)
     request_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
     issued_at = models.DateTimeField(null=True, blank=True)

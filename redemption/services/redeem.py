@@ -72,7 +72,7 @@ class Caller:
     """Who asks, through which door, and whose campaigns they may redeem in.
 
     :param actor: how the records name them: ``customer``, ``user:<id>``, ``key:<id>``, ``system``.
-    :param browser_digest: the browser that will be shown the card, on the web.
+    :param browser_digest: the browser that redeems, on the web: it is shown the card again.
     """
 
     door: Redemption.Door

@@ -245,13 +245,13 @@ BEGIN
             (id, client_id, campaign_id, recipient_id, condition_id, card_id, transaction_id,
              state, reason_code, door, actor, source, face_value_minor, cost_minor,
              charged_minor, currency, debits, is_test, contact_method, contact_to, ip_address,
-             user_agent, request_id, created_at, issued_at, delivered_at)
+             user_agent, browser_digest, request_id, created_at, issued_at, delivered_at)
         VALUES (redemption_id, client_id, campaign_id, v_recipient.id, v_offer.id, card_id,
             v_transaction_id,
             CASE WHEN p_disclose AND state = 'issued' THEN 'delivered' ELSE state END,
             coalesce(reason_code, ''), p_door, p_actor, coalesce(source, ''), face_value_minor,
             v_card.cost_minor, charged_minor, currency, v_debits, is_test, p_contact_method,
-            p_contact_to, p_ip, p_user_agent, p_request_id, p_now, issued_at,
+            p_contact_to, p_ip, p_user_agent, p_browser_digest, p_request_id, p_now, issued_at,
             CASE WHEN p_disclose AND state = 'issued' THEN p_now END);
     ELSIF (state, coalesce(reason_code, '')) <> (v_waiting.state, v_waiting.reason_code) THEN
         UPDATE redemption_redemption u
@@ -280,9 +280,8 @@ BEGIN
                 WHERE p.redemption_id = redemption_redeem.redemption_id;
         END IF;
         INSERT INTO redemption_reveallink
-            (token_digest, redemption_id, version, bound_to, bound_at, expires_at, created_at)
-        VALUES (p_reveal_digest, redemption_id, 1, p_browser_digest,
-            CASE WHEN p_browser_digest IS NOT NULL THEN p_now END, p_reveal_until, p_now);
+            (token_digest, redemption_id, version, expires_at, created_at)
+        VALUES (p_reveal_digest, redemption_id, 1, p_reveal_until, p_now);
     END IF;
 
     IF p_idempotency_key IS NOT NULL THEN
