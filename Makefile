@@ -55,10 +55,10 @@ fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-# The lock names packages and hashes only; a private index of this machine must not get into it.
+# The lock names packages and hashes only; what is special about this machine stays out of it.
 LOCK = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet \
-	--index-url https://pypi.org/simple --generate-hashes --allow-unsafe --strip-extras \
+	--generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
 lock: ## Renew the lock files from requirements.in and requirements-dev.in
