@@ -93,7 +93,9 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
         balance = Entry.objects.values_list("balance_after_minor", flat=True).get(
             transaction_id=row.transaction_id, amount_minor__lt=0
         )
-    link = row.reveal_links.filter(revoked_at=None).order_by("-version").values("version")[:1]
+    # A link that waits for its card leads nowhere yet.
+    links = row.reveal_links.filter(revoked_at=None, redemption__issued_at__isnull=False)
+    link = links.order_by("-version").values("version")[:1]
     return RedemptionFacts(
         redemption_id=row.pk,
         state=row.state,

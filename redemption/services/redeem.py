@@ -206,7 +206,7 @@ def redeem(
         reason=row["reason_code"],
         door=str(caller.door),
     )
-    return _to_result(row, contact=contact, token=token)
+    return _to_result(row, contact=contact)
 
 
 def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
@@ -225,8 +225,11 @@ def _refusal_from(error: DatabaseError) -> ServiceError | KeyAnsweredError | Non
     return from_database_error(error)
 
 
-def _to_result(row: dict[str, Any], *, contact: Contact, token: str) -> RedeemResult:
-    card = None
+def _to_result(row: dict[str, Any], *, contact: Contact) -> RedeemResult:
+    card = token = None
+    if row["state"] == "issued":
+        # Not always the id made here: what has been waiting keeps its own.
+        token = derive_reveal_token(redemption_id=row["redemption_id"], version=1)
     if row["card_id"] is not None:
         card = CardFacts(
             card_id=row["card_id"],
@@ -248,7 +251,7 @@ def _to_result(row: dict[str, Any], *, contact: Contact, token: str) -> RedeemRe
         source=row["source"] or "",
         card=card,
         contact=contact,
-        reveal_token=token if row["state"] == "issued" else None,
+        reveal_token=token,
     )
 
 

@@ -279,9 +279,17 @@ BEGIN
             UPDATE redemption_pendingreward p SET served_at = p_now
                 WHERE p.redemption_id = redemption_redeem.redemption_id;
         END IF;
+    END IF;
+
+    -- The link's token hangs on the redemption's id, which only the first call brings along: so
+    -- the link is there from the beginning and opens something once the card is issued.
+    IF v_waiting.id IS NULL THEN
         INSERT INTO redemption_reveallink
             (token_digest, redemption_id, version, expires_at, created_at)
         VALUES (p_reveal_digest, redemption_id, 1, p_reveal_until, p_now);
+    ELSIF state = 'issued' THEN
+        UPDATE redemption_reveallink l SET expires_at = p_reveal_until
+            WHERE l.redemption_id = redemption_redeem.redemption_id AND l.revoked_at IS NULL;
     END IF;
 
     IF p_idempotency_key IS NOT NULL THEN
