@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from config.children import ChildError, spawn, tail, wait_until
-from config.demo_report import panel, put_report_aside, write_report
+from config.demo_report import former_report, panel, write_report
 from config.embedded import Server, Session, free_port
-from config.environment import PROJECT_DIR, given_settings
+from config.environment import PROJECT_DIR
 from config.progress import say, step
 from config.supervisor import Child
 
@@ -40,8 +40,7 @@ class Demo:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.given = given_settings(os.environ)
-        self.settings = {**session.settings, **self.given}
+        self.settings = {**session.settings, **session.given}
         self.port = int(self.settings["PORT"])
         self.children: list[Child] = []
 
@@ -56,17 +55,19 @@ class Demo:
                 f" or choose another port: PORT={free_port()} make demo"
             )
         home = self.session.home
-        former = put_report_aside(home)
+        former = former_report(home)
         static = self._manage("collectstatic", "--no-input", "--verbosity", "0")
         with step("Tables"):
             self._finish(self._manage("migrate", "--no-color"), "migrate")
         seed = home / "demo.seed.json"
         with step("Demo data"):
-            arguments = ["--json", str(seed), *(["--previous", str(former)] if former else [])]
+            arguments = ["--json", str(seed)]
+            if former.exists():  # the passwords stay the same
+                arguments += ["--previous", str(former)]
             self._finish(self._manage("seed_demo", *arguments), "seed_demo")
         with step("Styles and scripts"):
             self._finish(static, "collectstatic")
-        if "TWILIO_API_BASE_URL" not in self.given:
+        if "TWILIO_API_BASE_URL" not in self.session.given:
             with step("Twilio emulator"):
                 self._start_emulator()
         with step("Web server, Celery worker and beat"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,16 +14,14 @@ _LOGINS: Final = ("admin", "agent", "agency_manager", "client_manager", "auditor
 _CODES_SHOWN: Final = 3
 
 
-def put_report_aside(home: Path) -> Path | None:
-    """Move the former ``demo.json`` away and return where to; ``None`` if there never was one.
+def put_report_aside(home: Path) -> None:
+    """Move ``demo.json`` to where the next start finds the passwords it has to keep."""
+    with contextlib.suppress(FileNotFoundError):
+        (home / "demo.json").replace(former_report(home))
 
-    The file says "ready" to scripts, so it must not be there while the demo starts. What it
-    says is still needed: the passwords stay the same.
-    """
-    current, former = home / "demo.json", home / "demo.former.json"
-    if current.exists():
-        current.replace(former)
-    return former if former.exists() else None
+
+def former_report(home: Path) -> Path:
+    return home / "demo.former.json"
 
 
 def write_report(home: Path, seeded: Mapping[str, Any], settings: Mapping[str, str]) -> None:
@@ -43,23 +42,25 @@ def write_report(home: Path, seeded: Mapping[str, Any], settings: Mapping[str, s
 def panel(home: Path, seeded: Mapping[str, Any], settings: Mapping[str, str]) -> str:
     """Return what a person needs to go on: addresses, log-ins, codes."""
     base_url = settings["PUBLIC_BASE_URL"].rstrip("/")
+    logins = [seeded[name] for name in _LOGINS if name in seeded]
+    name_width = max((len(login["username"]) for login in logins), default=0)
     rows = [
         ("Redeem a code", f"{base_url}/redeem/"),
-        ("  codes to try", "  ".join(seeded["codes"][:_CODES_SHOWN])),
+        ("Codes to try", "  ".join(seeded["codes"][:_CODES_SHOWN])),
         ("The phone", f"{base_url}/sandbox/phone/"),
         ("Admin", f"{base_url}/admin/"),
         ("API", f"{base_url}/api/docs/"),
-        ("Log in as", ""),
         *(
-            (f"  {name.replace('_', ' ')}", f"{login['username']}  {login['password']}")
-            for name in _LOGINS
-            if (login := seeded.get(name))
+            (
+                "" if index else "Log in as",
+                f"{login['username']:<{name_width}}  {login['password']}",
+            )
+            for index, login in enumerate(logins)
         ),
-        ("More", f"{home / 'demo.json'}, logs in {home / 'log'}"),
+        ("All of it", str(home / "demo.json")),
+        ("Logs", str(home / "log")),
     ]
-    width = max(len(label) for label, _ in rows) + 3
-    lines = [f"  {label:<{width}}{value}".rstrip() for label, value in rows]
-    rule = "─" * max(map(len, lines))
-    return "\n".join(
-        ["", "  Giftline is ready.", rule, *lines, rule, "  Ctrl-C stops everything.", ""]
-    )
+    lines = [f"  {label:<16}{value}" for label, value in rows]
+    rule = "─" * (max(map(len, lines)) + 2)
+    end = "  Ctrl-C stops everything; the data stays for the next time."
+    return "\n".join(["", "  Giftline is ready.", rule, *lines, rule, end, ""])

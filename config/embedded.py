@@ -30,6 +30,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from config.children import ChildError
+from config.demo_report import put_report_aside
 from config.envfile import read_env_file, write_env_file, write_private_file
 from config.environment import given_settings, is_on, random_key, var_dir
 from config.postgres import OWNER_ROLE, RUNTIME_ROLE, PostgresServer
@@ -68,11 +69,13 @@ class Server(Protocol):
 class Session:
     """What one supervising process runs.
 
-    ``postgres`` and ``valkey`` are ``None`` where an address was given. ``children_lock`` is the
-    file descriptor every further child has to inherit.
+    ``settings`` are the demo's own, ``given`` are people's, which win. ``postgres`` and
+    ``valkey`` are ``None`` where an address was given. ``children_lock`` is the file descriptor
+    every further child has to inherit.
     """
 
     home: Path
+    given: dict[str, str]
     settings: dict[str, str]
     postgres: PostgresServer | None
     valkey: ValkeyServer | None
@@ -121,7 +124,7 @@ def servers_for(command: str) -> Iterator[None]:
         # Not on standard output: that may be somebody's dump.
         sys.stderr.write("Starting the embedded servers for this command.\n")
     with supervise(os.environ, command=command, step=step if is_demo else _silently) as session:
-        os.environ.update({**session.settings, **given_settings(os.environ)})
+        os.environ.update({**session.settings, **session.given})
         _current = session
         yield
 
@@ -148,6 +151,10 @@ def supervise(
     _prepare(home)
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context(_supervisor_lock(home, command))
+        if command == "demo":
+            # The file says "ready" to scripts: it is there while the demo answers, and only then.
+            put_report_aside(home)
+            stack.callback(put_report_aside, home)
         children_lock = stack.enter_context(_children_lock(home))
         session = _session(home, given, children_lock)
         for server in session.servers:
@@ -266,6 +273,7 @@ def _session(home: Path, given: Mapping[str, str], children_lock: int) -> Sessio
     log = home / "log"
     return Session(
         home=home,
+        given=dict(given),
         settings=_settings(given, former=read_env_file(home / "demo.env")),
         postgres=None
         if given.get("DATABASE_URL")
