@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from sms.views.twilio import receive_status
+
+urlpatterns: list[URLPattern] = [
+    path("webhooks/twilio/status/<uuid:message_id>/", receive_status, name="twilio-status"),
+]

@@ -1,0 +1,108 @@
+"""What becomes of a reward when its message gets through, or does not.
+
+A failed message never buys a second card: the card stays with its recipient, and a person is
+told.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from alerts.models import Alert
+from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.transactions import transaction_required
+from giftcards.services.delivery import mark_cards_delivered
+from redemption.models import Redemption
+from sms.models import MessageTemplate
+from sms.services.parties import MessageEvent, Outcome
+
+State = Redemption.State
+Purpose = MessageTemplate.Purpose
+
+# The messages that bring the reward itself; of the others nothing follows.
+_BRINGS_REWARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND})
+_REACHED: Final = frozenset({Outcome.ACCEPTED, Outcome.DELIVERED})
+_ACTOR: Final = "system"
+
+
+@transaction_required
+def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
+    """Move rewards on by what became of their messages, as part of the caller's transaction.
+
+    Accepted by the provider: card and redemption are delivered. Confirmed by the phone: the
+    redemption is. Given up: an operator is alerted, and the alert ends by itself should the
+    message arrive after all.
+    """
+    events = [event for event in events if event.purpose in _BRINGS_REWARD]
+    if not events:
+        return
+    # Rows in the order redemption → card, as disclosure locks them too.
+    rewards = {
+        reward.pk: reward
+        for reward in Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .filter(pk__in={event.reference_id for event in events})
+        .select_related("card")
+        .order_by("pk")
+    }
+    _mark_delivered(
+        [
+            rewards[event.reference_id]
+            for event in events
+            if event.outcome in _REACHED and event.reference_id in rewards
+        ],
+        now,
+    )
+    _confirm({event.reference_id for event in events if event.outcome is Outcome.DELIVERED}, now)
+    for event in events:
+        reward = rewards.get(event.reference_id)
+        if event.outcome is Outcome.GIVEN_UP and reward is not None:
+            _raise_undelivered(event, reward, now)
+        elif event.outcome is Outcome.DELIVERED:
+            resolve_alert(dedupe_key=_alert_key(event.reference_id), now=now)
+
+
+def _mark_delivered(rewards: Sequence[Redemption], now: datetime) -> None:
+    if not rewards:
+        return
+    card_ids = {
+        reward.card_id
+        for reward in rewards
+        if reward.card_id is not None and reward.state in (State.ISSUED, State.DELIVERED)
+    }
+    mark_cards_delivered(card_ids=card_ids, actor=_ACTOR, now=now)
+    Redemption.objects.filter(pk__in={reward.pk for reward in rewards}, state=State.ISSUED).update(
+        state=State.DELIVERED, delivered_at=now
+    )
+
+
+def _confirm(redemption_ids: Collection[UUID], now: datetime) -> None:
+    if redemption_ids:
+        Redemption.objects.filter(pk__in=redemption_ids, state=State.DELIVERED).update(
+            state=State.CONFIRMED, confirmed_at=now
+        )
+
+
+def _raise_undelivered(event: MessageEvent, reward: Redemption, now: datetime) -> None:
+    # Who has seen the card on the screen lacks a copy; everybody else lacks their reward.
+    was_seen = reward.card is not None and reward.card.disclosed_at is not None
+    raise_alert(
+        kind="reward_not_delivered",
+        severity=Alert.Severity.INFO if was_seen else Alert.Severity.WARNING,
+        subject=f"Reward not delivered: the message was given up, error {event.error_code}",
+        message="The card stays with its recipient. Correct the number and send it again, or "
+        "read the reward out and mark it as delivered by hand; never give out a second card.",
+        data={
+            "redemption_id": event.reference_id,
+            "message_id": event.message_id,
+            "error_code": event.error_code,
+            "state": event.state,
+        },
+        dedupe_key=_alert_key(event.reference_id),
+        client_id=event.client_id,
+        now=now,
+    )
+
+
+def _alert_key(redemption_id: UUID) -> str:
+    return f"reward_not_delivered:{redemption_id}"

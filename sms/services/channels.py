@@ -1,0 +1,97 @@
+"""Stopping a channel while our own set-up is broken, and finding out when it is mended."""
+
+import enum
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from alerts.models import Alert
+from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.transactions import durable
+from sms.models import ChannelStop
+from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS
+
+log = structlog.get_logger()
+
+
+class Gate(enum.Enum):
+    """Whether a channel's messages may be tried."""
+
+    OPEN = "open"
+    PROBE = "probe"  # one of them, to see whether it is mended
+    CLOSED = "closed"
+
+
+@durable
+def pass_gate(*, channel: str, now: datetime) -> Gate:
+    """Tell whether a channel may be used; a stopped one is probed by the first to ask a minute."""
+    if not ChannelStop.objects.filter(channel=channel).exists():
+        return Gate.OPEN
+    is_ours = ChannelStop.objects.filter(channel=channel, probe_at__lte=now).update(
+        probe_at=_next_probe(now)
+    )
+    return Gate.PROBE if is_ours else Gate.CLOSED
+
+
+@durable
+def stop_channel(*, channel: str, error_code: str, detail: str, now: datetime) -> None:
+    """Let a channel's messages wait, and tell the operators why. Safe to repeat."""
+    ChannelStop.objects.bulk_create(
+        [
+            ChannelStop(
+                channel=channel, error_code=error_code, stopped_at=now, probe_at=_next_probe(now)
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    ChannelStop.objects.filter(channel=channel).update(
+        error_code=error_code, probe_at=Greatest(F("probe_at"), _next_probe(now))
+    )
+    service = "SMS" if channel == "sms" else "E-mail"
+    if error_code == NOT_CONFIGURED:
+        subject = f"{service} service not configured"
+        log.error(subject, code=error_code, detail=detail)
+    else:
+        subject = f"{service} channel stopped by error {error_code}"
+        log.error("[TWILIO] Channel stopped", code=error_code)
+    raise_alert(
+        kind="channel_stopped",
+        severity=Alert.Severity.CRITICAL,
+        subject=subject,
+        message=f"{detail} Messages wait and go out by themselves once it is mended.".strip(),
+        data={"channel": channel, "error_code": error_code},
+        dedupe_key=_stop_key(channel),
+        now=now,
+    )
+
+
+@durable
+def resume_channel(*, channel: str, now: datetime) -> None:
+    """Let a channel's messages go again: a probe got through."""
+    ChannelStop.objects.filter(channel=channel).delete()
+    resolve_alert(dedupe_key=_stop_key(channel), now=now)
+    log.info("channel resumed", channel=channel)
+
+
+@durable
+def report_destination(*, channel: str, error_code: str, now: datetime) -> None:
+    """Tell the operators that our set-up keeps us from texting some destination."""
+    raise_alert(
+        kind="destination_refused",
+        severity=Alert.Severity.CRITICAL,
+        subject=f"Texts to some numbers wait for our set-up: error {error_code}",
+        message="The provider's account may not text them. They are tried again by themselves.",
+        data={"channel": channel, "error_code": error_code},
+        dedupe_key=f"destination_refused:{channel}:{error_code}",
+        now=now,
+    )
+
+
+def _next_probe(now: datetime) -> datetime:
+    return now + timedelta(seconds=PROBE_WAIT_SECONDS)
+
+
+def _stop_key(channel: str) -> str:
+    return f"channel_stopped:{channel}"

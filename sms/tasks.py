@@ -1,0 +1,25 @@
+"""What Celery runs; each is one line into a service, and harmless when run twice at once."""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from sms.services.sending import send_due_messages
+
+
+@shared_task(name="sms.tasks.send_messages", ignore_result=True)
+def send_messages() -> None:
+    """Send what is due: the bell has rung."""
+    send_due_messages(now=datetime.now(UTC))
+
+
+@shared_task(name="sms.tasks.sweep_messages", ignore_result=True)
+def sweep_messages() -> None:
+    """Send what is due, whether a bell was heard or not."""
+    send_due_messages(now=datetime.now(UTC))
+
+
+@shared_task(name="sms.tasks.retry_messages", ignore_result=True)
+def retry_messages() -> None:
+    """Send what is due again: the same, with a switch of its own in the admin."""
+    send_due_messages(now=datetime.now(UTC))
