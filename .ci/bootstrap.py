@@ -23,6 +23,8 @@ def main() -> None:
             f"Giftline needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is"
             f" {sys.version.split()[0]}. Name another one: make PYTHON=/path/to/python3.11 …"
         )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a tick
     if not LOCK.exists():
         sys.exit(f"Run this in the project's folder: there is no {LOCK} here.")
     say("  Installing the locked packages into .venv: about a minute, the first time only.\n")
@@ -80,6 +82,4 @@ def let_project_be_found(python: str) -> None:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a tick
     main()
