@@ -90,7 +90,7 @@ def find_api_key(secret: str, *, now: datetime) -> ApiKey:
     try:
         key = ApiKey.objects.filter(
             Q(expires_at=None) | Q(expires_at__gt=now),
-            Q(client=None) | Q(client__is_active=True),
+            Q(client=None) | Q(client__is_active=True, client__agency__is_active=True),
             Q(agency=None) | Q(agency__is_active=True),
             revoked_at=None,
         ).get(digest=_digest(secret))

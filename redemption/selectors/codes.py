@@ -82,7 +82,7 @@ def find_code(
     try:
         recipient = (
             Recipient.objects.filter(narrowed)
-            .select_related("campaign__client")
+            .select_related("campaign__client__agency")
             .get(code_digest=digest(normalise_code(code), purpose="redemption_code"))
         )
     except Recipient.DoesNotExist:
@@ -179,7 +179,8 @@ _UNDER_WAY = frozenset(
 
 def _is_open(campaign: Campaign, *, now: datetime) -> bool:
     # The same rule as the database's redemption_check_open, which decides.
-    if not campaign.client.is_active or (campaign.starts_at and campaign.starts_at > now):
+    is_served = campaign.client.is_active and campaign.client.agency.is_active
+    if not is_served or (campaign.starts_at and campaign.starts_at > now):
         return False
     if campaign.status == Campaign.Status.ENDED:
         return campaign.claim_expires_at is not None

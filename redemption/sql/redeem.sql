@@ -92,11 +92,13 @@ BEGIN
             c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
             c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
             c.queue_when_empty, c.locale,
-            cl.id AS client_id, cl.name AS client_name, cl.is_active
+            cl.id AS client_id, cl.name AS client_name,
+            cl.is_active AND ag.is_active AS is_active
         INTO v_recipient
         FROM redemption_recipient r
         JOIN redemption_campaign c ON c.id = r.campaign_id
         JOIN credit_client cl ON cl.id = c.client_id
+        JOIN credit_agency ag ON ag.id = cl.agency_id
         WHERE r.id = p_recipient_id
             AND (p_scope_kind = 'platform'
                 OR p_scope_kind = 'client' AND cl.id = p_scope_id
