@@ -42,7 +42,7 @@ check-imports: $(READY)
 
 check-migrations: $(READY)
 	@echo "== Migrations match the models"
-	@$(OFFLINE) $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(OFFLINE) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 check-deploy: $(READY)
 	@echo "== Production settings"
