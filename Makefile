@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt lock clean
+.PHONY: help demo test check bench fmt words lock clean
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made
@@ -54,6 +54,9 @@ bench: $(READY) ## Measure redemptions per second, beside pgbench on the same se
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
+
+words: $(READY) ## Renew locale/ from templates and code, after changing a sentence
+	@$(OFFLINE) $(BIN)/python manage.py makemessages
 
 # The lock names packages and hashes only; what is special about this machine stays out of it.
 LOCK = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
