@@ -8,6 +8,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from config.bench.folder import throw_away_folder
 from config.children import ChildError
 from config.embedded import AlreadyRunningError, servers_for
 
@@ -35,6 +36,8 @@ def main() -> None:
     asks_for_help = command.startswith("-") or bool({"-h", "--help"} & set(sys.argv))
     try:
         with contextlib.ExitStack() as stack:
+            if command == "bench" and "--here" not in sys.argv and not asks_for_help:
+                stack.enter_context(throw_away_folder())
             if command not in OFFLINE and not asks_for_help:
                 stack.enter_context(servers_for(command))
             execute_from_command_line(sys.argv)

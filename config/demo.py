@@ -20,7 +20,7 @@ from config.environment import PROJECT_DIR
 from config.progress import say, step
 from config.supervisor import Child
 
-_WEB: Final = (
+WEB_SERVER: Final = (
     *("gunicorn", "config.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "3"),
     # No access log: the path of a reveal link is as good as a card.
     *("--graceful-timeout", "5", "--no-control-socket"),
@@ -52,7 +52,7 @@ class Demo:
         if free_port(self.port) != self.port:
             raise ChildError(
                 f"Port {self.port} is taken by another program: stop that one,"
-                f" or choose another port: PORT={free_port()} make demo"
+                f" or choose another port: PORT={self._other_port()} make demo"
             )
         home = self.session.home
         former = former_report(home)
@@ -76,6 +76,10 @@ class Demo:
         seed.unlink()
         write_report(home, seeded, self.settings)
         say(panel(home, seeded, self.settings))
+
+    def _other_port(self) -> int:
+        candidates = range(self.port + 1, self.port + 50)
+        return next((port for port in candidates if free_port(port) == port), free_port())
 
     def servers(self) -> list[Child]:
         """Return the embedded servers, to be watched; the session is who ends them."""
@@ -113,7 +117,7 @@ class Demo:
         self._run("worker", _WORKER, death_signal=signal.SIGKILL)
         self._run("beat", _BEAT, death_signal=signal.SIGKILL)
         bind = ("--bind", f"127.0.0.1:{self.port}")
-        web = self._run("web", (*_WEB, *bind), death_signal=signal.SIGQUIT)
+        web = self._run("web", (*WEB_SERVER, *bind), death_signal=signal.SIGQUIT)
         self._wait(web, self._answers)
 
     def _answers(self) -> bool:

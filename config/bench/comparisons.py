@@ -1,0 +1,194 @@
+"""The rows of the report: which side runs beside which anchor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from config.bench.claims import Claims, open_snapshot
+from config.bench.course import Course
+from config.bench.data import Codes, Data
+from config.bench.limit import redeem_statement, repeat_pgbench, run_pgbench
+from config.bench.measure import Comparison, Sample, Side, take_turns
+from config.bench.service import run_service
+from config.bench.web import run_crowd, web_server
+from config.progress import step
+
+_SERVICE_TARGET: Final = 0.85
+_HTTP_TARGET: Final = 0.30
+_HTTP_P99_MS: Final = 100
+_HOT_TARGET: Final = 0.85
+_CLAIM_TARGET: Final = 0.70
+# A first guess is low: it is taken while plans and buffers are cold, or the machine is busy.
+_RESERVE: Final = 3
+_PROBES: Final = 1_000
+_LIMIT_NAME: Final = "pgbench on the same function"
+
+Run = Callable[[], Sample]
+
+
+class Comparisons:
+    """Every comparison of the bench, on one database.
+
+    :param folder: where the logs of what is measured go.
+    """
+
+    def __init__(self, course: Course, data: Data, *, folder: Path) -> None:
+        self.course = course
+        self.data = data
+        self.folder = folder
+        self._rates: dict[int, float] = {}
+        self._claims: Claims | None = None
+
+    def service(self) -> Iterator[Comparison]:
+        """The service in process, beside its function."""
+        for threads in self.course.threads:
+            codes = self._codes_for(threads) * self.course.rounds
+            self._renew({Codes.LIMIT_MANY: codes, Codes.SERVICE_MANY: codes})
+            yield self._compare(
+                "Redeem service in process ÷ its function",
+                threads,
+                (_LIMIT_NAME, partial(self._limit, Codes.LIMIT_MANY, threads)),
+                ("service", partial(self._service, Codes.SERVICE_MANY, threads)),
+                least_ratio=_SERVICE_TARGET if threads == 8 else None,
+            )
+
+    def http(self) -> Iterator[Comparison]:
+        """The partner API over HTTP, beside the same function."""
+        clients = self.course.crowd
+        codes = self._codes_for(clients)
+        everything = codes * self.course.rounds
+        self._renew({Codes.LIMIT_MANY: everything, Codes.SERVICE_MANY: everything})
+        with web_server(self.folder) as web:
+            crowd = partial(
+                run_crowd, web, self.data, clients=clients, codes=codes, course=self.course
+            )
+            yield self._compare(
+                "Partner API over HTTP ÷ the function",
+                clients,
+                (_LIMIT_NAME, partial(self._limit, Codes.LIMIT_MANY, clients)),
+                ("POST /api/v1/redemptions/", crowd),
+                least_ratio=_HTTP_TARGET,
+                most_p99_ms=_HTTP_P99_MS,
+            )
+
+    def hot(self) -> Iterator[Comparison]:
+        """One account that pays for everything, beside as many as there are clients."""
+        clients = self.course.crowd
+        codes = self._codes_for(clients) * self.course.rounds
+        for name, many, hot, run in (
+            ("the function", Codes.LIMIT_MANY, Codes.LIMIT_HOT, self._limit),
+            ("the service", Codes.SERVICE_MANY, Codes.SERVICE_HOT, self._service),
+        ):
+            self._renew({many: codes, hot: codes})
+            yield self._compare(
+                f"One hot account ÷ many accounts, through {name}",
+                clients,
+                ("many accounts", partial(run, many, clients)),
+                ("one hot account", partial(run, hot, clients)),
+                least_ratio=_HOT_TARGET,
+            )
+
+    def claims(self) -> Iterator[Comparison]:
+        """A claim from a large pool, beside one from a small pool."""
+        yield self._large_pool(self.course.large_pool)
+
+    def long_claims(self) -> Iterator[Comparison]:
+        """The same for a far larger pool, and with a report open elsewhere."""
+        yield self._large_pool(self.course.largest_pool)
+        yield self._open_snapshot()
+
+    def _large_pool(self, size: int) -> Comparison:
+        claims = self._made_claims()
+        with step(f"A pool of {size:,} cards"):
+            large = claims.make_pools(count=1, each=size)
+        rate = claims.claim(large, times=_PROBES)
+        wanted = _RESERVE * rate * self._seconds_a_run * self.course.rounds
+        count = math.ceil(wanted / (self.course.small_pool // 2)) + self.course.rounds
+        with step(f"{count} pools of {self.course.small_pool:,} cards"):
+            claims.next_small = claims.make_pools(count=count, each=self.course.small_pool)
+        return self._compare(
+            f"Claim from a pool of {size:,} ÷ from pools of {self.course.small_pool:,}",
+            self.course.crowd,
+            (f"pools of {self.course.small_pool:,}", claims.run_small),
+            (f"pool of {size:,}", partial(claims.run_large, large)),
+            least_ratio=_CLAIM_TARGET,
+        )
+
+    def _open_snapshot(self) -> Comparison:
+        """Compare the last tenth of many claims from one pool, with and without a snapshot."""
+        claims, many = self._made_claims(), self.course.many_claims
+        with step(f"Pools of {2 * many:,} cards"):
+            pools = iter(
+                [claims.make_pools(count=1, each=2 * many) for _ in range(2 * self.course.rounds)]
+            )
+
+        def run() -> Sample:
+            pool = next(pools)
+            claims.claim(pool, times=many)
+            return claims.run_large(pool)
+
+        def run_beside_a_report() -> Sample:
+            with open_snapshot():
+                return run()
+
+        return self._compare(
+            f"Claim after {many:,} claims with an open snapshot ÷ without",
+            self.course.crowd,
+            ("no snapshot", run),
+            ("a snapshot open all the time", run_beside_a_report),
+            least_ratio=_CLAIM_TARGET,
+        )
+
+    def _made_claims(self) -> Claims:
+        if self._claims is None:
+            self._claims = Claims(self.course)
+        return self._claims
+
+    def _limit(self, kind: Codes, clients: int) -> Sample:
+        return run_pgbench(redeem_statement(kind), clients=clients, course=self.course)
+
+    def _service(self, kind: Codes, threads: int) -> Sample:
+        return run_service(self.data, kind, threads=threads, course=self.course)
+
+    def _codes_for(self, clients: int) -> int:
+        """Return how many codes one run may use up, from how fast the function is."""
+        if clients not in self._rates:
+            self._renew({Codes.LIMIT_MANY: _PROBES + clients})
+            with step(f"A first guess at {clients} clients"):
+                self._rates[clients] = repeat_pgbench(
+                    redeem_statement(Codes.LIMIT_MANY), clients=clients, times=_PROBES
+                )
+        return math.ceil(_RESERVE * self._rates[clients] * self._seconds_a_run)
+
+    @property
+    def _seconds_a_run(self) -> int:
+        return self.course.warm_up_seconds + self.course.seconds + 1
+
+    def _renew(self, wanted: dict[Codes, int]) -> None:
+        with step(f"{sum(wanted.values()):,} codes and cards"):
+            self.data.renew(wanted)
+
+    def _compare(
+        self,
+        name: str,
+        clients: int,
+        anchor: tuple[str, Run],
+        side: tuple[str, Run],
+        *,
+        least_ratio: float | None = None,
+        most_p99_ms: float | None = None,
+    ) -> Comparison:
+        with step(f"{name}, {clients} at once"):
+            anchors, sides = take_turns(self.course.rounds, anchor[1], side[1])
+        return Comparison(
+            name=name,
+            clients=clients,
+            anchor=Side(name=anchor[0], samples=anchors),
+            side=Side(name=side[0], samples=sides),
+            least_ratio=least_ratio,
+            most_p99_ms=most_p99_ms,
+        )
