@@ -3,6 +3,7 @@
 from typing import Any
 
 import environ
+from django.templatetags.static import static
 
 from config.environment import PROJECT_DIR, load, var_dir
 
@@ -19,8 +20,9 @@ TRUSTED_PROXY_HOPS = ENV.number("TRUSTED_PROXY_HOPS")
 VAR_DIR = var_dir({"VAR_DIR": ENV.text("VAR_DIR")})
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "config.admin_apps.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -95,7 +97,9 @@ DATABASES = {
     "default": _database(
         ENV.text("DATABASE_URL"),
         application_name="giftline",
-        pool={"min_size": 1, "max_size": 8, "timeout": 10, "max_lifetime": 1800},
+        # Checks and builds have no database: a pool would only keep them waiting for one.
+        pool=not ENV.flag("BUILD")
+        and {"min_size": 1, "max_size": 8, "timeout": 10, "max_lifetime": 1800},
     ),
     "owner": _database(
         ENV.text("MIGRATION_DATABASE_URL") or ENV.text("DATABASE_URL"),
@@ -138,6 +142,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+# From when on a claimed card that has gone nowhere counts as stuck, in seconds.
+STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 # Seconds between two runs of each periodic task, by its name.
 PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
@@ -277,10 +283,44 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 UNFOLD = {
     "SITE_TITLE": "Giftline",
     "SITE_HEADER": "Giftline",
-    "SITE_SYMBOL": "redeem",
+    "SITE_SUBHEADER": COMPANY_NAME if COMPANY_NAME != "Giftline" else "Administration",
+    "SITE_ICON": lambda _request: static("img/mark.svg"),
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("img/favicon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "STYLES": [lambda _request: static("css/admin.css")],
+    "DASHBOARD_CALLBACK": "config.dashboard.fill_index",
+    "SIDEBAR": {"navigation": "config.navigation.sidebar"},
+    "COLORS": {
+        # The green of the customers' pages.
+        "primary": {
+            "50": "#eefaf6",
+            "100": "#d5f2e7",
+            "200": "#aee4d2",
+            "300": "#7dd0b8",
+            "400": "#4bb69b",
+            "500": "#2a9a81",
+            "600": "#177a66",
+            "700": "#0f5c4c",
+            "800": "#0e4a3e",
+            "900": "#0c3d34",
+            "950": "#05231e",
+        }
+    },
+}
+# The page of a thing that a lower app knows by kind and plain id only.
+ADMIN_PAGES = {
+    "client": "admin:credit_client_change",
+    "user": "admin:credit_user_change",
+    "redemption": "admin:redemption_redemption_change",
 }
 
 LOGGING_CONFIG = None

@@ -1,0 +1,3 @@
+from alerts.admin import alerts
+
+__all__ = ["alerts"]

@@ -1,0 +1,125 @@
+"""Alerts: what is wrong now, and who has taken it on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from unfold.decorators import action
+
+from alerts.admin.base import ReadOnlyAdmin
+from alerts.admin.cells import AMBER, BLUE, GREEN, RED, link_to_thing, state_column, time_column
+from alerts.models import Alert
+from alerts.services.alerts import AlertResolvedError, acknowledge_alert, resolve_alert
+
+SEVERITY_COLOURS = {"critical": RED, "warning": AMBER, "info": BLUE}
+STATE_COLOURS = {"open": RED, "acknowledged": AMBER, "resolved": GREEN}
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """Alerts come and go by services; a person acknowledges or resolves them by an action."""
+
+    actions = ("acknowledge", "resolve")
+    actions_detail = ("acknowledge_one", "resolve_one")
+    list_display = (
+        "subject",
+        "severity_label",
+        "state_label",
+        "count",
+        "last_seen",
+        "first_seen",
+    )
+    list_filter = ("state", "severity", "kind", "last_seen_at")
+    lookups = ("pk", "dedupe_key")
+    search_help_text = "An alert's id or its key, in full"
+    fieldsets = (
+        (None, {"fields": ("subject", "message", "severity_label", "state_label", "kind")}),
+        (
+            "How often",
+            {"fields": ("count", "first_seen_at", "last_seen_at", "dedupe_key", "client")},
+        ),
+        ("Who is on it", {"fields": ("taken_by", "acknowledged_at", "resolved_at")}),
+        ("Details", {"fields": ("data",)}),
+    )
+    first_seen = time_column("first_seen_at")
+    last_seen = time_column("last_seen_at")
+    severity_label = state_column("severity", SEVERITY_COLOURS)
+    state_label = state_column("state", STATE_COLOURS)
+
+    @admin.display(description="client")
+    def client(self, alert: Alert) -> str:
+        return link_to_thing("client", alert.client_id)
+
+    @admin.display(description="acknowledged by")
+    def taken_by(self, alert: Alert) -> str:
+        return link_to_thing("user", alert.acknowledged_by)
+
+    @admin.action(description="Acknowledge: I am on it")
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        for alert in queryset:
+            _acknowledge(alert, request)
+
+    @admin.action(description="Resolve: it is over")
+    def resolve(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        for alert in queryset:
+            _resolve(alert, request)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Acknowledge",
+        icon="front_hand",
+        dialog={
+            "title": "I am on it",
+            "description": "Others see your name and leave it to you.",
+            "form_submit_text": "Acknowledge",
+        },
+    )
+    def acknowledge_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        _acknowledge(get_object_or_404(Alert, pk=object_id), request)
+        return _back_to(request, object_id)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resolve",
+        icon="task_alt",
+        dialog={
+            "title": "It is over",
+            "description": "If the same thing happens again, a new alert is raised.",
+            "form_submit_text": "Resolve",
+        },
+    )
+    def resolve_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        _resolve(get_object_or_404(Alert, pk=object_id), request)
+        return _back_to(request, object_id)
+
+
+def _acknowledge(alert: Alert, request: HttpRequest) -> None:
+    user_id: Any = request.user.pk
+    try:
+        acknowledge_alert(alert_id=alert.pk, user_id=user_id, now=timezone.now())
+    except AlertResolvedError:
+        messages.warning(request, f"“{alert.subject}” was resolved already.")
+    else:
+        messages.success(request, f"You are on “{alert.subject}”.")
+
+
+def _resolve(alert: Alert, request: HttpRequest) -> None:
+    # Of the same key there may be a newer alert, which is another one.
+    if alert.state != Alert.State.RESOLVED and resolve_alert(
+        dedupe_key=alert.dedupe_key, now=timezone.now()
+    ):
+        messages.success(request, f"Resolved “{alert.subject}”.")
+    else:
+        messages.info(request, f"“{alert.subject}” was resolved already.")
+
+
+def _back_to(request: HttpRequest, object_id: str) -> HttpResponse:
+    url = reverse("admin:alerts_alert_change", args=[object_id])
+    # The dialog is sent by htmx, which would swap the whole page into the dialog.
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)

@@ -1,0 +1,33 @@
+"""Forms that say in words what the tables' constraints say by their names."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+
+class WordedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A model's form whose constraints have sentences for people.
+
+    ``constraint_words`` maps a constraint's name to the field it is about (None: all of it) and
+    the sentence; any other constraint is reported in Django's words.
+    """
+
+    constraint_words: ClassVar[dict[str, tuple[str | None, str]]] = {}
+
+    def validate_constraints(self) -> None:
+        """Check every constraint of the model that the form's fields can violate."""
+        excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
+        instance: Any = self.instance
+        for model, constraints in instance.get_constraints():
+            for constraint in constraints:
+                try:
+                    constraint.validate(model, instance, exclude=excluded)
+                except ValidationError as error:
+                    self._explain(constraint.name, error)
+
+    def _explain(self, name: str, error: ValidationError) -> None:
+        field, words = self.constraint_words.get(name, (None, ""))
+        self.add_error(field if field in self.fields else None, words or error)

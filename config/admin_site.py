@@ -1,0 +1,55 @@
+"""The admin's front door, and its pages that belong to no model."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from unfold.sites import UnfoldAdminSite
+
+from alerts.codes import ErrorCode
+from credit.selectors.staff import is_platform_admin
+
+_MEMO = "giftline.is_platform_admin"
+
+
+class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
+    """The admin, for platform admins only; see Note [Who may see the admin]."""
+
+    index_title = "Today"
+    site_title = "Giftline"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the request comes from an active member of staff of the platform."""
+        if not super().has_permission(request):
+            return False
+        # Asked some fifty times for one page, once for every table.
+        if _MEMO not in request.META:
+            request.META[_MEMO] = is_platform_admin(request.user)
+        return bool(request.META[_MEMO])
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Return the addresses of the pages without a model."""
+        view = self.admin_view(self.error_catalogue)
+        return [path("error-codes/", view, name="error_catalogue")]
+
+    def error_catalogue(self, request: HttpRequest) -> HttpResponse:
+        """Show every error code with its words for customers and operators."""
+        context = {
+            **self.each_context(request),
+            "title": "Error codes",
+            "codes": [_words_of(code) for code in ErrorCode],
+        }
+        request.current_app = self.name
+        return TemplateResponse(request, "admin/error_catalogue.html", context)
+
+
+def _words_of(code: ErrorCode) -> dict[str, str | int]:
+    return {
+        "code": code.code,
+        "status": code.status,
+        "title": code.title,
+        "customer": code.customer_words(),
+        "operator": code.operator,
+        "action": code.action,
+    }

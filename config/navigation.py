@@ -1,0 +1,107 @@
+"""The admin's side bar: what operators look for first, grouped by their words for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+_GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "",
+        False,
+        (
+            ("Today", "space_dashboard", "index"),
+            ("Alerts", "notifications", "alerts_alert_changelist"),
+        ),
+    ),
+    (
+        "Redemptions",
+        False,
+        (
+            ("Redemptions", "redeem", "redemption_redemption_changelist"),
+            ("Waiting rewards", "hourglass_top", "redemption_pendingreward_changelist"),
+            ("Recipients", "group", "redemption_recipient_changelist"),
+            ("Campaigns", "campaign", "redemption_campaign_changelist"),
+        ),
+    ),
+    (
+        "Gift cards",
+        False,
+        (
+            ("Pools", "inventory_2", "giftcards_pool_changelist"),
+            ("Cards", "credit_card", "giftcards_giftcard_changelist"),
+            ("Brands", "storefront", "giftcards_brand_changelist"),
+            ("Uploads", "upload_file", "giftcards_cardbatch_changelist"),
+        ),
+    ),
+    (
+        "Messages",
+        False,
+        (
+            ("Messages", "sms", "sms_message_changelist"),
+            ("Templates", "edit_note", "sms_messagetemplate_changelist"),
+            ("Opt-ins", "how_to_reg", "sms_optin_changelist"),
+        ),
+    ),
+    (
+        "Credit",
+        False,
+        (
+            ("Accounts", "account_balance_wallet", "credit_account_changelist"),
+            ("Transactions", "receipt_long", "credit_transaction_changelist"),
+        ),
+    ),
+    (
+        "Organisations",
+        False,
+        (
+            ("Agencies", "apartment", "credit_agency_changelist"),
+            ("Clients", "business_center", "credit_client_changelist"),
+            ("Users", "person", "credit_user_changelist"),
+            ("Memberships", "badge", "credit_membership_changelist"),
+            ("API keys", "key", "credit_apikey_changelist"),
+            ("Event sources", "webhook", "redemption_eventsource_changelist"),
+        ),
+    ),
+    (
+        "Operations",
+        False,
+        (
+            ("Jobs", "schedule", "django_celery_beat_periodictask_changelist"),
+            ("Error codes", "help", "error_catalogue"),
+        ),
+    ),
+    (
+        "Records",
+        True,
+        (
+            ("Provisioning traces", "route", "redemption_provisioningtrace_changelist"),
+            ("Reveal links", "link", "redemption_reveallink_changelist"),
+            ("Card events", "history", "giftcards_cardevent_changelist"),
+            ("Ledger entries", "list_alt", "credit_entry_changelist"),
+            ("Delivery attempts", "outbox", "sms_deliveryattempt_changelist"),
+            ("Status events", "mark_chat_read", "sms_statusevent_changelist"),
+            ("Idempotency records", "fingerprint", "credit_idempotencyrecord_changelist"),
+            ("Intervals", "timer", "django_celery_beat_intervalschedule_changelist"),
+            ("Crontabs", "calendar_month", "django_celery_beat_crontabschedule_changelist"),
+        ),
+    ),
+)
+
+
+def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups of links beside every page of the admin."""
+    return [
+        {
+            "title": title,
+            "separator": bool(title),
+            "collapsible": is_collapsible,
+            "items": [
+                {"title": words, "icon": icon, "link": reverse(f"admin:{name}")}
+                for words, icon, name in items
+            ],
+        }
+        for title, is_collapsible, items in _GROUPS
+    ]

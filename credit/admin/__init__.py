@@ -1,0 +1,3 @@
+from credit.admin import access, ledger, organisations, people
+
+__all__ = ["access", "ledger", "organisations", "people"]

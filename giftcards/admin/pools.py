@@ -1,0 +1,164 @@
+"""Pools, with how full they are."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.views import ChangeList
+
+from alerts.admin.base import PlatformAdmin
+from alerts.admin.cells import BLUE, GREY, label, state_column
+from credit.admin.amounts import AmountsForm, money_column
+from credit.money import display_amount
+from giftcards.models import Denomination, Pool
+from giftcards.selectors.levels import PoolLevel, count_levels
+
+KIND_COLOURS = {"master": BLUE, "client": GREY, "buffer": GREY}
+
+
+def level_bar(level: PoolLevel) -> SafeString:
+    """Return the availability of a pool as a bar with its numbers."""
+    return format_html(
+        '<span class="level level-{}"><progress max="100" value="{}" aria-hidden="true">'
+        '</progress><span class="money"><b>{}</b> of {}</span></span>',
+        level.colour,
+        level.percent,
+        f"{level.available:,}",
+        f"{level.total:,}",
+    )
+
+
+class DenominationChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice among the values of all brands, by brand and sum."""
+
+    def label_from_instance(self, value: Denomination) -> str:
+        return f"{value.brand.name} {display_amount(value.value_minor, value.currency)}"
+
+
+class PoolForm(AmountsForm):
+    """A pool; its brand, value and owner are those of its cards and never change."""
+
+    amounts = ("cost_per_card_minor",)
+    constraint_words: ClassVar = {
+        "giftcards_pool_client_fits_kind": (
+            "client",
+            "A client's own pool needs its client; any other kind of pool has none.",
+        ),
+        "giftcards_pool_cost_never_negative": ("cost_per_card_minor", "Give zero or more."),
+    }
+
+    def find_currency(self) -> str:
+        denomination = getattr(self, "cleaned_data", {}).get("denomination")
+        if denomination is None and self.instance.denomination_id:
+            denomination = self.instance.denomination
+        return denomination.currency if denomination else "USD"
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002  Django's signature
+        self.instance.brand_id = self.instance.denomination.brand_id
+        return super().save(commit)
+
+
+class PoolChangeList(ChangeList):  # type: ignore[misc]
+    """The list of pools, counted in one query for the page that is shown."""
+
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        pools: list[Any] = list(self.result_list)
+        levels = count_levels(pool_ids=[pool.pk for pool in pools], now=timezone.now())
+        for pool in pools:
+            pool.level = levels[pool.pk]
+        self.result_list = pools
+
+
+@admin.register(Pool)
+class PoolAdmin(PlatformAdmin):
+    """Pools; archived rather than deleted. Cards come in by uploads, not by this form."""
+
+    form = PoolForm
+    list_display = (
+        "name",
+        "availability",
+        "brand",
+        "value_money",
+        "kind_label",
+        "client",
+        "flags",
+    )
+    list_filter = (
+        "kind",
+        "brand",
+        "client",
+        "purchase_method",
+        ("archived_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("brand", "client", "denomination")
+    search_fields = ("name", "brand__name", "client__name")
+    autocomplete_fields = ("client",)
+    fieldsets = (
+        (None, {"fields": ("name", "denomination", "kind", "client", "reserved")}),
+        (
+            "Stock",
+            {"fields": ("stock", "low_stock_threshold", "warning_percent", "critical_percent")},
+        ),
+        (
+            "Where cards come from",
+            {"fields": ("purchase_method", "api_provider", "cost_per_card_minor", "target_level")},
+        ),
+        ("Out of use", {"fields": ("archived_at",)}),
+    )
+    kind_label = state_column("kind", KIND_COLOURS, title="kind")
+    value_money = money_column(
+        "denomination.value_minor", currency="denomination.currency", title="value"
+    )
+
+    def get_changelist(self, _request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        return PoolChangeList
+
+    def get_readonly_fields(
+        self, _request: HttpRequest, obj: Pool | None = None
+    ) -> tuple[str, ...]:
+        return ("stock",) if obj is None else ("stock", "denomination_words", "kind", "client")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Pool | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return fieldsets
+        words = ("name", "denomination_words", "kind", "client", "reserved")
+        return ((None, {"fields": words}), *fieldsets[1:])
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "denomination":
+            kwargs["form_class"] = DenominationChoiceField
+            kwargs["queryset"] = Denomination.objects.select_related("brand").order_by(
+                "brand__name", "currency", "value_minor"
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @admin.display(description="brand and value")
+    def denomination_words(self, pool: Pool) -> str:
+        value = pool.denomination
+        return f"{pool.brand.name} {display_amount(value.value_minor, value.currency)}"
+
+    @admin.display(description="available")
+    def availability(self, pool: Any) -> SafeString:
+        return level_bar(pool.level)
+
+    @admin.display(description="available")
+    def stock(self, pool: Pool) -> SafeString | str:
+        if pool._state.adding:  # noqa: SLF001  Django's public door
+            return "Cards come in by an upload, once the pool is there."
+        return level_bar(count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk])
+
+    @admin.display(description="")
+    def flags(self, pool: Pool) -> SafeString | str:
+        if pool.archived_at is not None:
+            return label("Archived")
+        return label("Reserved", BLUE) if pool.reserved else ""

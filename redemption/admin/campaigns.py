@@ -1,0 +1,135 @@
+"""Campaigns and their conditions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from alerts.admin.base import EditableInline, PlatformAdmin
+from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, RED, state_column, time_column
+from credit.admin.amounts import money
+from credit.models import Account
+from credit.services.accounts import open_campaign_account, open_client_account
+from giftcards.models import Pool
+from redemption.admin.forms import (
+    AccountChoiceField,
+    CampaignForm,
+    ConditionForm,
+    PoolChoiceField,
+)
+from redemption.models import Campaign, Condition
+
+STATUS_COLOURS = {"draft": GREY, "active": GREEN, "paused": AMBER, "depleted": RED, "ended": GREY}
+BUDGET_COLOURS = {"shared": GREY, "isolated": BLUE}
+_DEFAULT_CURRENCY = "USD"
+
+
+class ConditionInline(EditableInline):
+    """A campaign's conditions; switched off rather than deleted."""
+
+    model = Condition
+    form = ConditionForm
+    fields = (
+        "number",
+        "name",
+        "brand",
+        "card_value_minor",
+        "currency",
+        "pool",
+        "crm_event_name",
+        "is_active",
+    )
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "pool":
+            kwargs["form_class"] = PoolChoiceField
+            kwargs["queryset"] = (
+                Pool.objects.filter(archived_at=None)
+                .select_related("brand", "denomination", "client")
+                .order_by("name")
+            )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(PlatformAdmin):
+    """Campaigns; ended rather than deleted, and never moved to another client."""
+
+    form = CampaignForm
+    inlines = (ConditionInline,)
+    list_display = (
+        "name",
+        "status_label",
+        "client",
+        "budget_label",
+        "left_money",
+        "starts",
+        "ends",
+    )
+    list_filter = ("status", "budget_mode", "client")
+    list_select_related = ("client", "account")
+    search_fields = ("name", "client__name")
+    autocomplete_fields = ("client",)
+    readonly_fields = ("own_account",)
+    fieldsets = (
+        (None, {"fields": ("name", "client", "status", "locale")}),
+        ("When", {"fields": ("starts_at", "ends_at", "claim_expires_at")}),
+        (
+            "Budget",
+            {
+                "fields": ("budget_mode", "account", "own_account"),
+                "description": "Left empty, the account is the client's own, or a new one where "
+                "the campaign has a budget of its own.",
+            },
+        ),
+        ("Rules", {"fields": ("opt_in_required", "approval_required", "queue_when_empty")}),
+    )
+    starts = time_column("starts_at")
+    ends = time_column("ends_at")
+    status_label = state_column("status", STATUS_COLOURS, title="status")
+    budget_label = state_column("budget_mode", BUDGET_COLOURS, title="budget")
+
+    def get_readonly_fields(
+        self, _request: HttpRequest, obj: Campaign | None = None
+    ) -> tuple[str, ...]:
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "client")
+
+    def get_form(self, request: Any, obj: Campaign | None = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        if obj is not None:
+            form.base_fields["account"].queryset = _payers(Q(client_id=obj.client_id))
+        return form
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "account":
+            kwargs["form_class"] = AccountChoiceField
+            kwargs["queryset"] = _payers(Q(level__in=["client", "campaign"]))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_related(self, request: Any, form: Any, formsets: Any, change: Any) -> None:
+        super().save_related(request, form, formsets, change)
+        campaign: Campaign = form.instance
+        if campaign.account_id is None:
+            campaign.account = _open_account(campaign)
+            campaign.save(update_fields=["account"])
+
+    @admin.display(description="left")
+    def left_money(self, campaign: Campaign) -> SafeString | str:
+        account = campaign.account
+        return money(account.balance_minor, account.currency) if account else money(None, "")
+
+
+def _payers(narrowed: Q) -> Any:
+    return Account.objects.filter(narrowed, level__in=["client", "campaign"]).order_by("name")
+
+
+def _open_account(campaign: Campaign) -> Account:
+    first = campaign.conditions.order_by("number").first()
+    currency = first.currency if first else _DEFAULT_CURRENCY
+    if campaign.budget_mode == Campaign.BudgetMode.ISOLATED:
+        return open_campaign_account(client=campaign.client, name=campaign.name, currency=currency)
+    return open_client_account(client=campaign.client, currency=currency)

@@ -1,0 +1,3 @@
+from sms.admin import messages, policies, templates
+
+__all__ = ["messages", "policies", "templates"]
