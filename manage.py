@@ -11,6 +11,7 @@ from django.core.management import execute_from_command_line
 from config.bench.folder import throw_away_folder
 from config.children import ChildError
 from config.embedded import AlreadyRunningError, servers_for
+from config.supervisor import interrupt_on_signals
 
 # Commands that touch neither PostgreSQL nor Redis.
 OFFLINE = {
@@ -38,6 +39,8 @@ def main() -> None:
         with contextlib.ExitStack() as stack:
             if command == "bench" and "--here" not in sys.argv and not asks_for_help:
                 stack.enter_context(throw_away_folder())
+            if command == "demo":
+                stack.enter_context(interrupt_on_signals())
             if command not in OFFLINE and not asks_for_help:
                 stack.enter_context(servers_for(command))
             execute_from_command_line(sys.argv)

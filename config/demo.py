@@ -59,6 +59,7 @@ class Demo:
         static = self._manage("collectstatic", "--no-input", "--verbosity", "0")
         with step("Tables"):
             self._finish(self._manage("migrate", "--no-color"), "migrate")
+        self._repeat_warnings("migrate")
         seed = home / "demo.seed.json"
         with step("Demo data"):
             arguments = ["--json", str(seed)]
@@ -167,6 +168,11 @@ class Demo:
             death_signal=death_signal,
             keep_open=[self.session.children_lock],
         )
+
+    def _repeat_warnings(self, command: str) -> None:
+        for line in (self.session.home / "log" / f"{command}.log").read_text().splitlines():
+            if line.startswith("WARNING: "):
+                say(f"  ! {line}")
 
     def _finish(self, process: subprocess.Popen[bytes], command: str) -> None:
         if process.wait() != 0:

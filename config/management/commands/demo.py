@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.children import die_with_parent_now
 from config.demo import Demo
 from config.embedded import current_session
-from config.supervisor import end_all, interrupt_on_signals, watch
+from config.supervisor import end_all, watch
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             die_with_parent_now()
         os.umask(0o077)  # logs and demo data are nobody else's business
         demo = Demo(session)
-        with contextlib.suppress(KeyboardInterrupt), interrupt_on_signals():
+        with contextlib.suppress(KeyboardInterrupt):
             try:
                 demo.start()
                 watch([*demo.servers(), *demo.children])
