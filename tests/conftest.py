@@ -10,7 +10,7 @@ from tests.database import django_db_setup
 
 __all__ = ["django_db_setup"]
 
-pytest_plugins = ["tests.sms.emulator_fixture"]
+pytest_plugins = ["tests.sms.emulator_fixture", "tests.sms.texting_fixture"]
 
 
 @pytest.fixture(scope="session", autouse=True)
