@@ -14,6 +14,7 @@ import binascii
 import functools
 import hmac
 import os
+from collections.abc import Callable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -35,10 +36,21 @@ def encrypt(text: str, *, context: str) -> str:
     :param context: where it is kept, ``"giftcards_giftcard.code"``. It must be the same when
         decrypting, so that a secret copied into another column is refused.
     """
+    return encryptor(context=context)(text)
+
+
+def encryptor(*, context: str) -> Callable[[str], str]:
+    """Return :func:`encrypt` for one context, for many texts: the key is looked up once."""
     key_id, cipher = _newest_key()
-    nonce = os.urandom(_NONCE_BYTES)
-    ciphertext = cipher.encrypt(nonce, text.encode(), context.encode())
-    return f"{_VERSION}:{key_id}:{_to_base64(nonce)}:{_to_base64(ciphertext)}"
+    start = f"{_VERSION}:{key_id}:"
+    data = context.encode()
+
+    def encrypt_one(text: str) -> str:
+        nonce = os.urandom(_NONCE_BYTES)
+        ciphertext = cipher.encrypt(nonce, text.encode(), data)
+        return f"{start}{_to_base64(nonce)}:{_to_base64(ciphertext)}"
+
+    return encrypt_one
 
 
 def decrypt(token: str, *, context: str) -> str:
@@ -74,9 +86,18 @@ def digest(text: str, *, purpose: str) -> bytes:
 
     :param purpose: separates uses: the same text has unrelated digests for two purposes.
     """
+    return digester(purpose=purpose)(text)
+
+
+def digester(*, purpose: str) -> Callable[[str], bytes]:
+    """Return :func:`digest` for one purpose, for many texts: the key is looked up once."""
     key = _derive_key(settings.CODE_DIGEST_KEY, f"digest:{purpose}")
-    # Half of a surrogate pair in somebody's JSON is no code of ours, but no crash either.
-    return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256")
+
+    def digest_one(text: str) -> bytes:
+        # Half of a surrogate pair in somebody's JSON is no code of ours, but no crash either.
+        return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256")
+
+    return digest_one
 
 
 def derive_token(text: str, *, purpose: str) -> str:

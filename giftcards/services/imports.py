@@ -1,0 +1,220 @@
+"""Cards from a file into a pool: one importer for the command, the API and the admin."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import PurePath
+from typing import BinaryIO, Final, Literal
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError
+from django.db.transaction import set_rollback
+
+from alerts.csvfiles import FileProblem, Row, RowProblem, read_rows
+from alerts.errors import ValidationFailedError
+from alerts.services.imports import (
+    ChangedMeanwhileError,
+    FileAlreadyUploadedError,
+    ImportReport,
+    MeasuredSource,
+    Mode,
+    Progress,
+    Rejects,
+    check_mapping,
+    digest_file,
+    error_of,
+)
+from alerts.transactions import durable, savepoint, transaction, transaction_required
+from giftcards.models import CardBatch, Pool
+from giftcards.patterns import CodePattern, PatternError
+from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
+from giftcards.services.card_staging import (
+    clear_staging,
+    find_duplicates,
+    move_into_pool,
+    stage_cards,
+)
+
+_IMPORTED_ONCE: Final = "giftcards_cardbatch_file_imported_once"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Upload:
+    """One file on its way into a pool."""
+
+    pool: Pool
+    batch_id: UUID
+    file_hash: bytes
+    pattern: CodePattern
+    mode: Mode
+    dry_run: bool
+    now: datetime
+    rejects: Rejects
+
+
+@durable
+def import_cards(
+    *,
+    pool: Pool,
+    source: BinaryIO,
+    file_name: str,
+    mode: Mode,
+    dry_run: bool,
+    actor: str,
+    now: datetime,
+    mapping: Mapping[str, str] | None = None,
+    max_rows: int | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Bring the cards of a CSV file into a pool, in one transaction and constant memory.
+
+    Every row is checked: its code against the brand's pattern, against the file's other lines
+    and all cards of the brand; its date of expiry, PIN and number. What is refused is told by
+    line. The same file again is refused as a whole, unless its first import was undone.
+
+    :param source: the file, read from its beginning and twice; the caller closes it.
+    :param mode: ``all_or_nothing`` writes nothing when a row is refused; ``valid_rows`` leaves
+        those out.
+    :param dry_run: check, tell and write nothing at all.
+    :param mapping: the header's name of a field (code, pin, number, expires_on) where it differs.
+    :raises FileAlreadyUploadedError: GC-114.
+    :raises FileTooLargeError: it has more than ``max_rows`` rows (GC-116).
+    :raises ChangedMeanwhileError: somebody took out a duplicate while it was being told (GC-115).
+    :raises ValidationFailedError: the file can't be read, or the pool takes no uploads (GC-012).
+    """
+    check_mapping(mapping or {}, fields=FIELDS)
+    upload = _Upload(
+        pool=pool,
+        batch_id=uuid4(),
+        file_hash=digest_file(source, purpose="card_file"),
+        pattern=_pattern_for(pool),
+        mode=mode,
+        dry_run=dry_run,
+        now=now,
+        rejects=Rejects(),
+    )
+    _refuse_known_file(upload)
+    measured = MeasuredSource(source, progress=progress)
+    try:
+        rows = read_rows(
+            measured, fields=FIELDS, required=REQUIRED, mapping=mapping, max_rows=max_rows
+        )
+        with transaction():
+            row_count, accepted = _bring_in(upload, rows, measured)
+            report = _report(upload, rows=row_count, accepted=accepted)
+            if not dry_run:
+                _keep(report, upload, file_name=file_name, actor=actor)
+    except FileProblem as problem:
+        raise error_of(problem) from problem
+    except IntegrityError as error:
+        if _IMPORTED_ONCE not in str(error):
+            raise
+        _refuse_known_file(upload)
+        raise
+    return report
+
+
+@transaction_required
+def _bring_in(
+    upload: _Upload, rows: Iterable[Row | RowProblem], measured: MeasuredSource
+) -> tuple[int, int]:
+    """Stage the good rows and make cards of them; return the count of all rows and of the cards.
+
+    Nothing stays of a dry run, nor of a file that is refused. In a dry run the second count is
+    of the cards that there would be.
+    """
+    rejects = upload.rejects
+    with savepoint():
+        lines = copy_lines(
+            rows,
+            batch_id=upload.batch_id,
+            pattern=upload.pattern,
+            today=upload.now.date(),
+            rejects=rejects,
+        )
+        staged = stage_cards(
+            lines, after_block=lambda count: measured.tell_progress(count + rejects.rows)
+        )
+        if not staged and not rejects.rows:
+            raise ValidationFailedError(errors={"file": ["The file has no rows."]})
+        written = 0
+        if not upload.dry_run and (upload.mode == "valid_rows" or not rejects.rows):
+            written = move_into_pool(batch_id=upload.batch_id, pool=upload.pool, now=upload.now)
+        duplicates = 0
+        if written < staged:
+            # Perhaps the same file came in by another door a moment ago.
+            _refuse_known_file(upload)
+            problems, duplicates = find_duplicates(batch_id=upload.batch_id, pool=upload.pool)
+            rejects.add_found(problems, rows=duplicates)
+        accepted = staged - duplicates
+        if upload.mode == "all_or_nothing" and rejects.rows:
+            accepted = 0
+        if upload.dry_run or not accepted:
+            set_rollback(True)
+        elif written != accepted:
+            raise ChangedMeanwhileError
+        else:
+            clear_staging(batch_id=upload.batch_id)
+    return staged + rejects.rows - duplicates, accepted
+
+
+def _report(upload: _Upload, *, rows: int, accepted: int) -> ImportReport:
+    outcome: Literal["imported", "refused"] = "imported" if accepted else "refused"
+    return ImportReport(
+        state="previewed" if upload.dry_run else outcome,
+        batch_id=None if upload.dry_run else upload.batch_id,
+        rows=rows,
+        accepted=accepted,
+        rejected=upload.rejects.rows,
+        problems=upload.rejects.problems,
+        problem_count=upload.rejects.problem_count,
+    )
+
+
+@transaction_required
+def _keep(report: ImportReport, upload: _Upload, *, file_name: str, actor: str) -> None:
+    """Write the upload's own row, with what was refused and why."""
+    CardBatch.objects.create(
+        pk=upload.batch_id,
+        pool=upload.pool,
+        file_name=PurePath(file_name.replace("\0", "")).name[:255],
+        file_hash=upload.file_hash,
+        state=report.state,
+        rows=report.rows,
+        accepted=report.accepted,
+        rejected=report.rejected,
+        rejects=[problem._asdict() for problem in report.problems],
+        actor=actor,
+        created_at=upload.now,
+    )
+
+
+def _pattern_for(pool: Pool) -> CodePattern:
+    """Return what codes must look like in a pool that takes uploads."""
+    if pool.archived_at is not None:
+        raise ValidationFailedError(errors={"pool": ["This pool is archived."]})
+    if pool.purchase_method == Pool.PurchaseMethod.API_ONLY:
+        raise ValidationFailedError(
+            errors={"pool": ["This pool buys from its provider alone: uploads would lie idle."]}
+        )
+    try:
+        return CodePattern(pool.brand.code_format)
+    except PatternError as problem:
+        raise ValidationFailedError(errors={"code_format": [str(problem)]}) from None
+
+
+def _refuse_known_file(upload: _Upload) -> None:
+    # In any pool of the brand: all its codes would be duplicates there too.
+    known = (
+        CardBatch.objects.filter(
+            pool__brand_id=upload.pool.brand_id,
+            file_hash=upload.file_hash,
+            state=CardBatch.State.IMPORTED,
+        )
+        .order_by("created_at")
+        .first()
+    )
+    if known is not None:
+        raise FileAlreadyUploadedError(batch_id=known.pk, imported_at=known.created_at)
