@@ -35,5 +35,7 @@ def _restart(live: bool) -> str:  # noqa: FBT001
 def _write(text: str) -> None:
     # A terminal without UTF-8 gets a question mark for the tick, not a traceback.
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
+    # Nobody may be listening any more (`make demo | head`); the work goes on.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.flush()

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.children import die_with_parent_now
 from config.demo import Demo
 from config.embedded import current_session
+from config.progress import say
 from config.supervisor import end_all, watch
 
 
@@ -42,6 +43,6 @@ class Command(BaseCommand):
                 demo.start()
                 watch([*demo.servers(), *demo.children])
             finally:
-                self.stdout.write("\n  Stopping.")
+                say("\n  Stopping.")
                 end_all(demo.children)
                 # PostgreSQL and Valkey end last, with the session.
