@@ -27,6 +27,9 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+# What a test code is exchanged for: it looks like a card's code and is worth nothing.
+TEST_CARD_CODE: Final = "TEST-0000-0000-0000"
+
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REDUCING_POLYNOMIAL: Final = 0b100101
 CODE_SYMBOLS: Final = 13

@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from redemption.views.redeem import message_status, redeem_form
+from redemption.views.reveal import reveal
+
+urlpatterns: list[URLPattern] = [
+    path("redeem/", redeem_form, name="redeem"),
+    path("redeem/message/", message_status, name="redeem-message"),
+    path("r/<str:token>/", reveal, name="reveal"),
+]

@@ -3,16 +3,15 @@
 from typing import Any
 
 from django.conf import settings
-from sms.phones import mask_email, mask_phone
 
 from alerts.codes import ErrorCode
 from credit.money import format_amount
 from giftcards.services.secrets import open_field
+from redemption.codes import TEST_CARD_CODE
 from redemption.selectors.redemptions import MessageFacts, RedemptionFacts, TraceStep
 from redemption.services.links import derive_reveal_token
 from redemption.services.redeem import RedeemResult
-
-TEST_CODE = "TEST-0000-0000-0000"
+from sms.phones import mask_email, mask_phone
 
 
 def print_result(result: RedeemResult, *, scopes: frozenset[str]) -> dict[str, Any]:
@@ -174,13 +173,13 @@ def _print_test_card(facts: RedemptionFacts) -> dict[str, Any]:
         "brand": facts.brand,
         "value": _amount(facts.face_value_minor, facts.currency),
         "currency": facts.currency,
-        "code": TEST_CODE,
+        "code": TEST_CARD_CODE,
         "pin": None,
         "number": None,
         "url": None,
         "expires_on": None,
         "redemption_url": None,
-        "last4": TEST_CODE[-4:],
+        "last4": TEST_CARD_CODE[-4:],
     }
 
 

@@ -63,15 +63,16 @@ _VALID: frozenset[CodeState] = frozenset({"ready", "waiting_opt_in", "out_of_sto
 
 def find_code(
     *,
-    code: str,
     now: datetime,
+    code: str | None = None,
+    recipient_id: UUID | None = None,
     scope_kind: str = "platform",
     scope_id: UUID | None = None,
     ignore_stock: bool = False,
 ) -> CodeFacts | None:
     """Return what a code is good for, None when there is no such code within the scope.
 
-    :param code: as it was typed.
+    :param code: as it was typed; else ``recipient_id`` names who holds it.
     :param ignore_stock: leave out the look at the pools.
     """
     narrowed = {
@@ -83,7 +84,11 @@ def find_code(
         recipient = (
             Recipient.objects.filter(narrowed)
             .select_related("campaign__client__agency")
-            .get(code_digest=digest(normalise_code(code), purpose="redemption_code"))
+            .get(
+                Q(pk=recipient_id)
+                if code is None
+                else Q(code_digest=digest(normalise_code(code), purpose="redemption_code"))
+            )
         )
     except Recipient.DoesNotExist:
         return None

@@ -5,10 +5,11 @@ from typing import get_args
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from sms.phones import PhoneError, parse_phone
+from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
 from redemption.services.redeem import Contact, Method
+from sms.phones import PhoneError, parse_phone
 
 
 def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str = "") -> Contact:
@@ -18,7 +19,7 @@ def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str =
     :raises ValidationFailedError: names the field and why (GC-012).
     """
     if method not in get_args(Method):
-        raise ValidationFailedError(errors={f"{prefix}method": ["Choose sms, email or none."]})
+        raise ValidationFailedError(errors={f"{prefix}method": [_("Choose sms, email or none.")]})
     if method == "sms":
         try:
             to = parse_phone(
@@ -32,7 +33,7 @@ def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str =
             validate_email(email.strip())
         except ValidationError as error:
             raise ValidationFailedError(
-                errors={f"{prefix}email": ["Enter an e-mail address like name@example.com."]}
+                errors={f"{prefix}email": [_("Enter an e-mail address like name@example.com.")]}
             ) from error
         return Contact(method="email", to=email.strip())
     return Contact(method="none")

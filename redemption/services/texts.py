@@ -18,6 +18,7 @@ from django.utils.translation import override
 from alerts.transactions import durable
 from credit.money import display_amount
 from giftcards.services.secrets import open_field
+from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption, RevealLink
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.links import derive_reveal_token
@@ -32,7 +33,6 @@ State = Redemption.State
 
 _MASK: Final = "••••"
 _PREVIEW_LENGTH: Final = 320
-_TEST_CODE: Final = "TEST-0000-0000-0000"
 _SECRET_TAGS: Final = ("code", "pin")
 _READY: Final = frozenset({State.ISSUED, State.DELIVERED, State.CONFIRMED})
 # The messages that bring the card, which must be there and have a link that opens.
@@ -158,7 +158,7 @@ def _values(draft: Draft, reward: Redemption) -> dict[str, str]:
 
 def _open_card(reward: Redemption) -> dict[str, str]:
     if reward.card is None:
-        return {"code": _TEST_CODE, "pin": ""}
+        return {"code": TEST_CARD_CODE, "pin": ""}
     return {
         "code": open_field(reward.card.code_encrypted, field="code"),
         "pin": open_field(reward.card.pin_encrypted, field="pin"),

@@ -14,7 +14,7 @@ Purpose = MessageTemplate.Purpose
 
 _STOP: Final = {
     "en": "\nReply STOP to opt out.",
-    "es": "\nResponde STOP para darte de baja.",
+    "es": "\nResponda STOP para darse de baja.",
 }
 _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     (Purpose.REWARD, "en"): (
@@ -24,10 +24,10 @@ _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "Your gift card: {{reveal_link}}",
     ),
     (Purpose.REWARD, "es"): (
-        "Hola {{first_name}}, tu tarjeta {{brand}} de {{amount}} de {{company}}: {{reveal_link}}",
-        "{{company}}: tu tarjeta {{brand}} de {{amount}} te espera: {{reveal_link}}",
-        "{{company}}: tu tarjeta de regalo de {{amount}} te espera: {{reveal_link}}",
-        "Tu tarjeta de regalo: {{reveal_link}}",
+        "Hola {{first_name}}, su tarjeta {{brand}} de {{amount}} de {{company}}: {{reveal_link}}",
+        "{{company}}: su tarjeta {{brand}} de {{amount}} le espera: {{reveal_link}}",
+        "{{company}}: su tarjeta de regalo de {{amount}} le espera: {{reveal_link}}",
+        "Su tarjeta de regalo: {{reveal_link}}",
     ),
     (Purpose.DELAY_NOTICE, "en"): (
         "{{company}}: your {{brand}} gift card is on its way and will reach you in 24 hours.",
@@ -35,9 +35,9 @@ _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "Your gift card is on its way and will reach you in 24 hours.",
     ),
     (Purpose.DELAY_NOTICE, "es"): (
-        "{{company}}: tu tarjeta de regalo {{brand}} te llega en menos de 24 horas.",
-        "{{company}}: tu tarjeta de regalo te llega en menos de 24 horas.",
-        "Tu tarjeta de regalo te llega en menos de 24 horas.",
+        "{{company}}: su tarjeta de regalo {{brand}} le llega en menos de 24 horas.",
+        "{{company}}: su tarjeta de regalo le llega en menos de 24 horas.",
+        "Su tarjeta de regalo le llega en menos de 24 horas.",
     ),
 }
 _SAME_AS: Final = {Purpose.RESEND: Purpose.REWARD}

@@ -1,0 +1,87 @@
+"""What a customer is told about a reward of theirs, beside the card's secrets."""
+
+import dataclasses
+from datetime import datetime
+from uuid import UUID
+
+from redemption.models import Redemption
+from sms.models import Message
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RewardFacts:
+    """A reward as its owner sees it; the value is in minor units."""
+
+    redemption_id: UUID
+    state: str
+    reason_code: str
+    is_test: bool
+    value_minor: int
+    currency: str
+    brand: str
+    brand_slug: str
+    instructions: str
+    redemption_url: str
+    terms_url: str
+    disclosure: str
+    campaign: str
+    client: str
+    support_phone: str
+    support_email: str
+    contact_method: str
+    contact_to: str
+    promised_by: datetime | None
+    browser_digest: bytes | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MessageNews:
+    """What became of the latest message about a reward."""
+
+    channel: str
+    to: str
+    state: str
+
+
+def reward_facts(*, redemption_id: UUID) -> RewardFacts:
+    """Return a reward; the caller has proven whose it is.
+
+    :raises Redemption.DoesNotExist: there is none.
+    """
+    row = Redemption.objects.select_related(
+        "condition__brand", "campaign", "client", "pending_reward"
+    ).get(pk=redemption_id)
+    brand = row.condition.brand
+    pending = getattr(row, "pending_reward", None)
+    return RewardFacts(
+        redemption_id=row.pk,
+        state=row.state,
+        reason_code=row.reason_code,
+        is_test=row.is_test,
+        value_minor=row.face_value_minor or 0,
+        currency=row.currency,
+        brand=brand.name if brand else "",
+        brand_slug=brand.slug if brand else "",
+        instructions=brand.instructions if brand else "",
+        redemption_url=brand.redemption_url if brand else "",
+        terms_url=brand.terms_url if brand else "",
+        disclosure=brand.disclosure if brand else "",
+        campaign=row.campaign.name,
+        client=row.client.name,
+        support_phone=row.client.support_phone,
+        support_email=row.client.support_email,
+        contact_method=row.contact_method,
+        contact_to=row.contact_to,
+        promised_by=pending.promised_by if pending else None,
+        browser_digest=None if row.browser_digest is None else bytes(row.browser_digest),
+    )
+
+
+def latest_message(*, redemption_id: UUID) -> MessageNews | None:
+    """Return the latest message about a reward, None when none was asked for."""
+    message = (
+        Message.objects.filter(reference_kind="redemption", reference_id=redemption_id)
+        .order_by("-created_at")
+        .values("channel", "to", "state")[:1]
+    )
+    return MessageNews(**message[0]) if message else None

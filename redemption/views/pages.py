@@ -1,0 +1,237 @@
+"""What the customer's pages print, made from what the services know."""
+
+import dataclasses
+import re
+from datetime import date, datetime
+from typing import Any, Final
+
+import segno
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError
+from credit.money import display_amount
+from redemption.selectors.codes import CodeFacts
+from redemption.selectors.rewards import MessageNews, RewardFacts
+from redemption.services.showing import ShownCard
+from sms.phones import mask_email, mask_phone
+
+_TONES: Final = 6
+_GROUP: Final = re.compile(r"[^\s-]+[\s-]*")
+_PLAIN_GROUP: Final = 4
+
+_OUTCOMES: Final = {
+    "accepted": "sent",
+    "sent": "sent",
+    "delivered": "arrived",
+    "manually_delivered": "arrived",
+    "undelivered": "failed",
+    "failed": "failed",
+    "suppressed": "failed",
+    "cancelled": "failed",
+}
+_ICONS: Final = {
+    ErrorCode.UNKNOWN_CODE: "search",
+    ErrorCode.ALREADY_REDEEMED: "card",
+    ErrorCode.OUT_OF_STOCK: "clock",
+    ErrorCode.RATE_LIMITED: "clock",
+    ErrorCode.BLOCKED: "lock",
+    ErrorCode.CODE_EXPIRED: "calendar",
+    ErrorCode.CAMPAIGN_NOT_ACTIVE: "calendar",
+}
+# Trying again with the same code makes no sense: it is over, or somebody else's.
+_FINAL: Final = frozenset(
+    {ErrorCode.ALREADY_REDEEMED, ErrorCode.CODE_EXPIRED, ErrorCode.UNKNOWN_CODE}
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CardPage:
+    """The card on screen."""
+
+    brand: str
+    value: str
+    tone: int
+    code: str = dataclasses.field(repr=False)
+    code_groups: tuple[str, ...] = dataclasses.field(repr=False)
+    pin: str = dataclasses.field(repr=False)
+    number: str = dataclasses.field(repr=False)
+    expires_on: date | None
+    use_url: str
+    how_to: tuple[str, ...]
+    terms_url: str
+    disclosure: str
+    qr_svg: SafeString | str = dataclasses.field(repr=False)
+    is_test: bool
+    from_name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePart:
+    """What became of the text or e-mail."""
+
+    channel: str
+    to_masked: str
+    outcome: str
+    is_final: bool
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPage:
+    """A reward that is theirs but not here yet."""
+
+    state: str
+    text: str
+    to_masked: str
+    brand: str
+    value: str
+    promised_by: datetime | None
+    is_test: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RewardChoice:
+    """One of the cards to choose from."""
+
+    number: int
+    name: str
+    brand: str
+    value: str
+    tone: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemPage:
+    """A refusal in the customer's words."""
+
+    title: str
+    sentences: tuple[str, ...]
+    icon: str
+    reference: str
+    can_retry: bool
+
+
+def card_page(shown: ShownCard) -> CardPage:
+    """Lay out an opened card."""
+    reward = shown.reward
+    return CardPage(
+        brand=reward.brand,
+        value=display_amount(reward.value_minor, reward.currency),
+        tone=tone_of(reward.brand_slug),
+        code=shown.code,
+        code_groups=_groups(shown.code),
+        pin=shown.pin,
+        number=shown.number,
+        expires_on=shown.expires_on,
+        use_url=shown.url or reward.redemption_url,
+        how_to=tuple(line.strip() for line in reward.instructions.splitlines() if line.strip()),
+        terms_url=reward.terms_url,
+        disclosure=reward.disclosure,
+        qr_svg=_qr(shown.code),
+        is_test=reward.is_test,
+        from_name=reward.client,
+    )
+
+
+def message_part(news: MessageNews | None) -> MessagePart | None:
+    """Lay out what became of a message."""
+    if news is None:
+        return None
+    outcome = _OUTCOMES.get(news.state, "sending")
+    return MessagePart(
+        channel=news.channel,
+        to_masked=mask_contact(news.channel, news.to),
+        outcome=outcome,
+        is_final=outcome in {"arrived", "failed"},
+        url=reverse("redeem-message"),
+    )
+
+
+def waiting_page(reward: RewardFacts) -> WaitingPage:
+    """Lay out a reward that waits, with the catalogue's words for why."""
+    text = ""
+    if reward.reason_code:
+        text = ErrorCode.from_code(reward.reason_code).customer_words(
+            support_phone=reward.support_phone or settings.SUPPORT_PHONE_NUMBER, is_waiting=True
+        )
+    return WaitingPage(
+        state=reward.state,
+        text=text,
+        to_masked=mask_contact(reward.contact_method, reward.contact_to),
+        brand=reward.brand,
+        value=display_amount(reward.value_minor, reward.currency),
+        promised_by=reward.promised_by,
+        is_test=reward.is_test,
+    )
+
+
+def reward_choices(facts: CodeFacts) -> tuple[RewardChoice, ...]:
+    """Lay out the cards that a code can be redeemed for."""
+    return tuple(
+        RewardChoice(
+            number=offer.number,
+            name=offer.name,
+            brand=offer.brand,
+            value=(
+                ""
+                if offer.value_minor is None
+                else display_amount(offer.value_minor, offer.currency)
+            ),
+            tone=tone_of(offer.brand),
+        )
+        for offer in facts.offers
+    )
+
+
+def render_problem(
+    request: HttpRequest, error: ServiceError | ErrorCode, context: dict[str, Any] | None = None
+) -> HttpResponse:
+    """Print a refusal in the catalogue's words for customers, with its HTTP status."""
+    code = error if isinstance(error, ErrorCode) else error.code
+    phone = (context or {}).get("support_phone") or settings.SUPPORT_PHONE_NUMBER
+    words = error.customer_words(support_phone=phone)
+    problem = ProblemPage(
+        title=gettext(code.title),
+        sentences=(words,),
+        icon=_ICONS.get(code, "alert"),
+        reference=str(request.META.get("giftline.request_id", "")),
+        can_retry=code not in _FINAL,
+    )
+    return render(
+        request,
+        "redeem/problem.html",
+        {**(context or {}), "problem": problem},
+        status=code.status if code.status >= 400 else 200,
+    )
+
+
+def mask_contact(channel: str, to: str) -> str:
+    """Return where a message goes, so that only its owner recognises it."""
+    if not to:
+        return ""
+    return mask_email(to) if channel == "email" else mask_phone(to)
+
+
+def tone_of(name: str) -> int:
+    """Return the colour, 1 to 6, that a brand's card has everywhere."""
+    return sum(name.encode()) % _TONES + 1
+
+
+def _groups(code: str) -> tuple[str, ...]:
+    # Codes that come without separators are cut in fours, to be read out.
+    groups = _GROUP.findall(code)
+    if len(groups) > 1:
+        return tuple(groups)
+    return tuple(code[at : at + _PLAIN_GROUP] for at in range(0, len(code), _PLAIN_GROUP))
+
+
+def _qr(code: str) -> SafeString:
+    # Drawn by a library from the code alone, with no markup of its own.
+    svg = segno.make(code, micro=False).svg_inline(scale=4, border=2, omitsize=True)
+    return mark_safe(svg)  # noqa: S308

@@ -1,0 +1,241 @@
+"""The customer's form: a code, where to send the card, the card.
+
+Every step is a POST that ends in a redirect to this one address, and what the address shows
+hangs on what this browser has done: so reload, back, a double click, two tabs and a lost answer
+all lead to the same card.
+"""
+
+from typing import Any, Final, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError, ValidationFailedError
+from redemption.models import Redemption
+from redemption.selectors.codes import CodeFacts, find_code
+from redemption.selectors.rewards import RewardFacts, latest_message, reward_facts
+from redemption.services.contacts import read_contact
+from redemption.services.redeem import (
+    AlreadyProvisionedError,
+    Caller,
+    UnknownCodeError,
+    redeem,
+)
+from redemption.services.showing import show_card
+from redemption.views import pages
+from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+
+_SESSION: Final = "redeem"
+_OPEN_STATES: Final = frozenset({"ready", "waiting_opt_in", "waiting_approval", "out_of_stock"})
+_REFUSALS: Final = {
+    "expired": ErrorCode.CODE_EXPIRED,
+    "not_active": ErrorCode.CAMPAIGN_NOT_ACTIVE,
+    "redeemed": ErrorCode.ALREADY_REDEEMED,
+    "in_progress": ErrorCode.ALREADY_REDEEMED,
+}
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def redeem_form(request: HttpRequest) -> HttpResponse:
+    """Show the step this browser is at, or take the next one."""
+    browser = browser_of(request)
+    if request.method == "POST":
+        answer = _take_step(request, browser)
+    elif "again" in request.GET:
+        request.session.pop(_SESSION, None)
+        answer = redirect("redeem")
+    else:
+        answer = _show_step(request, browser)
+    return remember_browser(answer, browser)
+
+
+@never_cache
+@require_safe
+def message_status(request: HttpRequest) -> HttpResponse:
+    """Print what became of the text or e-mail, for the card's page to refresh itself."""
+    reward = _own_reward(request, browser_of(request))
+    news = None if reward is None else latest_message(redemption_id=reward.redemption_id)
+    if news is None:
+        return HttpResponse(status=204)
+    return render(request, "redeem/_message.html", {"message": pages.message_part(news)})
+
+
+def _show_step(request: HttpRequest, browser: str) -> HttpResponse:
+    reward = _own_reward(request, browser)
+    if reward is not None:
+        return _show_reward(request, reward)
+    facts = _code_in_hand(request)
+    if facts is None or facts.state not in _OPEN_STATES:
+        return _code_page(request)
+    return _contact_page(request, facts)
+
+
+def _take_step(request: HttpRequest, browser: str) -> HttpResponse:
+    if "code" in request.POST:
+        answer = _take_code(request, browser)
+        if "method" not in request.POST or _state(request).get("recipient_id") is None:
+            return answer
+    if "method" in request.POST:
+        return _take_contact(request, browser)
+    return _code_page(request, errors=[_("Please enter the code you were sent.")])
+
+
+def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
+    code = request.POST["code"].strip()
+    request.session.pop(_SESSION, None)
+    if not code:
+        return _code_page(request, errors=[_("Please enter the code you were sent.")], status=400)
+    facts = None if "\x00" in code else find_code(code=code, now=timezone.now())
+    if facts is None:
+        error = UnknownCodeError()
+        words = error.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER)
+        return _code_page(request, code=code, errors=[words], status=error.code.status)
+    if facts.state in _OPEN_STATES:
+        request.session[_SESSION] = {"recipient_id": str(facts.recipient_id)}
+        return redirect("redeem")
+    if facts.redemption_id is not None and _is_own(facts.redemption_id, browser):
+        request.session[_SESSION] = {"redemption_id": str(facts.redemption_id)}
+        return redirect("redeem")
+    return pages.render_problem(request, _REFUSALS[facts.state], _client(facts))
+
+
+def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
+    facts = _code_in_hand(request)
+    if facts is None:
+        # The session is over, or another tab has gone on: the reward, if there is one, is shown.
+        return redirect("redeem")
+    try:
+        result = redeem(
+            caller=_caller(request, browser),
+            contact=read_contact(
+                method=request.POST["method"],
+                phone=request.POST.get("phone", ""),
+                email=request.POST.get("email", ""),
+            ),
+            now=timezone.now(),
+            recipient_id=facts.recipient_id,
+            condition_number=_condition_number(request),
+        )
+    except ValidationFailedError as error:
+        return _contact_page(request, facts, errors=error.errors, status=400)
+    except AlreadyProvisionedError as error:
+        redemption_id = UUID(str(error.redemption_id))
+        if not _is_own(redemption_id, browser):
+            return pages.render_problem(request, error, _client(facts))
+        request.session[_SESSION] = {"redemption_id": str(redemption_id)}
+        return redirect("redeem")
+    except ServiceError as error:
+        return pages.render_problem(request, error, _client(facts))
+    request.session[_SESSION] = {"redemption_id": str(result.redemption_id)}
+    return redirect("redeem")
+
+
+def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
+    shown = show_card(redemption_id=reward.redemption_id, actor="customer", now=timezone.now())
+    context: dict[str, object] = {
+        "client_name": reward.client,
+        **_support(reward.support_phone, reward.support_email),
+    }
+    if shown is None:
+        context["page"] = pages.waiting_page(reward)
+        return render(request, "redeem/waiting.html", context)
+    news = latest_message(redemption_id=reward.redemption_id)
+    context["card"] = pages.card_page(shown)
+    context["message"] = pages.message_part(news)
+    return render(request, "redeem/card.html", context)
+
+
+def _code_page(
+    request: HttpRequest, *, code: str = "", errors: list[str] | None = None, status: int = 200
+) -> HttpResponse:
+    page = {"code": code[:64], "errors": errors or [], "is_slowed": False}
+    return render(request, "redeem/code.html", {"page": page}, status=status)
+
+
+def _contact_page(
+    request: HttpRequest,
+    facts: CodeFacts,
+    *,
+    errors: dict[str, list[str]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    rewards = pages.reward_choices(facts)
+    page = {
+        "campaign": facts.campaign_name,
+        "is_test": facts.is_test,
+        "rewards": rewards,
+        "condition_number": _condition_number(request)
+        or (rewards[0].number if len(rewards) == 1 else None),
+        "method": request.POST.get("method", "sms"),
+        "phone": request.POST.get("phone", ""),
+        "email": request.POST.get("email", ""),
+        "errors": errors or {},
+        "problem": "",
+    }
+    return render(request, "redeem/contact.html", {"page": page, **_client(facts)}, status=status)
+
+
+def _state(request: HttpRequest) -> dict[str, str]:
+    return cast(dict[str, str], request.session.get(_SESSION) or {})
+
+
+def _code_in_hand(request: HttpRequest) -> CodeFacts | None:
+    """Return the code this browser has entered, as it stands now."""
+    recipient_id = _state(request).get("recipient_id")
+    if recipient_id is None:
+        return None
+    return find_code(recipient_id=UUID(recipient_id), now=timezone.now())
+
+
+def _own_reward(request: HttpRequest, browser: str) -> RewardFacts | None:
+    """Return the reward this browser has redeemed; the session alone is no proof."""
+    redemption_id = _state(request).get("redemption_id")
+    if redemption_id is None or not _is_own(UUID(redemption_id), browser):
+        return None
+    return reward_facts(redemption_id=UUID(redemption_id))
+
+
+def _is_own(redemption_id: UUID, browser: str) -> bool:
+    try:
+        reward = reward_facts(redemption_id=redemption_id)
+    except Redemption.DoesNotExist:
+        return False
+    return reward.browser_digest == digest_of_browser(browser)
+
+
+def _caller(request: HttpRequest, browser: str) -> Caller:
+    return Caller(
+        door=Redemption.Door.WEB,
+        actor="customer",
+        request_id=str(request.META["giftline.request_id"]),
+        ip_address=request.META.get("REMOTE_ADDR") or None,
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        browser_digest=digest_of_browser(browser),
+    )
+
+
+def _condition_number(request: HttpRequest) -> int | None:
+    text = request.POST.get("condition_number", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None
+
+
+def _client(facts: CodeFacts) -> dict[str, Any]:
+    return {
+        "client_name": facts.client_name,
+        **_support(facts.support_phone, facts.support_email),
+    }
+
+
+def _support(phone: str, email: str) -> dict[str, str]:
+    return {
+        "support_phone": phone or settings.SUPPORT_PHONE_NUMBER,
+        "support_email": email or settings.SUPPORT_EMAIL,
+    }

@@ -1,0 +1,78 @@
+"""The link of the text: opening it shows who it is from, its button shows the card."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from alerts.errors import ServiceError
+from credit.money import display_amount
+from redemption.services.showing import (
+    LinkBoundElsewhereError,
+    LinkExpiredError,
+    OpenedLink,
+    bind_link,
+    open_link,
+    show_card,
+)
+from redemption.views import pages
+from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reveal(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the button, or to the browser that has pressed it, the card."""
+    browser = browser_of(request)
+    try:
+        answer = _answer(request, token, digest_of_browser(browser))
+    except ServiceError as error:
+        answer = _gone(request, error)
+    # Only who may see the card is remembered; a preview of the link leaves nothing behind.
+    return remember_browser(answer, browser) if request.method == "POST" else answer
+
+
+def _answer(request: HttpRequest, token: str, browser_digest: bytes) -> HttpResponse:
+    now = timezone.now()
+    if request.method == "POST":
+        bind_link(token=token, browser_digest=browser_digest, now=now)
+        return redirect("reveal", token=token)
+    opened = open_link(token=token, browser_digest=browser_digest, now=now)
+    reward = opened.reward
+    context: dict[str, object] = {
+        "client_name": reward.client,
+        "support_phone": reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
+        "support_email": reward.support_email or settings.SUPPORT_EMAIL,
+    }
+    if not opened.is_proven:
+        return render(request, "reveal/open.html", {**context, "page": _open_page(opened)})
+    shown = show_card(redemption_id=reward.redemption_id, actor="customer", now=now)
+    if shown is None:
+        context["page"] = pages.waiting_page(reward)
+        return render(request, "redeem/waiting.html", context)
+    return render(
+        request, "redeem/card.html", {**context, "card": pages.card_page(shown), "message": None}
+    )
+
+
+def _open_page(opened: OpenedLink) -> dict[str, object]:
+    reward = opened.reward
+    return {
+        "brand": reward.brand,
+        "value": display_amount(reward.value_minor, reward.currency),
+        "tone": pages.tone_of(reward.brand_slug),
+        "from_name": reward.client,
+        "is_test": reward.is_test,
+        "campaign": reward.campaign,
+    }
+
+
+def _gone(request: HttpRequest, error: ServiceError) -> HttpResponse:
+    kind = "unknown"
+    if isinstance(error, LinkBoundElsewhereError):
+        kind = "elsewhere"
+    elif isinstance(error, LinkExpiredError):
+        kind = "expired"
+    return render(request, "reveal/gone.html", {"page": {"kind": kind}}, status=error.code.status)

@@ -1,0 +1,76 @@
+"""The demo's phone: what the provider says it has sent, joined with what we know of it."""
+
+import dataclasses
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import requests
+from django.conf import settings
+
+from sms.models import Message
+
+_TIMEOUT_SECONDS: Final = 3
+_NEWEST: Final = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneMessage:
+    """One text as the phone shows it."""
+
+    id: str
+    to: str
+    channel: str
+    subject: str
+    body: str
+    state: str
+    created_at: datetime
+
+
+class PhoneUnreachableError(Exception):
+    """The provider the texts were sent by does not answer."""
+
+
+def list_phone_messages() -> list[PhoneMessage]:
+    """Return the newest texts, newest first.
+
+    :raises PhoneUnreachableError: the provider does not answer.
+    """
+    sent = _list_at_provider()
+    known = {
+        message.provider_id: message
+        for message in Message.objects.filter(provider_id__in=[item["sid"] for item in sent]).only(
+            "id", "provider_id", "state"
+        )
+    }
+    return [
+        PhoneMessage(
+            id=str(known[item["sid"]].pk) if item["sid"] in known else str(item["sid"]),
+            to=item["to"],
+            channel="sms",
+            subject="",
+            body=item["body"],
+            state=known[item["sid"]].state if item["sid"] in known else str(item["status"]),
+            created_at=parsedate_to_datetime(item["date_created"]),
+        )
+        for item in sent
+    ]
+
+
+def _list_at_provider() -> list[dict[str, Any]]:
+    account = settings.TWILIO_ACCOUNT_SID
+    tokens = settings.TWILIO_AUTH_TOKENS
+    if not (settings.TWILIO_API_BASE_URL and account and tokens):
+        return []
+    try:
+        answer = requests.get(
+            f"{settings.TWILIO_API_BASE_URL}/2010-04-01/Accounts/{account}/Messages.json",
+            params={"PageSize": str(_NEWEST)},
+            auth=(account, tokens[0]),
+            timeout=_TIMEOUT_SECONDS,
+        )
+        answer.raise_for_status()
+        listed: list[dict[str, Any]] = answer.json()["messages"]
+    except (requests.RequestException, ValueError, KeyError) as error:
+        raise PhoneUnreachableError from error
+    return [item for item in listed if not str(item.get("direction", "")).startswith("inbound")]
