@@ -67,7 +67,7 @@ def _package_folder(package: str, distribution: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ChildError(
             f"{distribution} is not installed, so there is no embedded server:"
-            " set DATABASE_URL and REDIS_URL, or install requirements.lock."
+            " set DATABASE_URL and REDIS_URL, or install requirements-dev.lock."
         )
     return Path(spec.submodule_search_locations[0])
 
