@@ -23,6 +23,8 @@ from config.translations import (
     po_path,
     read_catalogue,
 )
+from redemption.services.words import choose_words
+from sms.merge import count_segments
 
 SPANISH = read_catalogue(po_path("es"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
@@ -150,6 +152,19 @@ class TestSpanish:
     @every_entry
     def test_says_usted(self, entry: polib.POEntry) -> None:
         assert FAMILIAR.search(entry.msgstr) is None
+
+
+class TestChooseWords:
+    """The texts are no translations but written anew, in an alphabet that spares segments."""
+
+    @pytest.mark.parametrize("purpose", ["reward", "resend", "delay_notice"])
+    def test_says_usted_in_the_letters_of_one_segment(self, purpose: str) -> None:
+        bodies = choose_words(purpose=purpose, language="es")
+        assert len(bodies) >= 3
+        for body in bodies:
+            assert FAMILIAR.search(body) is None
+            assert body.endswith("Responda STOP para darse de baja.")
+            assert count_segments(body).segments == 1
 
 
 class TestCustomerWords:
