@@ -31,6 +31,7 @@ from redemption.services.redeem import (
 from redemption.services.showing import show_card
 from redemption.views import pages
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+from sms.providers import NotConfiguredError, choose_provider
 
 _SESSION: Final = "redeem"
 _OPEN_STATES: Final = frozenset({"ready", "waiting_opt_in", "waiting_approval", "out_of_stock"})
@@ -113,6 +114,8 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
         # The session is over, or another tab has gone on: the reward, if there is one, is shown.
         return redirect("redeem")
     try:
+        if request.POST["method"] == "email" and not _offers_email():
+            raise ValidationFailedError(errors={"method": [_("Choose a text message.")]})
         result = redeem(
             caller=_caller(request, browser),
             contact=read_contact(
@@ -174,6 +177,7 @@ def _contact_page(
         "rewards": rewards,
         "condition_number": _condition_number(request)
         or (rewards[0].number if len(rewards) == 1 else None),
+        "offers_email": _offers_email(),
         "method": request.POST.get("method", "sms"),
         "phone": request.POST.get("phone", ""),
         "email": request.POST.get("email", ""),
@@ -209,6 +213,15 @@ def _is_own(redemption_id: UUID, browser: str) -> bool:
     except Redemption.DoesNotExist:
         return False
     return reward.browser_digest == digest_of_browser(browser)
+
+
+def _offers_email() -> bool:
+    """Tell whether anybody is set up to carry e-mails; a promise nobody keeps is not offered."""
+    try:
+        choose_provider("email")
+    except NotConfiguredError:
+        return False
+    return True
 
 
 def _caller(request: HttpRequest, browser: str) -> Caller:

@@ -114,7 +114,7 @@ class TestContact:
             ({"phone": ""}, "phone"),
             ({"phone": "12"}, "phone"),
             ({"method": "pigeon"}, "Choose"),
-            ({"method": "email", "email": "nobody"}, "name@example.com"),
+            ({"method": "email", "email": "a@example.com"}, "Choose a text message."),
         ],
     )
     def test_that_is_wrong_is_asked_for_again_with_what_was_typed(
