@@ -21,6 +21,9 @@ Progress = Callable[[int, float], None]
 
 # A file with more mistakes than a person reads; the rest is counted.
 PROBLEMS_KEPT: Final = 10_000
+SPREADSHEET_HINT: Final = (
+    "A spreadsheet has rounded this number: format the column as text there and fill it in again."
+)
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -84,14 +87,16 @@ class Rejects:
                 self._kept.append(problem)
 
     def add_found(self, problems: Iterable[RowProblem], *, rows: int) -> None:
-        """Add what only the database could find, of which there are ``rows``.
+        """Add the ``rows`` rows that only the database could find.
 
-        :param problems: the first of them by line, at least :data:`PROBLEMS_KEPT` if there are
-            as many.
+        :param problems: what is wrong with the first of them by line: of all of them, or of at
+            least :data:`PROBLEMS_KEPT`.
         """
+        found = list(problems)
         self.rows += rows
-        self.problem_count += rows
-        both = sorted([*self._kept, *problems], key=lambda problem: problem.line)
+        # A row may have several; of those beyond the first we know only that they are bad.
+        self.problem_count += rows + len(found) - len({problem.line for problem in found})
+        both = sorted([*self._kept, *found], key=lambda problem: problem.line)
         self._kept = both[:PROBLEMS_KEPT]
 
     @property

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from alerts.csvfiles import Row, RowProblem, is_spreadsheet_number
-from alerts.services.imports import Rejects
+from alerts.services.imports import SPREADSHEET_HINT, Rejects
 from giftcards.patterns import CodePattern
 from giftcards.services.secrets import code_sealer, field_sealer
 from giftcards.services.stock import expiry_bucket_of
@@ -30,9 +30,6 @@ COLUMNS: Final = (
 
 _NULL: Final = "\\N"
 
-SPREADSHEET_HINT: Final = (
-    "A spreadsheet has rounded this number: format the column as text there and fill it in again."
-)
 _PIN: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 _PIN_HINT: Final = "A PIN has 1 to 20 letters, digits and dashes."
 _NUMBER: Final = re.compile(r"[A-Za-z0-9 -]{4,40}")

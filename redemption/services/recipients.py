@@ -5,7 +5,7 @@ import dataclasses
 from alerts.keyring import decrypt, digest, encrypt
 from alerts.transactions import transaction_required
 from redemption.codes import generate_code, normalise_code
-from redemption.models import Campaign, Recipient
+from redemption.models import Campaign, Recipient, StagedRecipient
 
 _CONTEXT = "redemption_recipient.code"
 
@@ -29,7 +29,7 @@ def seal_redemption_code(code: str) -> SealedRedemptionCode:
     )
 
 
-def open_redemption_code(recipient: Recipient) -> str:
+def open_redemption_code(recipient: Recipient | StagedRecipient) -> str:
     """Decrypt a recipient's redemption code, for the letter it is printed in."""
     return decrypt(recipient.code_encrypted, context=_CONTEXT)
 

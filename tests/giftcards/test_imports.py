@@ -10,12 +10,12 @@ from alerts.csvfiles import RowProblem
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.services.imports import (
     PROBLEMS_KEPT,
+    SPREADSHEET_HINT,
     FileAlreadyUploadedError,
     FileTooLargeError,
     ImportReport,
 )
 from giftcards.models import Brand, CardBatch, GiftCard, Pool, StagedCard
-from giftcards.services.card_rows import SPREADSHEET_HINT
 from giftcards.services.imports import import_cards
 from giftcards.services.secrets import open_field
 from tests.world import NOW, World, build_world
@@ -51,7 +51,7 @@ def world() -> World:
 
 
 class TestImportCards:
-    def test_makes_a_card_of_each_row(self, world: World):
+    def test_makes_a_card_of_each_row(self, world: World) -> None:
         report = upload(
             world,
             "code,pin,number,expires_on\n"
@@ -87,7 +87,7 @@ class TestImportCards:
         assert (batch.file_name, batch.actor, batch.rejects) == ("cards.csv", "user:1", [])
         assert not StagedCard.objects.exists()
 
-    def test_makes_cards_that_can_be_redeemed(self, world: World):
+    def test_makes_cards_that_can_be_redeemed(self, world: World) -> None:
         from redemption.models import Redemption
         from redemption.services.redeem import Caller, Contact, redeem
 
@@ -111,14 +111,14 @@ class TestImportCards:
             b'"CODE","note","pin","expires_on"\n"00123456","paid, ok","0042","2026-12-31"\n\n',
         ],
     )
-    def test_reads_files_as_people_send_them(self, world: World, text: bytes):
+    def test_reads_files_as_people_send_them(self, world: World, text: bytes) -> None:
         assert upload(world, text).accepted == 1
         card = GiftCard.objects.get()
         assert open_field(card.code_encrypted, field="code") == "00123456"
         assert open_field(card.pin_encrypted, field="pin") == "0042"
         assert card.expires_on == date(2026, 12, 31)
 
-    def test_follows_a_mapping(self, world: World):
+    def test_follows_a_mapping(self, world: World) -> None:
         report = upload(
             world, "Kartennummer;Geheimzahl\nGIFT0001;77\n", mapping={"code": "Kartennummer"}
         )
@@ -174,7 +174,7 @@ class TestImportCards:
     )
     def test_says_what_is_wrong_with_a_row(
         self, world: World, row: str, problems: list[tuple[str, str]]
-    ):
+    ) -> None:
         report = upload(world, f"code,pin,number,expires_on\nGIFT-9999-ZZZZ,,,\n{row}\n")
         assert report.problems == tuple(RowProblem(3, *problem) for problem in problems)
         assert (report.state, report.rows, report.accepted, report.rejected) == ("refused", 2, 0, 1)
@@ -184,7 +184,7 @@ class TestImportCards:
         assert (batch.state, batch.accepted, batch.rejected) == ("refused", 0, 1)
         assert batch.rejects[0] == {"line": 3, "field": problems[0][0], "message": problems[0][1]}
 
-    def test_holds_codes_against_the_brands_pattern(self, world: World):
+    def test_holds_codes_against_the_brands_pattern(self, world: World) -> None:
         Brand.objects.filter(pk=world.brand.pk).update(code_format="9999-9999-9999")
         world.pool.refresh_from_db()
         report = upload(world, "code\n0012-3456-7890\n001234567890\n")
@@ -192,7 +192,7 @@ class TestImportCards:
             RowProblem(3, "code", "A code looks like 9999-9999-9999 (9 a digit)."),
         )
 
-    def test_finds_the_same_code_within_the_file(self, world: World):
+    def test_finds_the_same_code_within_the_file(self, world: World) -> None:
         report = upload(
             world, "code\nGIFT-0001-AAAA\nGIFT-0002-BBBB\ngift0001aaaa\nGIFT-0001-AAAA\n"
         )
@@ -203,7 +203,7 @@ class TestImportCards:
         assert (report.state, report.rows, report.accepted, report.rejected) == ("refused", 4, 0, 2)
         assert not GiftCard.objects.exists()
 
-    def test_finds_codes_that_the_brand_has_in_any_pool(self, world: World):
+    def test_finds_codes_that_the_brand_has_in_any_pool(self, world: World) -> None:
         elsewhere = Pool.objects.create(
             name="Master", brand=world.brand, denomination=world.denomination, kind="master"
         )
@@ -216,12 +216,12 @@ class TestImportCards:
         )
         assert GiftCard.objects.count() == 2
 
-    def test_lets_two_brands_use_the_same_code(self, world: World):
+    def test_lets_two_brands_use_the_same_code(self, world: World) -> None:
         stranger = build_world(name="Birch")
         upload(world, "code\nGIFT-0001-AAAA\n")
         assert upload(stranger, "code\nGIFT-0001-AAAA\n").accepted == 1
 
-    def test_brings_in_the_good_rows_where_that_is_asked_for(self, world: World):
+    def test_brings_in_the_good_rows_where_that_is_asked_for(self, world: World) -> None:
         world.stock(1)
         report = upload(
             world,
@@ -243,14 +243,14 @@ class TestImportCards:
         assert {open_field(card.pin_encrypted, field="pin") for card in cards} == {"1", "4"}
         assert not StagedCard.objects.exists()
 
-    def test_refuses_a_file_without_a_good_row_in_either_way(self, world: World):
+    def test_refuses_a_file_without_a_good_row_in_either_way(self, world: World) -> None:
         report = upload(world, "code\nSHORT\n", mode="valid_rows")
         assert (report.state, report.accepted, report.rejected) == ("refused", 0, 1)
         # Which leaves the file free to come again.
         assert upload(world, "code\nSHORT\n", mode="valid_rows").state == "refused"
 
     @pytest.mark.parametrize("mode", ["all_or_nothing", "valid_rows"])
-    def test_writes_nothing_in_a_dry_run(self, world: World, mode: str):
+    def test_writes_nothing_in_a_dry_run(self, world: World, mode: str) -> None:
         text = "code\nGIFT-0001-AAAA\nSHORT\nGIFT-0001-AAAA\nGIFT-0002-BBBB\n"
         report = upload(world, text, mode=mode, dry_run=True)
         assert (report.state, report.batch_id, report.rows) == ("previewed", None, 4)
@@ -259,7 +259,7 @@ class TestImportCards:
         for model in (GiftCard, StagedCard, CardBatch):
             assert not model.objects.exists()
 
-    def test_recognises_a_file_that_came_before(self, world: World):
+    def test_recognises_a_file_that_came_before(self, world: World) -> None:
         text = "code\nGIFT-0001-AAAA\n"
         first = upload(world, text)
         with pytest.raises(FileAlreadyUploadedError) as caught:
@@ -268,7 +268,7 @@ class TestImportCards:
         assert (caught.value.batch_id, caught.value.imported_at) == (first.batch_id, NOW)
         assert CardBatch.objects.count() == GiftCard.objects.count() == 1
 
-    def test_takes_the_file_again_once_its_import_was_undone(self, world: World):
+    def test_takes_the_file_again_once_its_import_was_undone(self, world: World) -> None:
         text = "code\nGIFT-0001-AAAA\n"
         upload(world, text)
         GiftCard.objects.all().delete()
@@ -295,7 +295,9 @@ class TestImportCards:
             ),
         ],
     )
-    def test_refuses_what_is_no_file_of_cards(self, world: World, text: bytes, message: str):
+    def test_refuses_what_is_no_file_of_cards(
+        self, world: World, text: bytes, message: str
+    ) -> None:
         with pytest.raises(ValidationFailedError) as caught:
             upload(world, text)
         assert caught.value.errors == {"file": [message]}
@@ -303,7 +305,7 @@ class TestImportCards:
         assert not GiftCard.objects.exists()
         assert not StagedCard.objects.exists()
 
-    def test_refuses_more_rows_than_asked_for(self, world: World):
+    def test_refuses_more_rows_than_asked_for(self, world: World) -> None:
         text = "code\n" + "".join(f"GIFT-{number:04d}\n" for number in range(11))
         with pytest.raises(FileTooLargeError) as caught:
             upload(world, text, max_rows=10)
@@ -319,21 +321,21 @@ class TestImportCards:
     )
     def test_refuses_a_pool_that_takes_no_uploads(
         self, world: World, changes: dict[str, object], field: str
-    ):
+    ) -> None:
         for name, value in changes.items():
             setattr(world.pool, name, value)
         with pytest.raises(ValidationFailedError) as caught:
             upload(world, "code\nGIFT-0001-AAAA\n")
         assert list(caught.value.errors) == [field]
 
-    def test_refuses_a_mapping_of_a_field_that_there_is_not(self, world: World):
+    def test_refuses_a_mapping_of_a_field_that_there_is_not(self, world: World) -> None:
         with pytest.raises(ServiceError) as caught:
             upload(world, "code\nGIFT-0001-AAAA\n", mapping={"cod": "Nr"})
         assert caught.value.errors == {
             "mapping": ["There is no field 'cod', only code, pin, number, expires_on."]
         }
 
-    def test_keeps_the_first_problems_and_counts_the_rest(self, world: World):
+    def test_keeps_the_first_problems_and_counts_the_rest(self, world: World) -> None:
         world.stock(1)
         bad = PROBLEMS_KEPT + 5
         text = "code\nGIFT-0001-AAAA\nGIFT-0001-AAAA\n" + "SHORT\n" * bad
@@ -342,14 +344,14 @@ class TestImportCards:
         assert len(report.problems) == len(CardBatch.objects.get().rejects) == PROBLEMS_KEPT
         assert report.problems[0] == RowProblem(3, "code", "The same code is on line 2.")
 
-    def test_tells_how_far_it_is(self, world: World):
+    def test_tells_how_far_it_is(self, world: World) -> None:
         told: list[tuple[int, float]] = []
         text = "code\n" + "".join(f"GIFT-{number:06d}\n" for number in range(2500))
         upload(world, text, progress=lambda rows, share: told.append((rows, share)))
         assert [rows for rows, _ in told] == [1000, 2000, 2500]
         assert told[-1][1] == 1.0
 
-    def test_leaves_no_code_in_plain_anywhere_in_the_database(self, world: World):
+    def test_leaves_no_code_in_plain_anywhere_in_the_database(self, world: World) -> None:
         text = (
             "code,pin,number\nPLAINCODE-0001,PINPLAIN1,NUMBERPLAIN1\n"
             "PLAINCODE-0002,PINPLAIN2,BAD/NUMBERPLAIN2\nPLAINCODE-0003,PIN PLAIN,NUMBERPLAIN3\n"

@@ -22,7 +22,7 @@ class TestMatches:
             ("", "A" * 40),
         ],
     )
-    def test_takes_what_the_pattern_describes(self, pattern: str, code: str):
+    def test_takes_what_the_pattern_describes(self, pattern: str, code: str) -> None:
         assert CodePattern(pattern).matches(code)
 
     @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ class TestMatches:
             ("", ""),
         ],
     )
-    def test_refuses_everything_else(self, pattern: str, code: str):
+    def test_refuses_everything_else(self, pattern: str, code: str) -> None:
         assert not CodePattern(pattern).matches(code)
 
     @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class TestMatches:
             ("", "-" * 100_000),
         ],
     )
-    def test_answers_at_once_whatever_is_held_against_it(self, pattern: str, code: str):
+    def test_answers_at_once_whatever_is_held_against_it(self, pattern: str, code: str) -> None:
         compiled = CodePattern(pattern)
         started = time.perf_counter()
         assert not compiled.matches(code)
@@ -76,7 +76,7 @@ class TestCodePattern:
             (r"\ACME", "ACME"),
         ],
     )
-    def test_says_itself_in_words(self, pattern: str, words: str):
+    def test_says_itself_in_words(self, pattern: str, words: str) -> None:
         assert str(CodePattern(pattern)) == words
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class TestCodePattern:
             ("XXX-----", "A pattern has at least 4 letters or digits."),
         ],
     )
-    def test_refuses_a_pattern_that_can_not_serve(self, pattern: str, message: str):
+    def test_refuses_a_pattern_that_can_not_serve(self, pattern: str, message: str) -> None:
         with pytest.raises(PatternError) as caught:
             CodePattern(pattern)
         assert str(caught.value) == message
