@@ -103,7 +103,8 @@ class ReadOnlyAdmin(ReadOnly, PlatformAdmin):
 
     def _column(self, lookup: str) -> Any:
         meta: Any = self.model._meta  # noqa: SLF001  Django's public door
-        return meta.pk if lookup == "pk" else meta.get_field(lookup)
+        column = meta.pk if lookup == "pk" else meta.get_field(lookup)
+        return column.target_field if column.is_relation else column
 
 
 class EditableInline(SiteDecides, TabularInline):  # type: ignore[misc]

@@ -559,6 +559,16 @@ class Migration(migrations.Migration):
             model_name="redemption",
             index=models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
         ),
+        migrations.AddIndex(
+            model_name="redemption",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["waiting_stock", "waiting_opt_in", "waiting_approval"])
+                ),
+                fields=["created_at"],
+                name="redemption_waiting",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="redemption",
             constraint=models.UniqueConstraint(

@@ -111,6 +111,12 @@ class Redemption(models.Model):
         indexes = [
             models.Index(fields=["client", "created_at"], name="redemption_by_client"),
             models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
+            # For who serves those who wait; whoever gets a card at once is never in it.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=["waiting_stock", "waiting_opt_in", "waiting_approval"]),
+                name="redemption_waiting",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -29,7 +29,7 @@ def count_by_day(*, now: datetime, days: int) -> list[DayCount]:
         .order_by()
         .annotate(day=TruncDate("created_at", tzinfo=UTC))
         .values_list("day")
-        .annotate(Count("pk"))
+        .annotate(redemptions=Count("*"))
     )
     return [
         DayCount(day, counted.get(day, 0))
