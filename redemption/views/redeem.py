@@ -25,6 +25,7 @@ from redemption.services.contacts import read_contact
 from redemption.services.redeem import (
     AlreadyProvisionedError,
     Caller,
+    Contact,
     UnknownCodeError,
     redeem,
 )
@@ -114,15 +115,9 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
         # The session is over, or another tab has gone on: the reward, if there is one, is shown.
         return redirect("redeem")
     try:
-        if request.POST["method"] == "email" and not _offers_email():
-            raise ValidationFailedError(errors={"method": [_("Choose a text message.")]})
         result = redeem(
             caller=_caller(request, browser),
-            contact=read_contact(
-                method=request.POST["method"],
-                phone=request.POST.get("phone", ""),
-                email=request.POST.get("email", ""),
-            ),
+            contact=_read_contact(request),
             now=timezone.now(),
             recipient_id=facts.recipient_id,
             condition_number=_condition_number(request),
@@ -213,6 +208,16 @@ def _is_own(redemption_id: UUID, browser: str) -> bool:
     except Redemption.DoesNotExist:
         return False
     return reward.browser_digest == digest_of_browser(browser)
+
+
+def _read_contact(request: HttpRequest) -> Contact:
+    if request.POST["method"] == "email" and not _offers_email():
+        raise ValidationFailedError(errors={"method": [_("Choose a text message.")]})
+    return read_contact(
+        method=request.POST["method"],
+        phone=request.POST.get("phone", ""),
+        email=request.POST.get("email", ""),
+    )
 
 
 def _offers_email() -> bool:
