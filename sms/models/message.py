@@ -151,7 +151,10 @@ class DeliveryAttempt(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
-    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="attempts")
+    # No index of its own: the numbered one begins with it.
+    message = models.ForeignKey(
+        Message, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     provider_id = models.CharField(max_length=64, blank=True, db_default="")
     status = models.CharField(max_length=24, choices=Status)
@@ -210,7 +213,9 @@ class OptIn(models.Model):
         GRANTED = "granted", "Granted"
         REVOKED = "revoked", "Revoked"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="opt_ins")
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="opt_ins", db_index=False
+    )
     phone = models.CharField(max_length=16)
     state = models.CharField(max_length=16, choices=State)
     text_shown = models.TextField(blank=True, db_default="")

@@ -6,7 +6,7 @@ card → account (see Note [Lock order] in redemption/sql/redeem.sql). Several m
 in the order of their ids.
 """
 
-import copy
+import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
@@ -97,9 +97,8 @@ def owners_of_provider_ids(provider_ids: Iterable[str]) -> dict[str, UUID]:
 
 def copy_standing(standing: Standing) -> Standing:
     """Return a copy that later changes do not reach."""
-    twin = copy.copy(standing)
-    twin.attempts = [copy.copy(attempt) for attempt in standing.attempts]
-    return twin
+    attempts = [dataclasses.replace(attempt) for attempt in standing.attempts]
+    return dataclasses.replace(standing, attempts=attempts)
 
 
 @transaction_required

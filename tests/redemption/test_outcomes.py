@@ -47,6 +47,7 @@ def ask(code: str, *, to: str = PHONE, disclose: bool = False) -> RedeemResult:
 
 
 def tell(result: RedeemResult, *outcomes: str, purpose: str = "reward", state: str = "") -> None:
+    assert result.message_id is not None
     message = Message.objects.get(pk=result.message_id)
     events = [
         MessageEvent(

@@ -50,6 +50,7 @@ def redeem_one(
 
 
 def draft_of(result: RedeemResult, **changes: object) -> Draft:
+    assert result.message_id is not None
     message = Message.objects.get(pk=result.message_id)
     fields: dict[str, object] = {
         "message_id": message.pk,
@@ -269,7 +270,8 @@ class TestTemplates:
         result = redeem_one(world)
         template(world, "Code {{ code }} PIN {{pin}}")
         text = words(draft_of(result))
-        card = GiftCard.objects.get(pk=result.card.card_id if result.card else None)
+        assert result.card is not None
+        card = GiftCard.objects.get(pk=result.card.card_id)
         assert card.disclosed_at == NOW
         assert card.status == "delivered"
         assert text.body.endswith("PIN 4321")

@@ -90,6 +90,7 @@ def redeem_one(world: World) -> Message:
         code=code,
         now=datetime.now(UTC),
     )
+    assert result.message_id is not None
     return Message.objects.get(pk=result.message_id)
 
 

@@ -1,5 +1,6 @@
 """Sending: over real HTTP to the emulator, from real PostgreSQL."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -424,11 +425,11 @@ class TestSlowProvider:
         texting.emulator.set_faults([fault("timeout", seconds=0.3)])
         for number in range(16):
             texting.queue(str(number))
-        (answer,) = {texting.send()}
-        assert answer == 16
-        spread = Message.objects.order_by("accepted_at").values_list("accepted_at", flat=True)
-        # 16 calls of 0.3 s one after the other would be 4.8 s.
-        assert spread[15] - spread[0] < timedelta(seconds=2)
+        began = time.monotonic()
+        assert texting.send() == 16
+        # One after the other the 16 calls would be 4.8 s.
+        assert time.monotonic() - began < 2.5
+        assert Message.objects.filter(state="accepted").count() == 16
 
     def test_puts_back_what_was_not_begun_in_time(
         self, texting: Texting, monkeypatch: pytest.MonkeyPatch
