@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg.conninfo import conninfo_to_dict
 
 from config.environment import layers
 
+_PATIENCE_SECONDS: Final = 20
 _VARIABLES: Final = {"default": "DATABASE_URL", "owner": "MIGRATION_DATABASE_URL"}
 
 
@@ -31,7 +33,7 @@ def own_database() -> Iterator[None]:
         yield
     finally:
         use_database(former)
-        _execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _drop(name)
 
 
 def use_database(name: str) -> None:
@@ -61,6 +63,21 @@ def libpq_variables(alias: str) -> dict[str, str]:
         for part, value in parts.items()
         if value is not None
     }
+
+
+def _drop(name: str) -> None:
+    # Not WITH (FORCE): the owner may not end sessions of the runtime role. They end by
+    # themselves, a moment after whoever held them.
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            _execute(f'DROP DATABASE "{name}"')
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _execute(statement: str) -> None:
