@@ -57,7 +57,7 @@ def django_db_setup(
     """Copy the migrated template into this worker's database and point both roles at it."""
     template = os.environ[TEMPLATE]
     name = f"{template}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    server = _owner_url()
+    server = owner_url()
     with django_db_blocker.unblock():
         _make_template(server, template)
         _on(server, "CREATE DATABASE {} TEMPLATE {}", name, template)
@@ -69,7 +69,7 @@ def django_db_setup(
     _on(server, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-def _owner_url() -> str:
+def owner_url() -> str:
     return os.environ.get("MIGRATION_DATABASE_URL") or os.environ["DATABASE_URL"]
 
 
@@ -97,7 +97,7 @@ def _make_template(server: str, name: str) -> None:
 
 
 def _refuse_unknown_data() -> None:
-    with psycopg.connect(_owner_url()) as connection:
+    with psycopg.connect(owner_url()) as connection:
         full = [name for (name,) in connection.execute(_FULL_TABLES, [_KEPT_TABLES])]
     if full:
         raise RuntimeError(f"Migrations fill {full}, which tests empty: see tests/database.py.")
@@ -131,7 +131,7 @@ def empty_tables(*, restart_identity: bool = False) -> None:
     Stands in for Django's flush, which the runtime role may not do (it owns nothing) and which
     the triggers of the ledger refuse.
     """
-    with psycopg.connect(_owner_url()) as connection:
+    with psycopg.connect(owner_url()) as connection:
         found = connection.execute("SELECT current_database()").fetchone()
         if found is None or not found[0].startswith("test_giftline_"):
             raise RuntimeError("Only a test database is emptied.")

@@ -76,13 +76,6 @@ DECLARE
     v_debited_at timestamptz;
 BEGIN
     PERFORM set_config('giftline.actor', p_actor, true), set_config('giftline.reason', '', true);
-    IF p_idempotency_key IS NOT NULL AND EXISTS (
-        SELECT 1 FROM credit_idempotencyrecord
-        WHERE owner = p_idempotency_owner AND key = p_idempotency_key)
-    THEN
-        RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
-    END IF;
-
     -- Two statements, since one with "by code or by id" would be planned anew at every call.
     IF p_code_digest IS NOT NULL THEN
         SELECT r.id INTO p_recipient_id FROM redemption_recipient r
@@ -106,6 +99,13 @@ BEGIN
         FOR NO KEY UPDATE OF r;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such code in scope' USING ERRCODE = 'GC011';
+    END IF;
+    -- Only now: a repeat that came while the first was running has waited for the lock above.
+    IF p_idempotency_key IS NOT NULL AND EXISTS (
+        SELECT 1 FROM credit_idempotencyrecord
+        WHERE owner = p_idempotency_owner AND key = p_idempotency_key)
+    THEN
+        RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
     END IF;
     PERFORM redemption_check_open(
         v_recipient.status, v_recipient.is_active, v_recipient.starts_at, v_recipient.ends_at,

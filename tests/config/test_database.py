@@ -37,7 +37,7 @@ class TestEmptyTables:
             assert cursor.fetchone() == (True,)
 
     def test_refuses_any_other_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        elsewhere = urlunsplit(urlsplit(database._owner_url())._replace(path="/postgres"))
-        monkeypatch.setattr(database, "_owner_url", lambda: elsewhere)
+        elsewhere = urlunsplit(urlsplit(database.owner_url())._replace(path="/postgres"))
+        monkeypatch.setattr(database, "owner_url", lambda: elsewhere)
         with pytest.raises(RuntimeError, match="Only a test database is emptied"):
             database.empty_tables()
