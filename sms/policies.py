@@ -88,6 +88,7 @@ SLOW_WAITS_SECONDS: Final = (30 * 60.0, 2 * 3600.0, 6 * 3600.0)
 UNCOUNTED_WAIT_SECONDS: Final = 30.0
 PROBE_WAIT_SECONDS: Final = 60.0
 _DESTINATION_WAIT_SECONDS: Final = 15 * 60.0
+_LONGEST_ASKED_SECONDS: Final = 15 * 60.0
 _JITTER: Final = 0.1
 
 
@@ -109,7 +110,7 @@ def wait_seconds(
         return PROBE_WAIT_SECONDS if policy.stops_channel else _DESTINATION_WAIT_SECONDS
     if policy.reaction is Reaction.RETRY:
         if not policy.uses_attempt:
-            return UNCOUNTED_WAIT_SECONDS if asked_seconds is None else asked_seconds
+            return min(asked_seconds or UNCOUNTED_WAIT_SECONDS, _LONGEST_ASKED_SECONDS)
         return schedule[attempts_used] if attempts_used < len(schedule) else None
     if policy.reaction is Reaction.RETRY_SLOWLY and attempts_used <= len(SLOW_WAITS_SECONDS):
         return SLOW_WAITS_SECONDS[max(attempts_used, 1) - 1]

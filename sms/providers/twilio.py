@@ -199,13 +199,14 @@ def _to_text(message: MessageInstance) -> ProviderText:
         raise KeyError("sid")
     segments = str(message.num_segments or "")
     created_at = message.date_created
+    # Cut to what our columns hold.
     return ProviderText(
-        provider_id=message.sid,
-        status=str(message.status or ""),
-        error_code=str(message.error_code or ""),
-        sender=message.from_ or message.messaging_service_sid or "",
-        segments=int(segments) if segments.isdecimal() and int(segments) else None,
-        price=str(message.price or ""),
+        provider_id=str(message.sid)[:64],
+        status=str(message.status or "")[:24],
+        error_code=str(message.error_code or "")[:16],
+        sender=str(message.from_ or message.messaging_service_sid or "")[:64],
+        segments=int(segments) if 0 < len(segments) < 4 and segments.isdecimal() else None,
+        price=str(message.price or "")[:24],
         body=message.body or "",
         created_at=created_at if isinstance(created_at, datetime) else None,
     )

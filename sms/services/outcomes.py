@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError
+from django.db import DatabaseError
 
 from alerts.transactions import durable, transaction, transaction_required
 from sms.models import OptIn, StatusEvent
@@ -36,15 +36,33 @@ def record_answers(*, answers: Sequence[Answer], rules: Rules, now: datetime) ->
     if not answers:
         return
     try:
-        moved = _record_once(answers, rules, now)
-    except IntegrityError:
-        # Another worker has just recorded a provider id that is in our batch too; now that it
-        # is committed, we see it.
-        moved = _record_once(answers, rules, now)
+        moved = _record_together(answers, rules, now)
+    except DatabaseError as error:
+        log.warning("a batch is recorded one by one", error=type(error).__name__)
+        moved = _record_singly(answers, rules, now)
     follow_up(moved=moved, rules=rules, now=now)
 
 
-def _record_once(answers: Sequence[Answer], rules: Rules, now: datetime) -> list[Moved]:
+def _record_singly(answers: Sequence[Answer], rules: Rules, now: datetime) -> list[Moved]:
+    """Record what can be recorded: one row the database refuses must not cost the others'.
+
+    :raises DatabaseError: something could not be recorded; it is looked up when its lease ends.
+    """
+    moved: list[Moved] = []
+    failure: DatabaseError | None = None
+    for answer in answers:
+        try:
+            moved += _record_together([answer], rules, now)
+        except DatabaseError as error:
+            log.exception("not recorded", message_id=str(answer.message_id))
+            failure = error
+    if failure is not None:
+        follow_up(moved=moved, rules=rules, now=now)
+        raise failure
+    return moved
+
+
+def _record_together(answers: Sequence[Answer], rules: Rules, now: datetime) -> list[Moved]:
     with transaction():
         standings = lock_standings({answer.message_id for answer in answers})
         return apply_answers(standings=standings, answers=answers, rules=rules, now=now)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils.module_loading import import_string
 
 from alerts.transactions import durable, transaction_required
@@ -114,6 +115,8 @@ def render_drafts(*, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rende
 def _render_group(render: Render, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rendering]:
     try:
         found = render(drafts=drafts, now=now)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: no message's fault
     except Exception:
         # Whatever it was: one message that can't be written must not stop the others.
         if len(drafts) > 1:

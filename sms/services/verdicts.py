@@ -144,7 +144,8 @@ def _report(
             standing.state = state
             _postpone_asking(standing, answer)
         elif state is State.CANCELLED:
-            standing.state, standing.next_attempt_at = state, None
+            # Not by us, or it would have ended here already: somebody waits in vain.
+            _give_up(standing, state, consequences)
         else:
             if not rules.policy(answer.text.error_code).uses_attempt:
                 standing.attempts_used -= 1  # it was counted when the provider took it
@@ -283,12 +284,22 @@ def _drop(
     attempt.answered_at = answer.at
     if answer.finding is Finding.UNWANTED:
         standing.state, standing.next_attempt_at = State.CANCELLED, None
-    elif answer.finding is Finding.OPTED_OUT:
+    else:
         standing.error_code = attempt.error_code = _OPTED_OUT
         _give_up(standing, State.SUPPRESSED, consequences)
-    else:
-        standing.error_code = attempt.error_code = UNEXPECTED
-        _give_up(standing, State.FAILED, consequences)
+
+
+def _fail_to_write(
+    standing: Standing,
+    attempt: AttemptStanding,
+    answer: Answer,
+    rules: Rules,
+    consequences: Consequences,
+) -> None:
+    """The words may come yet: a template is mended, a defect was a passing one."""
+    attempt.status = Status.CANCELLED
+    standing.attempts_used += 1
+    _fail(standing, attempt, answer, UNEXPECTED, State.FAILED, rules, consequences)
 
 
 def _fail(
@@ -342,6 +353,6 @@ _SETTLE: Final[
     Finding.NOT_FOUND: _lose,
     Finding.NOT_STARTED: _put_back,
     Finding.UNWANTED: _drop,
-    Finding.UNWRITABLE: _drop,
+    Finding.UNWRITABLE: _fail_to_write,
     Finding.OPTED_OUT: _drop,
 }

@@ -71,6 +71,7 @@ class TestWaitSeconds:
         busy = replace(QUICK, uses_attempt=False)
         assert self.wait(busy, 0, asked=7.0) == 7.0
         assert self.wait(busy, 9) == 30.0
+        assert self.wait(busy, 0, asked=86_400.0) == 900.0
 
     def test_never_ends_for_our_own_set_up(self) -> None:
         broken = Policy(Reaction.SET_UP, uses_attempt=False, stops_channel=True)

@@ -1,19 +1,23 @@
 """Sending: over real HTTP to the emulator, from real PostgreSQL."""
 
 import time
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from alerts.models import Alert
 from sms.models import ChannelStop, DeliveryAttempt, Message, OptIn
+from sms.providers import OutgoingText, ProviderText, choose_provider
 from sms.services.claims import claim_due
+from sms.services.parties import MessageEvent
 from sms.services.sending import lease_length, send_due_messages
 from tests.races import run_at_once
+from tests.sms import notes
 from tests.sms.texting_fixture import (
     PHONE,
     Texting,
@@ -98,13 +102,69 @@ class TestSendDueMessages:
         assert texting.outcomes(message) == []
         assert texting.bodies() == []
 
-    def test_gives_up_what_can_not_be_written_and_sends_the_others(self, texting: Texting) -> None:
+    def test_tries_again_what_can_not_be_written_and_sends_the_others(
+        self, texting: Texting
+    ) -> None:
         broken, fine = texting.queue("broken"), texting.queue("fine")
         texting.send()
         assert texting.bodies() == ["fine"]
-        assert (reload(broken).state, reload(broken).error_code) == ("failed", "GC-015")
-        assert texting.outcomes(broken) == ["given_up"]
         assert texting.outcomes(fine) == ["accepted"]
+        assert (reload(broken).state, reload(broken).error_code) == ("queued", "GC-015")
+        for seconds in (36, 400):
+            texting.send(after=seconds)
+        assert (reload(broken).state, reload(broken).attempts_used) == ("failed", 3)
+        assert texting.outcomes(broken) == ["given_up"]
+        assert texting.bodies() == ["fine"]
+
+    def test_blames_no_message_when_the_database_goes_away(
+        self, texting: Texting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(**_: object) -> None:
+            raise OperationalError("the connection is closed")
+
+        message = texting.queue()
+        with monkeypatch.context() as patch:
+            patch.setattr(notes, "render_note", fail)
+            with pytest.raises(OperationalError):
+                texting.send()
+        assert (reload(message).state, reload(message).attempts_used) == ("sending", 0)
+        texting.send(after=60)
+        assert reload(message).state == "accepted"
+
+    def test_records_the_others_when_one_can_not_be_recorded(
+        self, texting: Texting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        messages = [texting.queue(str(number)) for number in range(5)]
+
+        def refuse(*, events: Sequence[MessageEvent], now: datetime) -> None:
+            if any(event.message_id == messages[2].pk for event in events):
+                raise IntegrityError("no row like that")
+            notes.heard.extend(events)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(notes, "record_note", refuse)
+            with pytest.raises(IntegrityError):
+                texting.send()
+        states = [reload(one).state for one in messages]
+        assert states == ["accepted", "accepted", "sending", "accepted", "accepted"]
+        # Its lease over, it is looked up like any other whose end nobody knows.
+        texting.send(after=60)
+        assert reload(messages[2]).provider_id is not None
+        assert len(texting.bodies()) == 5
+        assert [texting.outcomes(one)[0] for one in messages] == ["accepted"] * 5
+
+    def test_survives_a_provider_that_names_two_texts_alike(
+        self, texting: Texting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Careless:
+            def send(self, _text: object) -> ProviderText:
+                return ProviderText(provider_id="SM1", status="queued")
+
+        monkeypatch.setattr("sms.services.sending.choose_provider", lambda _: Careless())
+        messages = [texting.queue(), texting.queue()]
+        assert texting.send() == 2
+        assert {reload(one).state for one in messages} == {"accepted"}
+        assert sorted(str(reload(one).provider_id) for one in messages) == ["None", "SM1"]
 
     def test_does_not_text_who_has_opted_out(self, texting: Texting) -> None:
         OptIn.objects.create(client=texting.client, phone=PHONE, state="revoked")
@@ -468,8 +528,6 @@ class TestRace:
 
     def test_is_lost_by_a_sender_that_reads_and_then_writes(self, texting: Texting) -> None:
         """The control: the same harness, without SKIP LOCKED, sends texts twice."""
-        from sms.providers import OutgoingText, choose_provider
-
         for number in range(100):
             texting.queue(f"text {number}")
         provider = choose_provider("sms")

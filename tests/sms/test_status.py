@@ -141,6 +141,14 @@ class TestRecordStatusReport:
         report(texting, sent, "delivered", sid=first, after="41")
         assert reload(sent).state == "delivered"
 
+    def test_of_a_cancellation_that_was_not_ours_gives_up(
+        self, texting: Texting, sent: Message
+    ) -> None:
+        report(texting, sent, "canceled")
+        message = reload(sent)
+        assert (message.state, message.next_attempt_at) == ("cancelled", None)
+        assert texting.outcomes(sent) == ["accepted", "given_up"]
+
     def test_with_a_word_we_do_not_know_is_kept_and_changes_nothing(
         self, texting: Texting, sent: Message
     ) -> None:
