@@ -90,7 +90,7 @@ def _start() -> None:
 
 def _drop_database(url: str, name: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        statement = sql.SQL("DROP DATABASE IF EXISTS {}")
         connection.execute(statement.format(sql.Identifier(name)))
 
 

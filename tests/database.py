@@ -66,7 +66,7 @@ def django_db_setup(
             patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_tables_afterwards)
             yield
         _use_database(_database_of(server))
-    _on(server, "DROP DATABASE {} WITH (FORCE)", name)
+    _on(server, "DROP DATABASE {}", name)
 
 
 def owner_url() -> str:
@@ -91,7 +91,7 @@ def _make_template(server: str, name: str) -> None:
             _refuse_unknown_data()
         except BaseException:
             _use_database(_database_of(server))
-            _on(server, "DROP DATABASE {} WITH (FORCE)", name)
+            _on(server, "DROP DATABASE {}", name)
             raise
         _use_database(_database_of(server))  # a template must have no connections
 
