@@ -1,0 +1,1 @@
+"""The demo's data: a small world with a past, made by the services that make the real one."""
