@@ -97,7 +97,7 @@ def find_duplicates(*, batch_id: UUID, pool: Pool) -> tuple[list[RowProblem], in
 
 
 @transaction_required
-def clear_staging(*, batch_id: UUID) -> None:
+def clear_staged_cards(*, batch_id: UUID) -> None:
     """Remove what is staged of a batch."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM giftcards_stagedcard WHERE batch_id = %s", [batch_id])

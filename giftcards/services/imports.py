@@ -31,7 +31,7 @@ from giftcards.models import CardBatch, Pool
 from giftcards.patterns import CodePattern, PatternError
 from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
 from giftcards.services.card_staging import (
-    clear_staging,
+    clear_staged_cards,
     find_duplicates,
     move_into_pool,
     stage_cards,
@@ -156,7 +156,7 @@ def _bring_in(
         elif written != accepted:
             raise ChangedMeanwhileError
         else:
-            clear_staging(batch_id=upload.batch_id)
+            clear_staged_cards(batch_id=upload.batch_id)
     return staged + rejects.rows - duplicates, accepted
 
 

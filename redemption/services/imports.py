@@ -30,7 +30,7 @@ from credit.models import IdempotencyRecord
 from redemption.models import Campaign
 from redemption.services.recipient_rows import FIELDS, RecipientReader
 from redemption.services.recipient_staging import (
-    clear_staging,
+    clear_staged_recipients,
     make_recipients,
     stage_recipients,
     take_out_duplicates,
@@ -164,7 +164,7 @@ def _write(upload: _Upload, *, accepted: int) -> None:
         raise ChangedMeanwhileError
     if upload.codes_out is not None:
         write_codes(batch_id=upload.batch_id, file=upload.codes_out)
-    clear_staging(batch_id=upload.batch_id)
+    clear_staged_recipients(batch_id=upload.batch_id)
     IdempotencyRecord.objects.create(
         owner=_owner_of(upload),
         key=_key_of(upload),

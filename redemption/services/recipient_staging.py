@@ -123,7 +123,7 @@ def write_codes(*, batch_id: UUID, file: TextIO) -> None:
 
 
 @transaction_required
-def clear_staging(*, batch_id: UUID) -> None:
+def clear_staged_recipients(*, batch_id: UUID) -> None:
     """Remove what is staged of a batch."""
     StagedRecipient.objects.filter(batch_id=batch_id).delete()
 
