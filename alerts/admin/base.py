@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.admin.utils import flatten_fieldsets
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, URLField
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -65,6 +65,7 @@ class PlatformAdmin(SiteDecides, ModelAdmin):  # type: ignore[misc]
     empty_value_display = "–"
     paginator = EstimatedPaginator
     warn_unsaved_form = True
+    formfield_overrides: ClassVar[dict[Any, Any]] = {URLField: {"assume_scheme": "https"}}
 
 
 class ReadOnlyAdmin(ReadOnly, PlatformAdmin):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django import forms
@@ -17,8 +19,13 @@ class WordedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     constraint_words: ClassVar[dict[str, tuple[str | None, str]]] = {}
 
-    def validate_constraints(self) -> None:
-        """Check every constraint of the model that the form's fields can violate."""
+    def _post_clean(self) -> None:
+        # Django checks the constraints amid this and reports them by their names.
+        with _constraints_unchecked(self.instance):
+            super()._post_clean()  # type: ignore[misc]
+        self._check_constraints()
+
+    def _check_constraints(self) -> None:
         excluded = self._get_validation_exclusions()  # type: ignore[attr-defined]
         instance: Any = self.instance
         for model, constraints in instance.get_constraints():
@@ -31,3 +38,12 @@ class WordedForm(forms.ModelForm):  # type: ignore[type-arg]
     def _explain(self, name: str, error: ValidationError) -> None:
         field, words = self.constraint_words.get(name, (None, ""))
         self.add_error(field if field in self.fields else None, words or error)
+
+
+@contextlib.contextmanager
+def _constraints_unchecked(instance: Any) -> Iterator[None]:
+    vars(instance)["validate_constraints"] = lambda exclude=None: None  # noqa: ARG005
+    try:
+        yield
+    finally:
+        del vars(instance)["validate_constraints"]

@@ -9,9 +9,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from alerts.admin.base import EditableInline, PlatformAdmin
+from alerts.admin.base import EditableInline, PlatformAdmin, ReadOnlyAdmin
 from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, RED, state_column, time_column
-from credit.admin.amounts import money
+from credit.admin.amounts import money, money_column
 from credit.models import Account
 from credit.services.accounts import open_campaign_account, open_client_account
 from giftcards.models import Pool
@@ -19,6 +19,7 @@ from redemption.admin.forms import (
     AccountChoiceField,
     CampaignForm,
     ConditionForm,
+    ConditionFormSet,
     PoolChoiceField,
 )
 from redemption.models import Campaign, Condition
@@ -33,6 +34,7 @@ class ConditionInline(EditableInline):
 
     model = Condition
     form = ConditionForm
+    formset = ConditionFormSet
     fields = (
         "number",
         "name",
@@ -121,6 +123,28 @@ class CampaignAdmin(PlatformAdmin):
     def left_money(self, campaign: Campaign) -> SafeString | str:
         account = campaign.account
         return money(account.balance_minor, account.currency) if account else money(None, "")
+
+
+@admin.register(Condition)
+class ConditionAdmin(ReadOnlyAdmin):
+    """All conditions of all campaigns; edited on their campaign's page."""
+
+    list_display = ("name", "number", "campaign", "brand", "value_money", "pool", "is_active")
+    list_filter = ("is_active", "campaign", "brand")
+    list_select_related = ("campaign", "brand", "pool")
+    search_help_text = "A condition's id"
+    fields = (
+        "campaign",
+        "number",
+        "name",
+        "brand",
+        "value_money",
+        "pool",
+        "crm_event_name",
+        "checklist",
+        "is_active",
+    )
+    value_money = money_column("card_value_minor", title="value")
 
 
 def _payers(narrowed: Q) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from unfold.forms import PaginationInlineFormSet
 
 from alerts.admin.forms import WordedForm
 from credit.admin.amounts import AmountsForm
@@ -69,6 +70,13 @@ class CampaignForm(WordedForm):
         return cleaned
 
 
+class ConditionFormSet(PaginationInlineFormSet):  # type: ignore[misc]
+    """A campaign's conditions, which look at its client, also while both are new."""
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        return {**super().get_form_kwargs(index), "campaign": self.instance}
+
+
 class ConditionForm(AmountsForm):
     """A condition; the card it promises has to exist, and its pool has to hold such cards."""
 
@@ -80,6 +88,11 @@ class ConditionForm(AmountsForm):
         ),
         "redemption_condition_value_positive": ("card_value_minor", "Give more than zero."),
     }
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Its client is filled in by the campaign's own form, which is checked before this one.
+        self.campaign = campaign
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -107,8 +120,7 @@ class ConditionForm(AmountsForm):
         elif (held.value_minor, held.currency) != (value_minor, currency):
             words = display_amount(held.value_minor, held.currency)
             self.add_error("pool", f"This pool holds cards of {words}.")
-        client_id = self.instance.campaign.client_id
-        if pool.client_id is not None and client_id and pool.client_id != client_id:
-            self.add_error("pool", f"This pool belongs to {pool.client.name}.")  # type: ignore[union-attr]
+        if pool.client is not None and pool.client_id != self.campaign.client_id:
+            self.add_error("pool", f"This pool belongs to {pool.client.name}.")
         if pool.archived_at is not None:
             self.add_error("pool", "This pool is archived.")

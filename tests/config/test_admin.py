@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django_celery_beat.models import PeriodicTask
+
+from alerts.codes import ErrorCode
+from alerts.models import Alert
+from alerts.services.alerts import raise_alert
+from alerts.transactions import transaction
+from config.schedules import sync_jobs
+from credit.models import Account, Entry, IdempotencyRecord, Transaction, User
+from credit.services.api_keys import create_api_key
+from giftcards.models import CardBatch, CardEvent, GiftCard
+from redemption.models import (
+    EventSource,
+    PendingReward,
+    ProvisioningTrace,
+    Recipient,
+    Redemption,
+    RevealLink,
+)
+from redemption.services.redeem import Caller, Contact, UnknownCodeError, redeem
+from redemption.services.traces import record_refusal
+from sms.models import (
+    ChannelStop,
+    DeliveryAttempt,
+    ErrorPolicy,
+    Message,
+    MessageTemplate,
+    OptIn,
+    StatusEvent,
+)
+from tests.staff import (
+    make_agency_manager,
+    make_platform_admin,
+    make_user,
+    sign_in,
+)
+from tests.world import NOW, World, build_world
+
+# Rows on their way into another table, for seconds; nobody looks at them.
+NOT_SHOWN = {"giftcards.stagedcard", "redemption.stagedrecipient"}
+OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
+READ_ONLY = [
+    Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
+    PendingReward, Recipient, RevealLink, ProvisioningTrace, EventSource, Message,
+    DeliveryAttempt, StatusEvent, OptIn, ChannelStop, Alert,
+]  # fmt: skip
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+MODEL_IDS = [model._meta.label_lower for model in MODELS]
+
+
+def url_of(model: Any, page: str, *arguments: Any) -> str:
+    """Return the address of a model's list, form or page."""
+    meta = model._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=arguments)
+
+
+@pytest.fixture
+def everything(db: None) -> World:
+    """A world with at least one row in every table that the admin shows."""
+    world = build_world()
+    world.stock(2)
+    for number, code in enumerate(world.invite(3)):
+        redeem(
+            caller=Caller(door=Redemption.Door.WEB, actor="customer", request_id=f"r{number}"),
+            contact=Contact(method="sms", to=f"+1500555000{number}"),
+            code=code,
+            now=NOW,
+        )
+    record_refusal(error=UnknownCodeError(), step="redeem", request_id="again", now=NOW)
+    message = Message.objects.earliest("to")
+    DeliveryAttempt.objects.create(
+        message=message, number=1, status="accepted", provider_id="SM1", requested_at=NOW
+    )
+    StatusEvent.objects.create(message=message, provider_id="SM1", status="delivered")
+    MessageTemplate.objects.create(purpose="reward", channel="sms", body="{{reveal_link}}")
+    OptIn.objects.create(client=world.client, phone="+15005550000", state="granted")
+    ErrorPolicy.objects.get_or_create(code="30003", defaults={"reaction": "retry"})
+    ChannelStop.objects.create(channel="sms", error_code="20003", stopped_at=NOW, probe_at=NOW)
+    CardBatch.objects.create(
+        pool=world.pool,
+        file_name="cards.csv",
+        file_hash=b"x" * 32,
+        state="refused",
+        rejects=[{"line": 2, "field": "code", "message": "Twice in this file."}],
+        actor="system",
+    )
+    IdempotencyRecord.objects.create(
+        owner=f"client:{world.client.pk}", key="k", fingerprint=b"f" * 32, status=201
+    )
+    EventSource.objects.create(client=world.client, name="crm", secret_encrypted="v1:secret")
+    with transaction():
+        create_api_key(name="Partner", owner=world.client, scopes=["redeem"], now=NOW)
+    raise_alert(kind="x", severity=Alert.Severity.WARNING, subject="Look", dedupe_key="x", now=NOW)
+    sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
+    return world
+
+
+class TestAdminSite:
+    def test_shows_every_model_of_ours(self) -> None:
+        ours = {
+            m._meta.label_lower for app in OUR_APPS for m in apps.get_app_config(app).get_models()
+        }
+        assert ours - {model._meta.label_lower for model in MODELS} == NOT_SHOWN
+
+    @pytest.mark.django_db
+    def test_sends_strangers_to_the_log_in(self) -> None:
+        page = Browser().get("/admin/")
+        assert page.status_code == 302
+        assert page["Location"].startswith("/admin/login/")
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("is_superuser", [True, False])
+    def test_lets_the_platforms_staff_in(self, is_superuser: bool) -> None:
+        user = make_user(is_superuser=True) if is_superuser else make_platform_admin()
+        assert sign_in(user).get("/admin/").status_code == 200
+
+    @pytest.mark.django_db
+    def test_keeps_a_platform_admin_without_staff_status_out(self) -> None:
+        page = sign_in(make_platform_admin(is_staff=False)).get("/admin/")
+        assert page.status_code == 302
+
+    def test_shows_an_agency_manager_with_staff_status_nothing(self, everything: World) -> None:
+        stranger = sign_in(make_agency_manager(everything.agency))
+        addresses = ["/admin/", "/admin/error-codes/", "/admin/search/?s=gift", "/admin/jsi18n/"]
+        for model in MODELS:
+            row = model._default_manager.order_by("pk").first()
+            addresses += [url_of(model, "changelist"), url_of(model, "add")]
+            if row is not None and not isinstance(row.pk, bytes | memoryview):
+                addresses += [
+                    url_of(model, page, row.pk) for page in ("change", "delete", "history")
+                ]
+        for address in addresses:
+            page = stranger.get(address)
+            assert page.status_code == 302, address
+            assert page["Location"].startswith("/admin/login/"), address
+        alert = Alert.objects.get(kind="x")
+        page = stranger.post(
+            url_of(Alert, "changelist"),
+            {"action": "resolve", "_selected_action": [str(alert.pk)]},
+        )
+        assert page.status_code == 302
+        alert.refresh_from_db()
+        assert alert.state == "open"
+
+    def test_gives_no_rights_by_djangos_own_permissions(self, everything: World) -> None:
+        stranger = make_agency_manager(everything.agency)
+        stranger.user_permissions.set(Permission.objects.all())
+        assert sign_in(stranger).get(url_of(Recipient, "changelist")).status_code == 302
+
+
+class TestEveryPage:
+    """Each list, search, form and detail page, with data in it."""
+
+    @pytest.mark.parametrize("model", MODELS, ids=MODEL_IDS)
+    def test_opens(self, everything: World, model: Any) -> None:
+        browser = sign_in(make_platform_admin())
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(url_of(model, "changelist")).status_code == 200
+        assert len(queries) <= 12
+        model_admin = admin.site._registry[model]
+        for term in ("", "x", "12", "+15005550000", str(uuid4()), "‘;--", "9" * 40):
+            page = browser.get(url_of(model, "changelist"), {"q": term})
+            assert page.status_code == 200, term
+        row = model._default_manager.order_by("pk").first()
+        if isinstance(row, RevealLink):
+            return
+        if row is not None:
+            assert browser.get(url_of(model, "change", row.pk)).status_code == 200
+            assert browser.get(url_of(model, "history", row.pk)).status_code == 200
+        may_add = model_admin.has_add_permission(page.wsgi_request)
+        assert browser.get(url_of(model, "add")).status_code == (200 if may_add else 403)
+
+    @pytest.mark.parametrize("model", READ_ONLY, ids=lambda model: model._meta.model_name)
+    def test_of_money_and_cards_changes_nothing_even_for_a_superuser(
+        self, everything: World, model: Any
+    ) -> None:
+        browser = sign_in(make_user(is_superuser=True))
+        before = list(model._default_manager.order_by("pk").values())
+        assert before
+        key = "x" if model is RevealLink else before[0][model._meta.pk.attname]
+        add = browser.post(url_of(model, "add"), {"status": "void"})
+        change = browser.post(url_of(model, "change", key), {"status": "void", "state": "failed"})
+        delete = browser.post(url_of(model, "delete", key), {"post": "yes"})
+        assert add.status_code == 403
+        assert change.status_code == delete.status_code == 403
+        browser.post(
+            url_of(model, "changelist"),
+            {"action": "delete_selected", "_selected_action": [str(key)], "post": "yes"},
+        )
+        assert list(model._default_manager.order_by("pk").values()) == before
+
+    def test_shows_no_secret(self, everything: World) -> None:
+        browser = sign_in(make_platform_admin())
+        secrets = ["v1:secret"]
+        for card in GiftCard.objects.all():
+            secrets += [card.code_encrypted, card.pin_encrypted, bytes(card.code_digest).hex()]
+        for recipient in Recipient.objects.all():
+            secrets += [recipient.code_encrypted, bytes(recipient.code_digest).hex()]
+        for model in (GiftCard, Recipient, EventSource, RevealLink, Redemption):
+            addresses = [url_of(model, "changelist")]
+            if model is not RevealLink:
+                addresses += [
+                    url_of(model, "change", pk) for pk in model.objects.values_list("pk", flat=True)
+                ]
+            for address in addresses:
+                html = browser.get(address).content.decode()
+                assert "Giftline" in html
+                assert not [secret for secret in secrets if secret and secret in html], address
+
+    def test_links_card_redemption_message_and_transaction(self, everything: World) -> None:
+        browser = sign_in(make_platform_admin())
+        row = Redemption.objects.filter(state="issued").earliest("pk")
+        message = Message.objects.get(reference_id=row.pk)
+        assert row.card is not None
+        assert row.transaction is not None
+        html = browser.get(url_of(Redemption, "change", row.pk)).content.decode()
+        for other in (row.card, row.transaction, message, row.recipient):
+            assert url_of(type(other), "change", other.pk) in html
+        home = url_of(Redemption, "change", row.pk)
+        for other in (row.card, row.transaction, message, row.recipient):
+            html = browser.get(url_of(type(other), "change", other.pk)).content.decode()
+            assert home in html, other
+
+
+class TestFirstPage:
+    def test_counts_and_warns(self, everything: World) -> None:
+        page = sign_in(make_platform_admin()).get("/admin/")
+        tiles = {tile.title: (tile.value, tile.tone) for tile in page.context["tiles"]}
+        assert tiles == {
+            "Redemptions today": (0, "calm"),
+            "Waiting for cards": (1, "alarm"),
+            "Open alerts": (2, "alarm"),
+            "Messages not delivered": (0, "calm"),
+        }
+        html = page.content.decode()
+        assert "Out of cards: Acorn Shop $25.00, Acorn campaign" in html
+        assert "level-red" in html
+
+    @pytest.mark.django_db
+    def test_says_so_when_there_is_nothing(self) -> None:
+        html = sign_in(make_platform_admin()).get("/admin/").content.decode()
+        for words in ("No redemptions in the last 30 days", "No pools yet", "Nothing is wrong"):
+            assert words in html
+        assert "<svg" not in html
+
+    @pytest.mark.django_db
+    def test_leads_to_lists_that_open(self) -> None:
+        browser = sign_in(make_platform_admin())
+        for tile in browser.get("/admin/").context["tiles"]:
+            page = browser.get(tile.url)
+            assert page.status_code == 200
+            assert "e=1" not in page.wsgi_request.get_full_path()
+
+
+@pytest.mark.django_db
+class TestErrorCatalogue:
+    def test_prints_every_code_with_its_words(self) -> None:
+        html = sign_in(make_platform_admin()).get("/admin/error-codes/").content.decode()
+        for code in ErrorCode:
+            assert f'id="{code.code}"' in html
+        assert "No recipient in reach has this redemption code." in html
+
+
+@pytest.mark.django_db
+class TestJobs:
+    def test_are_switched_off_by_an_action(self) -> None:
+        sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
+        job = PeriodicTask.objects.get()
+        browser = sign_in(make_platform_admin())
+        browser.post(
+            url_of(PeriodicTask, "changelist"),
+            {"action": "disable_tasks", "_selected_action": [str(job.pk)]},
+        )
+        job.refresh_from_db()
+        assert not job.enabled
+        assert User.objects.count() == 1
