@@ -34,7 +34,9 @@ _PIN: Final = re.compile(r"[A-Za-z0-9-]{1,20}")
 _PIN_HINT: Final = "A PIN has 1 to 20 letters, digits and dashes."
 _NUMBER: Final = re.compile(r"[A-Za-z0-9 -]{4,40}")
 _NUMBER_HINT: Final = "A card number has 4 to 40 letters, digits, dashes and spaces."
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY: Final = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})")
+# With dots the day comes first wherever dots are used; with slashes nobody knows.
+_DOTTED_DAY: Final = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})")
 _MONTH: Final = re.compile(r"(?P<month>[0-9]{1,2})/(?:20)?(?P<year>[0-9]{2})")
 _DATE_HINT: Final = "Write the date as year-month-day, such as 2031-12-31, or as month/year."
 
@@ -124,13 +126,14 @@ def _explain(text: str, hint: str) -> str:
 
 
 def _parse_date(text: str) -> date:
+    day = _DAY.fullmatch(text) or _DOTTED_DAY.fullmatch(text)
     month = _MONTH.fullmatch(text)
     try:
+        if day is not None:
+            return date(int(day["year"]), int(day["month"]), int(day["day"]))
         if month is not None:
             year, number = 2000 + int(month["year"]), int(month["month"])
             return date(year, number, calendar.monthrange(year, number)[1])
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
     except ValueError:
         raise ExpiryError("This date does not exist.") from None
     raise ExpiryError(_DATE_HINT)

@@ -108,6 +108,7 @@ class TestImportCards:
             "\ufeffCode;PIN;Expires on\r\n 00123456 ;0042;12/2026\r\n".encode(),
             b"sep=\t\ncode\tpin\texpires-on\n00123456\t0042\t12/26\n",
             "code,pin,expires_on\n00123456,0042,2026-12-31\n".encode("utf-16"),
+            b"code;pin;expires_on\n00123456;0042;31.12.2026\n",
             b'"CODE","note","pin","expires_on"\n"00123456","paid, ok","0042","2026-12-31"\n\n',
         ],
     )
