@@ -29,29 +29,30 @@ class SiteDecides:
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(self.admin_site.has_permission(request))
 
-    def has_view_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+    # Django passes ``obj`` by its name in some places, so it has to keep it.
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.admin_site.has_permission(request))
 
-    def has_add_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.admin_site.has_permission(request))
 
-    def has_change_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.admin_site.has_permission(request))
 
-    def has_delete_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may_delete and bool(self.admin_site.has_permission(request))
 
 
 class ReadOnly(SiteDecides):
     """Mixin: to be looked at; what changes these rows is a service."""
 
-    def has_add_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -81,14 +82,14 @@ class ReadOnlyAdmin(ReadOnly, PlatformAdmin):
     # Columns that a search term is compared with; of a UUID column only where the term is one.
     lookups: ClassVar[tuple[str, ...]] = ("pk",)
 
-    def get_search_fields(self, _request: HttpRequest) -> tuple[str, ...]:
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return self.lookups
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return list(flatten_fieldsets(self.get_fieldsets(request, obj)))
 
     def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[Any], search_term: str
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         return (queryset.filter(self.match(term)) if term else queryset), False

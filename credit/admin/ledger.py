@@ -14,6 +14,7 @@ from alerts.admin.cells import (
     BLUE,
     GREEN,
     GREY,
+    NOTHING,
     RED,
     id_column,
     label,
@@ -66,7 +67,7 @@ class AccountAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("name", "level_label", "purpose", "status_label")}),
         ("Money", {"fields": ("balance_money", "threshold_money", "currency")}),
-        ("Belongs to", {"fields": ("parent", "agency", "client", "created_at")}),
+        ("Belongs to", {"fields": ("parent_link", "agency", "client", "created_at")}),
         (f"Latest {_LATEST} movements", {"fields": ("movements",)}),
     )
     level_label = state_column("level", LEVEL_COLOURS, title="level")
@@ -80,6 +81,11 @@ class AccountAdmin(ReadOnlyAdmin):
     @admin.display(description="balance", ordering="balance_minor")
     def balance_money(self, account: Account) -> SafeString | str:
         return money(account.balance_minor, account.currency)
+
+    @admin.display(description="parent")
+    def parent_link(self, account: Account) -> SafeString | str:
+        parent = account.parent
+        return link_to_row(Account, parent.pk, parent.name) if parent else NOTHING
 
     @admin.display(description="")
     def is_low(self, account: Account) -> SafeString | str:

@@ -54,10 +54,10 @@ class ClientAdmin(PlatformAdmin):
     fields = ("name", "slug", "agency", "is_active", "support_phone", "support_email")
     created = time_column("created_at")
 
-    def get_readonly_fields(self, _request: object, obj: Client | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: object, obj: Client | None = None) -> tuple[str, ...]:
         return () if obj is None else ("agency",)
 
     def get_prepopulated_fields(
-        self, _request: object, obj: Client | None = None
+        self, request: object, obj: Client | None = None
     ) -> dict[str, tuple[str, ...]]:
         return {"slug": ("name",)} if obj is None else {}

@@ -47,10 +47,10 @@ class StuckFilter(admin.SimpleListFilter):
     title = "stuck"
     parameter_name = "stuck"
 
-    def lookups(self, _request: Any, _model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: Any, _model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Stuck")]
 
-    def queryset(self, _request: Any, queryset: QuerySet[GiftCard]) -> QuerySet[GiftCard]:
+    def queryset(self, request: Any, queryset: QuerySet[GiftCard]) -> QuerySet[GiftCard]:
         if self.value() != "yes":
             return queryset
         since = timezone.now() - timedelta(seconds=settings.STUCK_AFTER)

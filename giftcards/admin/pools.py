@@ -119,12 +119,10 @@ class PoolAdmin(PlatformAdmin):
         "denomination.value_minor", currency="denomination.currency", title="value"
     )
 
-    def get_changelist(self, _request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         return PoolChangeList
 
-    def get_readonly_fields(
-        self, _request: HttpRequest, obj: Pool | None = None
-    ) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Pool | None = None) -> tuple[str, ...]:
         return ("stock",) if obj is None else ("stock", "denomination_words", "kind", "client")
 
     def get_fieldsets(self, request: HttpRequest, obj: Pool | None = None) -> Any:

@@ -10,7 +10,17 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from alerts.admin.base import EditableInline, PlatformAdmin, ReadOnlyAdmin
-from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, RED, state_column, time_column
+from alerts.admin.cells import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    NOTHING,
+    RED,
+    link_to_row,
+    state_column,
+    time_column,
+)
 from credit.admin.amounts import money, money_column
 from credit.models import Account
 from credit.services.accounts import open_campaign_account, open_client_account
@@ -76,14 +86,14 @@ class CampaignAdmin(PlatformAdmin):
     list_select_related = ("client", "account")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client",)
-    readonly_fields = ("own_account",)
+    readonly_fields: tuple[str, ...] = ("own_account_link",)
     fieldsets = (
         (None, {"fields": ("name", "client", "status", "locale")}),
         ("When", {"fields": ("starts_at", "ends_at", "claim_expires_at")}),
         (
             "Budget",
             {
-                "fields": ("budget_mode", "account", "own_account"),
+                "fields": ("budget_mode", "account", "own_account_link"),
                 "description": "Left empty, the account is the client's own, or a new one where "
                 "the campaign has a budget of its own.",
             },
@@ -96,7 +106,7 @@ class CampaignAdmin(PlatformAdmin):
     budget_label = state_column("budget_mode", BUDGET_COLOURS, title="budget")
 
     def get_readonly_fields(
-        self, _request: HttpRequest, obj: Campaign | None = None
+        self, request: HttpRequest, obj: Campaign | None = None
     ) -> tuple[str, ...]:
         return self.readonly_fields if obj is None else (*self.readonly_fields, "client")
 
@@ -118,6 +128,11 @@ class CampaignAdmin(PlatformAdmin):
         if campaign.account_id is None:
             campaign.account = _open_account(campaign)
             campaign.save(update_fields=["account"])
+
+    @admin.display(description="own account")
+    def own_account_link(self, campaign: Campaign) -> SafeString | str:
+        own = campaign.own_account
+        return link_to_row(Account, own.pk, own.name) if own else NOTHING
 
     @admin.display(description="left")
     def left_money(self, campaign: Campaign) -> SafeString | str:

@@ -158,10 +158,10 @@ class ServedFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "served"
 
-    def lookups(self, _request: Any, _model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: Any, _model_admin: Any) -> list[tuple[str, str]]:
         return [("no", "Waiting"), ("yes", "Served")]
 
-    def queryset(self, _request: Any, queryset: QuerySet[PendingReward]) -> Any:
+    def queryset(self, request: Any, queryset: QuerySet[PendingReward]) -> Any:
         if self.value() is None:
             return queryset
         return queryset.filter(served_at__isnull=self.value() == "no")

@@ -80,7 +80,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "purpose",
         "about",
         "client",
-        "attempts_used",
+        "tries",
         "error_code",
         "created",
         "delivered",
@@ -114,6 +114,10 @@ class MessageAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, to_e164(search_term.strip()))
+
+    @admin.display(description="tries")
+    def tries(self, message: Message) -> int:
+        return message.attempts_used
 
     @admin.display(description="about")
     def about(self, message: Message) -> SafeString | str:

@@ -44,7 +44,7 @@ class ErrorPolicyAdmin(PlatformAdmin):
     fields = ("code", "reaction", "uses_attempt", "stops_channel", "note")
     reaction_label = state_column("reaction", REACTION_COLOURS, title="reaction")
 
-    def get_readonly_fields(self, _request: object, obj: ErrorPolicy | None = None) -> list[str]:
+    def get_readonly_fields(self, request: object, obj: ErrorPolicy | None = None) -> list[str]:
         return [] if obj is None else ["code"]
 
 

@@ -146,6 +146,10 @@ class TestAdminSite:
             assert page.status_code == 302, address
             assert page["Location"].startswith("/admin/login/"), address
         alert = Alert.objects.get(kind="x")
+        by_dialog = stranger.post(
+            reverse("admin:alerts_alert_resolve_one", args=[alert.pk]), {"_form_submitted": "True"}
+        )
+        assert by_dialog.status_code == 302
         page = stranger.post(
             url_of(Alert, "changelist"),
             {"action": "resolve", "_selected_action": [str(alert.pk)]},

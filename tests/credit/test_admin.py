@@ -154,3 +154,23 @@ class TestLedgerPages:
         page = browser.get(url, {"q": str(first.redemption_id)})
         charge = Redemption.objects.get(pk=first.redemption_id).transaction_id
         assert [found.pk for found in page.context["cl"].result_list] == [charge]
+
+
+class TestAutocomplete:
+    @pytest.mark.parametrize(
+        ("app", "model", "field"),
+        [
+            ("redemption", "campaign", "client"),
+            ("credit", "membership", "agency"),
+            ("credit", "membership", "user"),
+        ],
+    )
+    def test_finds_by_a_part_of_the_name(self, app: str, model: str, field: str) -> None:
+        world, user = build_world(), make_platform_admin()
+        query = {"app_label": app, "model_name": model, "field_name": field}
+        url = reverse("admin:autocomplete")
+        found = sign_in(user).get(
+            url, {**query, "term": user.username if field == "user" else "aco"}
+        )
+        keys = {"client": world.client.pk, "agency": world.agency.pk, "user": user.pk}
+        assert [row["id"] for row in found.json()["results"]] == [str(keys[field])]
