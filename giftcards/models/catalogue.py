@@ -23,8 +23,8 @@ class Brand(models.Model):
     card_format = models.CharField(max_length=16, choices=CardFormat, default=CardFormat.DIGITAL)
     card_class = models.CharField(max_length=16, choices=CardClass, default=CardClass.PURCHASED)
     # A pattern of the whole code: X a letter or digit, A a letter, 9 a digit, anything else and
-    # what follows a backslash itself; empty accepts 8 to 40 letters, digits and dashes. Not a regular expression, so
-    # that no pattern an operator types can hang an import.
+    # what follows a backslash itself; empty accepts 8 to 40 letters, digits and dashes. Not a
+    # regular expression, so that no pattern an operator types can hang an import.
     code_format = models.CharField(max_length=80, blank=True, db_default="")
     expiration_policy = models.CharField(max_length=200, blank=True, db_default="")
     redemption_url = models.URLField(blank=True, db_default="")
