@@ -96,7 +96,7 @@ class TestImportCardsAtOnce:
         # The control: at the barrier every rival still finds the pool empty, so one that trusted
         # what it saw there would write the code a second time.
         seen: list[bool] = []
-        move = imports.move_into_pool
+        move = card_staging.move_into_pool
         looked = threading.Barrier(RIVALS)
 
         def look_then_move(**arguments: object) -> int:
