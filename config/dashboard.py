@@ -113,9 +113,9 @@ def _alert_tile(alerts: list[Any]) -> Tile:
 
 def _undelivered_tile(undelivered: int) -> Tile:
     return Tile(
-        title="Messages not delivered",
+        title="Not delivered",
         value=undelivered,
-        words="in the last 24 hours",
+        words="messages in the last 24 hours",
         url=_list("sms_message", state__in="undelivered,failed"),
         icon="sms_failed",
         tone="worry" if undelivered else "calm",

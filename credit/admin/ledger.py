@@ -187,7 +187,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
     list_display = (
         "number",
-        "account",
+        "account_link",
         "amount_money",
         "after_money",
         "transaction_link",
@@ -197,12 +197,16 @@ class EntryAdmin(ReadOnlyAdmin):
     ordering = ("-number",)
     lookups = ("number", "transaction")
     search_help_text = "An entry's number, or its transaction's id"
-    fields = ("number", "account", "amount_money", "after_money", "slot", "transaction_link")
+    fields = ("number", "account_link", "amount_money", "after_money", "slot", "transaction_link")
     amount_money = money_column("amount_minor", currency="account.currency", title="amount")
     after_money = money_column(
         "balance_after_minor", currency="account.currency", title="balance after"
     )
     transaction_link = link_column("transaction")
+
+    @admin.display(description="account")
+    def account_link(self, entry: Entry) -> SafeString:
+        return link_to_row(Account, entry.account_id, entry.account.name)
 
     @admin.display(description="kind")
     def transaction_kind(self, entry: Entry) -> SafeString | str:

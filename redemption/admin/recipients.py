@@ -12,6 +12,7 @@ from alerts.admin.cells import (
     AMBER,
     GREEN,
     GREY,
+    NOTHING,
     RED,
     label,
     link_to_row,
@@ -73,9 +74,9 @@ class RecipientAdmin(ReadOnlyAdmin):
     def code_ends_in(self, recipient: Recipient) -> str:
         return whole(f"…{recipient.code_last4}")
 
-    @admin.display(description="")
+    @admin.display(description="test")
     def test(self, recipient: Recipient) -> SafeString | str:
-        return label("Test", AMBER) if recipient.is_test else ""
+        return label("Test", AMBER) if recipient.is_test else NOTHING
 
     @admin.display(description="redemptions")
     def redemptions(self, recipient: Recipient) -> SafeString | str:

@@ -19,6 +19,7 @@ from alerts.admin.cells import (
     link_column,
     link_to_thing,
     time_column,
+    whole,
 )
 from alerts.codes import ErrorCode
 from redemption.models import ProvisioningTrace, RevealLink
@@ -35,7 +36,6 @@ class ProvisioningTraceAdmin(ReadOnlyAdmin):
         "step",
         "status_label",
         "code",
-        "message",
         "duration",
         "redemption_link",
         "request_id",
@@ -62,8 +62,8 @@ class ProvisioningTraceAdmin(ReadOnlyAdmin):
         return label(trace.status.replace("_", " "), _STATUS_COLOURS.get(trace.status, colour))
 
     @admin.display(description="took")
-    def duration(self, trace: ProvisioningTrace) -> str:
-        return f"{trace.milliseconds:.1f} ms"
+    def duration(self, trace: ProvisioningTrace) -> SafeString:
+        return whole(f"{trace.milliseconds:.1f} ms")
 
     @admin.display(description="redemption")
     def redemption_link(self, trace: ProvisioningTrace) -> SafeString | str:

@@ -83,7 +83,6 @@ class MessageAdmin(ReadOnlyAdmin):
         "tries",
         "error_code",
         "created",
-        "delivered",
     )
     list_filter = ("state", "channel", "purpose", "created_at", "client")
     list_select_related = ("client",)
@@ -109,7 +108,6 @@ class MessageAdmin(ReadOnlyAdmin):
         ("When", {"fields": ("created_at", "accepted_at", "delivered_at")}),
     )
     created = time_column("created_at")
-    delivered = time_column("delivered_at")
     state_label = state_column("state", STATE_COLOURS, title="state")
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> Any:

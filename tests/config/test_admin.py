@@ -246,7 +246,7 @@ class TestFirstPage:
             "Redemptions today": (0, "calm"),
             "Waiting for cards": (1, "alarm"),
             "Open alerts": (2, "alarm"),
-            "Messages not delivered": (0, "calm"),
+            "Not delivered": (0, "calm"),
         }
         html = page.content.decode()
         assert "Out of cards: Acorn Shop $25.00, Acorn campaign" in html
