@@ -59,6 +59,7 @@ class Demo:
         static = self._manage("collectstatic", "--no-input", "--verbosity", "0")
         with step("Tables"):
             self._finish(self._manage("migrate", "--no-color"), "migrate")
+            self._finish(self._manage("sync_jobs", "--no-color"), "sync_jobs")
         self._repeat_warnings("migrate")
         seed = home / "demo.seed.json"
         with step("Demo data"):
