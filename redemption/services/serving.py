@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.transactions import durable
+from giftcards.selectors.stock import has_stock
 from redemption.models import Campaign, Recipient, Redemption
 from redemption.services.redeem import Caller, Contact, redeem
 from redemption.services.stock_alerts import settle_stock_alerts
@@ -50,6 +51,8 @@ class _Round:
     tried: int = 0
     served: int = 0
     refused: int = 0
+    # Conditions that had a card when they were first looked at in this round.
+    stocked: set[UUID] = dataclasses.field(default_factory=set)
     # Conditions for which nobody else need be tried in this round.
     closed: set[UUID] = dataclasses.field(default_factory=set)
     empty: set[UUID] = dataclasses.field(default_factory=set)
@@ -72,7 +75,8 @@ def serve_waiting(*, now: datetime, limit: int) -> ServingResult:
     """
     state = _Round(now=now, limit=limit)
     for redemption in _queue(state):
-        _serve(redemption, state)
+        if _may_be_served(redemption, state):
+            _serve(redemption, state)
     if not state.is_over:
         for redemption in _let_through(now=now)[: limit - state.tried]:
             _serve(redemption, state)
@@ -80,7 +84,7 @@ def serve_waiting(*, now: datetime, limit: int) -> ServingResult:
     result = ServingResult(
         served=state.served, refused=state.refused, empty_conditions=len(state.empty)
     )
-    if state.tried:
+    if state.served or state.refused:
         log.info("[PROVISION] Served who waited", **dataclasses.asdict(result))
     return result
 
@@ -140,6 +144,29 @@ def _served_by_us(now: datetime) -> QuerySet[Redemption]:
         client__is_active=True,
         condition__is_active=True,
     ).exclude(recipient__approval=Recipient.Approval.REJECTED)
+
+
+def _may_be_served(redemption: Redemption, state: _Round) -> bool:
+    """Tell whether a try makes sense; else close the condition for this round.
+
+    Each try that finds nothing leaves a trace: one a minute for days, for a pool that is empty.
+    """
+    condition = redemption.condition
+    if condition.pk in state.stocked:
+        return True
+    if has_stock(
+        pool_id=condition.pool_id,
+        client_id=redemption.client_id,
+        brand_id=condition.brand_id,
+        value_minor=condition.card_value_minor,
+        currency=condition.currency,
+        now=state.now,
+    ):
+        state.stocked.add(condition.pk)
+        return True
+    state.empty.add(condition.pk)
+    state.closed.add(condition.pk)
+    return False
 
 
 def _serve(redemption: Redemption, state: _Round) -> None:
