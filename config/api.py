@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
@@ -84,8 +85,21 @@ def _refuse_depth(body: Any) -> None:
     raise exceptions.ParseError("The body is nested too deeply.")
 
 
+_JSON = "application/json"
+_ACCEPTS_JSON = frozenset({"*/*", _JSON, f"{_JSON}, */*"})
+
+
 class JSONOnlyNegotiation(DefaultContentNegotiation):
     """Only JSON is spoken, and there is no ``?format=`` to say otherwise."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        # What nearly everybody sends; weighing it against each renderer says the same.
+        first = renderers[0].media_type
+        if first == _JSON and request.META.get("HTTP_ACCEPT", "*/*") in _ACCEPTS_JSON:
+            return renderers[0], first
+        return super().select_renderer(request, renderers, format_suffix)
 
     def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002
         return renderers

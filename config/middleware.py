@@ -19,7 +19,8 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        # META, since `request.headers` reads every header there is into a new dictionary.
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         request.META["giftline.request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)

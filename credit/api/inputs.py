@@ -63,7 +63,7 @@ def read_idempotency_key(request: Request, *, organisation: str, required: bool)
 
     :raises ValidationFailedError: it is missing where required, or not printable (GC-012).
     """
-    key = request.headers.get("Idempotency-Key", "")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
     if not key:
         if not required:
             return None
