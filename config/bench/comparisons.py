@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -60,12 +61,14 @@ class Comparisons:
         """The partner API over HTTP, beside the same function."""
         clients = self.course.crowd
         codes = self._codes_for(clients)
-        everything = codes * self.course.rounds
+        everything = codes * (self.course.rounds + 1)
         self._renew({Codes.LIMIT_MANY: everything, Codes.SERVICE_MANY: everything})
         with web_server(self.folder) as web:
             crowd = partial(
                 run_crowd, web, self.data, clients=clients, codes=codes, course=self.course
             )
+            # Each worker reads a good part of the code at its first requests.
+            crowd(codes=codes // 3, course=dataclasses.replace(self.course, seconds=1))
             yield self._compare(
                 "Partner API over HTTP ÷ the function",
                 clients,
