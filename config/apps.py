@@ -8,6 +8,6 @@ class ConfigConfig(AppConfig):
     verbose_name = "Giftline"
 
     def ready(self) -> None:
-        from config import checks, logs  # noqa: F401, PLC0415 - registers checks
+        from config import checks, logs  # noqa: F401 - registers checks
 
         logs.configure()

@@ -1,11 +1,10 @@
 """The customer's form and the link of the text, through Django's test client."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client as HttpClient
-from django.utils import timezone
 
 from giftcards.models import GiftCard
 from redemption.models import Campaign, Redemption, RevealLink
@@ -78,7 +77,7 @@ class TestCode:
         ("change", "status"),
         [
             ({"status": Campaign.Status.PAUSED}, 409),
-            ({"claim_expires_at": timezone.now() - timedelta(days=1)}, 410),
+            ({"claim_expires_at": datetime.now(UTC) - timedelta(days=1)}, 410),
         ],
     )
     def test_of_a_closed_campaign_is_refused(
@@ -254,9 +253,9 @@ class TestReveal:
         if change == "unknown":
             token = token[:-1] + ("A" if token[-1] != "A" else "B")
         elif change == "revoked":
-            RevealLink.objects.update(revoked_at=timezone.now())
+            RevealLink.objects.update(revoked_at=datetime.now(UTC))
         else:
-            RevealLink.objects.update(expires_at=timezone.now())
+            RevealLink.objects.update(expires_at=datetime.now(UTC))
         response = HttpClient().post(f"/r/{token}/")
         assert response.status_code == (410 if change == "expired" else 404)
         assert GiftCard.objects.get().disclosed_at is None
