@@ -113,6 +113,8 @@ RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {
     "credit_entry": ("SELECT",),
     "giftcards_cardevent": ("SELECT",),
     "sms_statusevent": ("SELECT", "INSERT"),
+    # A redemption begins in redemption_redeem, or not at all.
+    "redemption_redemption": ("SELECT", "UPDATE"),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

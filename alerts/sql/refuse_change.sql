@@ -1,7 +1,7 @@
 -- The guard of every append-only table: attached BEFORE UPDATE OR DELETE (row) and BEFORE
 -- TRUNCATE (statement). A plain trigger, so that no session setting switches it off.
 CREATE OR REPLACE FUNCTION alerts_refuse_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% of % is refused: its rows are facts, and a mistake is undone by a new row',
         TG_OP, TG_TABLE_NAME

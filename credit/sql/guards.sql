@@ -29,9 +29,28 @@ CREATE TRIGGER credit_account_parent_one_level_up
     BEFORE INSERT OR UPDATE OF parent_id, level, currency, agency_id, client_id
     ON credit_account FOR EACH ROW EXECUTE FUNCTION credit_check_account_parent();
 
+-- What an account is was decided when it was opened: its entries are amounts of that currency.
+CREATE OR REPLACE FUNCTION credit_refuse_account_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'account % keeps its level, purpose, currency and owner', OLD.id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'credit_account_keeps_its_nature';
+END
+$$;
+
+CREATE TRIGGER credit_account_keeps_its_nature BEFORE UPDATE ON credit_account FOR EACH ROW
+    WHEN ((OLD.level, OLD.purpose, OLD.currency, OLD.agency_id, OLD.client_id)
+        IS DISTINCT FROM (NEW.level, NEW.purpose, NEW.currency, NEW.agency_id, NEW.client_id))
+    EXECUTE FUNCTION credit_refuse_account_change();
+
+-- Note [Pinned search path]
+-- A session may put a temporary table named like one of ours, or like one of PostgreSQL's own,
+-- before it in its search path. So every function that guards something says where it looks,
+-- even where it has its caller's rights.
+
 -- Balances move with an entry or not at all: only the owner's functions may write them.
 CREATE OR REPLACE FUNCTION credit_refuse_balance_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE')
     THEN
@@ -53,8 +72,8 @@ CREATE TRIGGER credit_account_opens_empty
     EXECUTE FUNCTION credit_refuse_balance_change();
 
 -- Note [Zero sum]
--- The entries of a transaction sum to zero in one currency, on accounts that exist. Checked at commit, when all of
--- them are there, and by the owner, so that no tenant's scope hides one side of it.
+-- The entries of a transaction sum to zero in one currency, on accounts that exist. Checked at
+-- commit, when all of them are there, and by the owner, so that no tenant's scope hides one side.
 CREATE OR REPLACE FUNCTION credit_check_zero_sum() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

@@ -1,6 +1,7 @@
 -- Move money between an account and its parent or one of the platform's, as one transaction.
--- The accounts' rows are locked by (level, id), as everywhere: see Note [Lock order].
--- Returns the balance of each after the movement; raises GC006 when the payer is short.
+-- The accounts' rows are locked from the lowest level up, as everywhere: see Note [Lock order].
+-- Returns the balance of each after the movement; raises GC006 when the payer is short, GC115
+-- when one of them is not active, GC012 when credit would not go down to a child of its own.
 CREATE OR REPLACE FUNCTION credit_transfer(
     p_transaction_id uuid,
     p_from_account_id uuid,
@@ -23,12 +24,27 @@ BEGIN
     IF p_amount_minor <= 0 THEN
         RAISE EXCEPTION 'a transfer moves a positive amount' USING ERRCODE = 'check_violation';
     END IF;
+    IF p_kind IN ('issue', 'allocation') AND NOT EXISTS (SELECT 1 FROM credit_account
+        WHERE id = p_to_account_id AND parent_id = p_from_account_id)
+    THEN
+        RAISE EXCEPTION 'account % is no child of account %', p_to_account_id, p_from_account_id
+            USING ERRCODE = 'GC012', DETAIL = jsonb_build_object('errors', jsonb_build_object(
+                'to_account_id', jsonb_build_array(
+                    'Credit goes down one level, to an account right below.')))::text;
+    END IF;
     -- The platform's rows are left unlocked: they keep no balance and all would wait on them.
     SELECT array_agg(id) INTO v_accounts FROM (
         SELECT id FROM credit_account
         WHERE id IN (p_from_account_id, p_to_account_id) AND level <> 'platform'
-        ORDER BY array_position(ARRAY['agency', 'client', 'campaign'], level::text), id
+        ORDER BY array_position(ARRAY['campaign', 'client', 'agency'], level::text), id
         FOR NO KEY UPDATE) locked;
+    -- What is given back to an account must reach it, also when it is paused.
+    IF p_kind IN ('issue', 'allocation') AND EXISTS (SELECT 1 FROM credit_account
+        WHERE id IN (p_from_account_id, p_to_account_id) AND status <> 'active')
+    THEN
+        RAISE EXCEPTION 'account % or % is not active', p_from_account_id, p_to_account_id
+            USING ERRCODE = 'GC115';
+    END IF;
     UPDATE credit_account SET balance_minor = balance_minor - p_amount_minor
         WHERE id = p_from_account_id AND level <> 'platform' AND balance_minor >= p_amount_minor
         RETURNING balance_minor INTO from_balance;

@@ -29,9 +29,8 @@ BEGIN
         OR OLD.status = 'delivered' AND NEW.status = 'redeemed'
         OR OLD.status = 'claimed' AND NEW.status = 'available' AND OLD.disclosed_at IS NULL
         OR OLD.status = 'quarantined' AND NEW.status = 'claimed'
-            AND (NEW.holder_kind, NEW.holder_id) = (OLD.holder_kind, OLD.holder_id)
     ) OR (
-        OLD.status IN ('claimed', 'delivered', 'quarantined') AND NEW.status <> 'available'
+        NOT (OLD.status = 'available' AND NEW.status = 'claimed') AND NEW.status <> 'available'
         AND (NEW.holder_kind, NEW.holder_id) IS DISTINCT FROM (OLD.holder_kind, OLD.holder_id)
     ) THEN
         RAISE EXCEPTION 'card % can not go from % to %', OLD.id, OLD.status, NEW.status
@@ -52,7 +51,7 @@ CREATE TRIGGER giftcards_card_transition BEFORE UPDATE ON giftcards_giftcard
     FOR EACH ROW EXECUTE FUNCTION giftcards_check_card_change();
 
 CREATE OR REPLACE FUNCTION giftcards_check_card_entry() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         RAISE EXCEPTION 'a card begins as available, or claimed by what it was bought for'

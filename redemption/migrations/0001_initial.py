@@ -613,6 +613,30 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
+            model_name="redemption",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "pending",
+                            "provisioning",
+                            "issued",
+                            "delivered",
+                            "confirmed",
+                            "waiting_stock",
+                            "waiting_opt_in",
+                            "waiting_approval",
+                            "unconfirmed",
+                            "failed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="redemption_state_known",
+            ),
+        ),
+        migrations.AddConstraint(
             model_name="reveallink",
             constraint=models.CheckConstraint(
                 condition=models.Q(

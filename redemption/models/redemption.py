@@ -141,6 +141,24 @@ class Redemption(models.Model):
                 condition=Q(is_test=False) | Q(card__isnull=True, transaction__isnull=True),
                 name="redemption_test_takes_no_card_no_money",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "pending",
+                        "provisioning",
+                        "issued",
+                        "delivered",
+                        "confirmed",
+                        "waiting_stock",
+                        "waiting_opt_in",
+                        "waiting_approval",
+                        "unconfirmed",
+                        "failed",
+                        "cancelled",
+                    ]
+                ),
+                name="redemption_state_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 -- An issued reward does not change hands: who got what for how much is written once.
 CREATE OR REPLACE FUNCTION redemption_check_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF (NEW.recipient_id, NEW.condition_id, NEW.client_id, NEW.campaign_id)
         <> (OLD.recipient_id, OLD.condition_id, OLD.client_id, OLD.campaign_id)
@@ -15,6 +15,22 @@ BEGIN
         RAISE EXCEPTION 'redemption % can not go from % to %', OLD.id, OLD.state, NEW.state
             USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_transition';
     END IF;
+    IF OLD.state IN ('issued', 'delivered', 'confirmed')
+        AND NEW.state IN ('issued', 'delivered', 'confirmed')
+        AND (NEW.face_value_minor, NEW.charged_minor, NEW.currency, NEW.transaction_id, NEW.is_test)
+            IS DISTINCT FROM
+            (OLD.face_value_minor, OLD.charged_minor, OLD.currency, OLD.transaction_id, OLD.is_test)
+    THEN
+        RAISE EXCEPTION 'what redemption % is worth and was charged never changes', OLD.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_facts';
+    END IF;
+    IF NEW.card_id IS DISTINCT FROM OLD.card_id AND NEW.card_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM giftcards_giftcard
+        WHERE id = NEW.card_id AND holder_kind = 'redemption' AND holder_id = NEW.id)
+    THEN
+        RAISE EXCEPTION 'card % is not held by redemption %', NEW.card_id, NEW.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_holds_its_card';
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -22,10 +38,31 @@ $$;
 CREATE TRIGGER redemption_transition BEFORE UPDATE ON redemption_redemption
     FOR EACH ROW EXECUTE FUNCTION redemption_check_change();
 
+-- A card goes back to stock only together with the redemption that it was for: checked at
+-- commit, when both are written.
+CREATE OR REPLACE FUNCTION redemption_check_card_return() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM redemption_redemption
+        WHERE id = OLD.holder_id AND card_id = OLD.id
+            AND state IN ('issued', 'delivered', 'confirmed'))
+    THEN
+        RAISE EXCEPTION 'card % belongs to redemption %, which is issued', OLD.id, OLD.holder_id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_keeps_its_card';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE CONSTRAINT TRIGGER redemption_keeps_its_card AFTER UPDATE ON giftcards_giftcard
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.holder_kind = 'redemption' AND NEW.status = 'available')
+    EXECUTE FUNCTION redemption_check_card_return();
+
 -- What may have been redeemed stays: a campaign's conditions are deleted only while it is a
 -- draft, and switched off later.
 CREATE OR REPLACE FUNCTION redemption_check_condition_removal() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM redemption_campaign
         WHERE id = OLD.campaign_id AND status <> 'draft')

@@ -2,10 +2,12 @@
 --
 -- Note [Lock order]
 -- Everywhere in the project rows are locked in the order recipient → card → account, accounts
--- among themselves by (level, id). The recipient's row makes two callers with one code queue
--- up, so that the second reads a polite answer; UNIQUE (recipient, condition) would stop it
--- too, but with an error nobody wants to read. The account comes last: it is the hottest row,
--- and from its UPDATE to the commit everybody else on that budget waits.
+-- among themselves from the lowest level up (campaign, client, agency), then by id: a charge
+-- tries the campaign's own account before its client's, and an UPDATE that finds the balance
+-- gone after a wait keeps the row locked. The recipient's row makes two callers with one code
+-- queue up, so that the second reads a polite answer; UNIQUE (recipient, condition) would stop
+-- it too, but with an error nobody wants to read. The account comes last: it is the hottest
+-- row, and from its UPDATE to the commit everybody else on that budget waits.
 --
 -- Note [Returned, not raised]
 -- What only waits (stock, approval, opt-in) is returned: its row stays. What is refused is
@@ -173,6 +175,9 @@ BEGIN
             p_contact_method := v_waiting.contact_method;
             p_contact_to := v_waiting.contact_to;
         END IF;
+    ELSIF p_resume THEN
+        -- It failed since the queue was read: nobody has asked anew, so nobody is served.
+        RAISE EXCEPTION 'nothing waits' USING ERRCODE = 'GC115';
     END IF;
 
     -- What it still waits for, if anything. Stock is the queue's to hand out, in its order:
@@ -203,9 +208,19 @@ BEGIN
             END IF;
             state := 'waiting_stock';
             reason_code := 'GC-003';
+        ELSIF (v_card.brand_id, v_card.value_minor, v_card.currency)
+            <> (v_offer.brand_id, v_offer.card_value_minor, v_offer.currency)
+        THEN
+            RAISE EXCEPTION 'card % is not what its pool promises', v_card.id
+                USING ERRCODE = 'check_violation';
         ELSE
             state := 'issued';
         END IF;
+    END IF;
+    -- Who waits may correct where it goes; asking without an address takes none away.
+    IF v_waiting.id IS NOT NULL AND state <> 'issued' AND p_contact_method = 'none' THEN
+        p_contact_method := v_waiting.contact_method;
+        p_contact_to := v_waiting.contact_to;
     END IF;
 
     IF state = 'issued' THEN
@@ -255,7 +270,9 @@ BEGIN
             v_card.cost_minor, charged_minor, currency, v_debits, is_test, p_contact_method,
             p_contact_to, p_ip, p_user_agent, p_browser_digest, p_request_id, p_now, issued_at,
             CASE WHEN p_disclose AND state = 'issued' THEN p_now END);
-    ELSIF (state, coalesce(reason_code, '')) <> (v_waiting.state, v_waiting.reason_code) THEN
+    ELSIF (state, coalesce(reason_code, ''), p_contact_method, p_contact_to) <> (v_waiting.state,
+        v_waiting.reason_code, v_waiting.contact_method, v_waiting.contact_to)
+    THEN
         UPDATE redemption_redemption u
             SET state = CASE WHEN p_disclose AND redemption_redeem.state = 'issued'
                     THEN 'delivered' ELSE redemption_redeem.state END,
@@ -277,9 +294,9 @@ BEGIN
             p_now + interval '24 hours', p_now)
         ON CONFLICT DO NOTHING;
     ELSIF state = 'issued' THEN
-        IF v_waiting.state = 'waiting_stock' THEN
+        IF v_waiting.id IS NOT NULL THEN
             UPDATE redemption_pendingreward p SET served_at = p_now
-                WHERE p.redemption_id = redemption_redeem.redemption_id;
+                WHERE p.redemption_id = redemption_redeem.redemption_id AND p.served_at IS NULL;
         END IF;
     END IF;
 
@@ -307,7 +324,8 @@ BEGIN
 
     IF v_transaction_id IS NOT NULL THEN
         balance_minor := redemption_charge(v_transaction_id, v_recipient.own_account_id,
-            v_recipient.account_id, charged_minor, redemption_id, v_debits, p_actor, p_now);
+            v_recipient.account_id, charged_minor, currency, redemption_id, v_debits, p_actor,
+            p_now);
         v_debited_at := clock_timestamp();
     END IF;
 

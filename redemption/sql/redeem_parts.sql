@@ -18,7 +18,7 @@ BEGIN
     END IF;
     -- A campaign that has ended still honours its codes until its claim expiry, if it has one.
     IF NOT p_client_active OR p_starts_at > p_now
-        OR p_status <> 'active' AND NOT (p_status = 'ended' AND p_claim_expires_at >= p_now)
+        OR p_status <> 'active' AND (p_status <> 'ended' OR p_claim_expires_at IS NULL)
         OR p_ends_at < p_now AND p_claim_expires_at IS NULL
     THEN
         RAISE EXCEPTION 'the campaign is not active' USING ERRCODE = 'GC104';
@@ -30,12 +30,14 @@ END
 $$;
 
 -- Charge a redemption: what is left on the campaign's own account first, where it covers the
--- whole charge, else the account the campaign names. Raises GC006 when neither can pay.
+-- whole charge, else the account the campaign names. Raises GC006 when neither can pay, GC008
+-- when the campaign's account keeps another currency than the reward's.
 CREATE OR REPLACE FUNCTION redemption_charge(
     p_transaction_id uuid,
     p_own_account_id uuid,
     p_account_id uuid,
     p_amount_minor bigint,
+    p_currency text,
     p_redemption_id uuid,
     p_debit_number integer,
     p_actor text,
@@ -48,11 +50,17 @@ DECLARE
 BEGIN
     IF p_own_account_id IS DISTINCT FROM p_account_id AND p_own_account_id IS NOT NULL THEN
         v_balance := credit_debit_account(p_transaction_id, p_own_account_id, p_amount_minor,
-            'redemption', 'consumed', v_reference, p_actor, p_now);
+            p_currency, 'redemption', 'consumed', v_reference, p_actor, p_now);
     END IF;
     IF v_balance IS NULL THEN
         v_balance := credit_debit_account(p_transaction_id, p_account_id, p_amount_minor,
-            'redemption', 'consumed', v_reference, p_actor, p_now);
+            p_currency, 'redemption', 'consumed', v_reference, p_actor, p_now);
+    END IF;
+    IF v_balance IS NULL AND NOT EXISTS (
+        SELECT 1 FROM credit_account WHERE id = p_account_id AND currency = p_currency)
+    THEN
+        RAISE EXCEPTION 'account % is not kept in %', p_account_id, p_currency
+            USING ERRCODE = 'GC008';
     END IF;
     IF v_balance IS NULL THEN
         RAISE EXCEPTION 'account % can not pay %', p_account_id, p_amount_minor

@@ -339,6 +339,30 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "queued",
+                            "sending",
+                            "accepted",
+                            "sent",
+                            "delivered",
+                            "undelivered",
+                            "failed",
+                            "suppressed",
+                            "cancelled",
+                            "unknown",
+                            "manually_delivered",
+                        ],
+                    )
+                ),
+                name="sms_message_state_known",
+            ),
+        ),
+        migrations.AddConstraint(
             model_name="optin",
             constraint=models.UniqueConstraint(
                 fields=("client", "phone"), name="sms_optin_one_per_number"

@@ -129,6 +129,24 @@ class Message(models.Model):
                 | Q(next_attempt_at=None),
                 name="sms_message_nothing_due_at_the_end",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "queued",
+                        "sending",
+                        "accepted",
+                        "sent",
+                        "delivered",
+                        "undelivered",
+                        "failed",
+                        "suppressed",
+                        "cancelled",
+                        "unknown",
+                        "manually_delivered",
+                    ]
+                ),
+                name="sms_message_state_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,11 +12,10 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION sms_check_message_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     -- A try that failed goes back to the queue until its tries are used up.
-    IF NEW.state <> OLD.state
-        AND sms_state_rank(NEW.state) <= sms_state_rank(OLD.state)
+    IF sms_state_rank(NEW.state) <= sms_state_rank(OLD.state)
         AND NOT (NEW.state = 'queued' AND OLD.state IN
             ('sending', 'unknown', 'accepted', 'sent', 'undelivered', 'failed'))
         AND NOT (NEW.state = 'sending' AND OLD.state IN ('undelivered', 'failed', 'unknown'))
