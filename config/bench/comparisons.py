@@ -25,7 +25,6 @@ _HOT_TARGET: Final = 0.85
 _CLAIM_TARGET: Final = 0.70
 # A first guess is low: it is taken while plans and buffers are cold, or the machine is busy.
 _RESERVE: Final = 3
-_PROBES: Final = 1_000
 _LIMIT_NAME: Final = "pgbench on the same function"
 
 Run = Callable[[], Sample]
@@ -52,8 +51,8 @@ class Comparisons:
             yield self._compare(
                 "Redeem service in process ÷ its function",
                 threads,
-                (_LIMIT_NAME, partial(self._limit, Codes.LIMIT_MANY, threads)),
-                ("service", partial(self._service, Codes.SERVICE_MANY, threads)),
+                (_LIMIT_NAME, partial(self.run_limit, Codes.LIMIT_MANY, threads)),
+                ("service", partial(self.run_service, Codes.SERVICE_MANY, threads)),
                 least_ratio=_SERVICE_TARGET if threads == 8 else None,
             )
 
@@ -68,11 +67,12 @@ class Comparisons:
                 run_crowd, web, self.data, clients=clients, codes=codes, course=self.course
             )
             # Each worker reads a good part of the code at its first requests.
-            crowd(codes=codes // 3, course=dataclasses.replace(self.course, seconds=1))
+            short = dataclasses.replace(self.course, seconds=min(1, self.course.seconds))
+            crowd(codes=codes, course=short)
             yield self._compare(
                 "Partner API over HTTP ÷ the function",
                 clients,
-                (_LIMIT_NAME, partial(self._limit, Codes.LIMIT_MANY, clients)),
+                (_LIMIT_NAME, partial(self.run_limit, Codes.LIMIT_MANY, clients)),
                 ("POST /api/v1/redemptions/", crowd),
                 least_ratio=_HTTP_TARGET,
                 most_p99_ms=_HTTP_P99_MS,
@@ -83,8 +83,8 @@ class Comparisons:
         clients = self.course.crowd
         codes = self._codes_for(clients) * self.course.rounds
         for name, many, hot, run in (
-            ("the function", Codes.LIMIT_MANY, Codes.LIMIT_HOT, self._limit),
-            ("the service", Codes.SERVICE_MANY, Codes.SERVICE_HOT, self._service),
+            ("the function", Codes.LIMIT_MANY, Codes.LIMIT_HOT, self.run_limit),
+            ("the service", Codes.SERVICE_MANY, Codes.SERVICE_HOT, self.run_service),
         ):
             self._renew({many: codes, hot: codes})
             yield self._compare(
@@ -108,7 +108,7 @@ class Comparisons:
         claims = self._made_claims()
         with step(f"A pool of {size:,} cards"):
             large = claims.make_pools(count=1, each=size)
-        rate = claims.claim(large, times=_PROBES)
+        rate = max(claims.claim(large, times=self.course.probes), self.course.least_rate)
         wanted = _RESERVE * rate * self._seconds_a_run * self.course.rounds
         count = math.ceil(wanted / (self.course.small_pool // 2)) + self.course.rounds
         with step(f"{count} pools of {self.course.small_pool:,} cards"):
@@ -151,24 +151,25 @@ class Comparisons:
             self._claims = Claims(self.course)
         return self._claims
 
-    def _limit(self, kind: Codes, clients: int) -> Sample:
+    def run_limit(self, kind: Codes, clients: int) -> Sample:
         return run_pgbench(redeem_statement(kind), clients=clients, course=self.course)
 
-    def _service(self, kind: Codes, threads: int) -> Sample:
+    def run_service(self, kind: Codes, threads: int) -> Sample:
         return run_service(self.data, kind, threads=threads, course=self.course)
 
     def _codes_for(self, clients: int) -> int:
         """Return how many codes one run may use up, from how fast the function is."""
         if clients not in self._rates:
-            self._renew({Codes.LIMIT_MANY: _PROBES + clients})
+            self._renew({Codes.LIMIT_MANY: self.course.probes + clients})
             with step(f"A first guess at {clients} clients"):
-                self._rates[clients] = repeat_pgbench(
-                    redeem_statement(Codes.LIMIT_MANY), clients=clients, times=_PROBES
+                rate = repeat_pgbench(
+                    redeem_statement(Codes.LIMIT_MANY), clients=clients, times=self.course.probes
                 )
+            self._rates[clients] = max(rate, self.course.least_rate)
         return math.ceil(_RESERVE * self._rates[clients] * self._seconds_a_run)
 
     @property
-    def _seconds_a_run(self) -> int:
+    def _seconds_a_run(self) -> float:
         return self.course.warm_up_seconds + self.course.seconds + 1
 
     def _renew(self, wanted: dict[Codes, int]) -> None:

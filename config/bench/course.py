@@ -12,6 +12,8 @@ class Course:
     :param seconds: how long each round of each side is measured.
     :param warm_up_seconds: how long it runs before that, for plans, pools and caches to settle.
     :param rounds: how often the two sides take turns; medians are of these.
+    :param probes: redemptions from which is guessed how many codes a run will need.
+    :param least_rate: what is never guessed below, per second: a probe may hit a bad moment.
     :param threads: concurrent calls of the service.
     :param crowd: concurrent clients where there are many.
     :param accounts: clients, each with an account, a campaign and a pool of its own, so that
@@ -22,9 +24,11 @@ class Course:
     :param many_claims: claims that leave dead entries behind while a snapshot is open.
     """
 
-    seconds: int = 5
-    warm_up_seconds: int = 1
+    seconds: float = 5
+    warm_up_seconds: float = 1
     rounds: int = 3
+    probes: int = 1_000
+    least_rate: int = 1_000
     threads: tuple[int, ...] = (1, 8)
     crowd: int = 50
     agencies: int = 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import resource
@@ -56,7 +57,8 @@ def run_pgbench(script: str, *, clients: int, course: Course) -> Sample:
 
     :raises ChildError: pgbench is not there, or did nothing at all.
     """
-    length = course.warm_up_seconds + course.seconds + 1
+    # pgbench takes whole seconds, and the first of them is partly spent on connecting.
+    length = math.ceil(course.warm_up_seconds + course.seconds + 0.5)
     run = _pgbench(script, clients, "--time", str(length))
     return sample(
         run.events,

@@ -26,8 +26,8 @@ def render(
     """Return the report as Markdown."""
     lines = [
         (
-            f"Measured on {at:%d %B %Y}: medians of {course.rounds} rounds of {course.seconds} s"
-            f" a side, in turns, each after {course.warm_up_seconds} s of warm-up;"
+            f"Measured on {at:%d %B %Y}: medians of {course.rounds} rounds of {course.seconds:g} s"
+            f" a side, in turns, each after {course.warm_up_seconds:g} s of warm-up;"
             f" {course.accounts} accounts where there are many."
         ),
         "",
