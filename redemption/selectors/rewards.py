@@ -19,7 +19,6 @@ class RewardFacts:
     value_minor: int
     currency: str
     brand: str
-    brand_slug: str
     instructions: str
     redemption_url: str
     terms_url: str
@@ -61,7 +60,6 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
         value_minor=row.face_value_minor or 0,
         currency=row.currency,
         brand=brand.name if brand else "",
-        brand_slug=brand.slug if brand else "",
         instructions=brand.instructions if brand else "",
         redemption_url=brand.redemption_url if brand else "",
         terms_url=brand.terms_url if brand else "",

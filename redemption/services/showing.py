@@ -34,12 +34,16 @@ class LinkExpiredError(ServiceError):
 
     code: ClassVar = ErrorCode.CODE_EXPIRED
 
+    redemption_id: UUID
+
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class LinkBoundElsewhereError(ServiceError):
     """Another browser has opened the link first."""
 
     code: ClassVar = ErrorCode.NOT_PERMITTED
+
+    redemption_id: UUID
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +99,11 @@ def open_link(*, token: str, browser_digest: bytes, now: datetime) -> OpenedLink
     """
     link = _find_link(token)
     if link.expires_at <= now:
-        raise LinkExpiredError
+        raise LinkExpiredError(redemption_id=link.redemption_id)
     owner = link.redemption.browser_digest
     is_proven = browser_digest in {_bytes(link.bound_to), _bytes(owner)}
     if link.bound_to is not None and not is_proven:
-        raise LinkBoundElsewhereError
+        raise LinkBoundElsewhereError(redemption_id=link.redemption_id)
     return OpenedLink(reward=reward_facts(redemption_id=link.redemption_id), is_proven=is_proven)
 
 
@@ -119,7 +123,7 @@ def bind_link(*, token: str, browser_digest: bytes, now: datetime) -> UUID:
             .update(bound_to=browser_digest, bound_at=now)
         )
         if not bound:
-            raise LinkBoundElsewhereError
+            raise LinkBoundElsewhereError(redemption_id=opened.reward.redemption_id)
     return opened.reward.redemption_id
 
 

@@ -123,7 +123,7 @@ def card_page(shown: ShownCard) -> CardPage:
     return CardPage(
         brand=reward.brand,
         value=display_amount(reward.value_minor, reward.currency),
-        tone=tone_of(reward.brand_slug),
+        tone=tone_of(reward.brand),
         code=shown.code,
         code_groups=_groups(shown.code),
         pin=shown.pin,
@@ -218,9 +218,9 @@ def mask_contact(channel: str, to: str) -> str:
     return mask_email(to) if channel == "email" else mask_phone(to)
 
 
-def tone_of(name: str) -> int:
-    """Return the colour, 1 to 6, that a brand's card has everywhere."""
-    return sum(name.encode()) % _TONES + 1
+def tone_of(brand: str) -> int:
+    """Return the colour, 1 to 6, that the cards of the brand with this name have everywhere."""
+    return sum(brand.encode()) % _TONES + 1
 
 
 def _groups(code: str) -> tuple[str, ...]:

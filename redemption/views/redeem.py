@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
@@ -36,6 +37,16 @@ from sms.providers import NotConfiguredError, choose_provider
 
 _SESSION: Final = "redeem"
 _OPEN_STATES: Final = frozenset({"ready", "waiting_opt_in", "waiting_approval", "out_of_stock"})
+_WAITING_STATES: Final = frozenset(
+    {
+        Redemption.State.PENDING,
+        Redemption.State.PROVISIONING,
+        Redemption.State.UNCONFIRMED,
+        Redemption.State.WAITING_STOCK,
+        Redemption.State.WAITING_OPT_IN,
+        Redemption.State.WAITING_APPROVAL,
+    }
+)
 _REFUSALS: Final = {
     "expired": ErrorCode.CODE_EXPIRED,
     "not_active": ErrorCode.CAMPAIGN_NOT_ACTIVE,
@@ -72,6 +83,10 @@ def message_status(request: HttpRequest) -> HttpResponse:
 
 def _show_step(request: HttpRequest, browser: str) -> HttpResponse:
     reward = _own_reward(request, browser)
+    if "HX-Request" in request.headers and not (reward and reward.state in _WAITING_STATES):
+        # The waiting page asks whether it is over. It reloads as a whole, so that the card is
+        # disclosed to the answer that shows it and not to a background question.
+        return HttpResponseClientRefresh()
     if reward is not None:
         return _show_reward(request, reward)
     facts = _code_in_hand(request)
@@ -120,7 +135,7 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
             contact=_read_contact(request),
             now=timezone.now(),
             recipient_id=facts.recipient_id,
-            condition_number=_condition_number(request),
+            condition_number=_read_choice(request, facts),
         )
     except ValidationFailedError as error:
         return _contact_page(request, facts, errors=error.errors, status=400)
@@ -142,6 +157,9 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
         "client_name": reward.client,
         **_support(reward.support_phone, reward.support_email),
     }
+    if shown is None and reward.state not in _WAITING_STATES:
+        # Taken out of use by an operator: a person has to look at it.
+        return pages.render_problem(request, ErrorCode.ALREADY_REDEEMED, context)
     if shown is None:
         context["page"] = pages.waiting_page(reward)
         return render(request, "redeem/waiting.html", context)
@@ -218,6 +236,13 @@ def _read_contact(request: HttpRequest) -> Contact:
         phone=request.POST.get("phone", ""),
         email=request.POST.get("email", ""),
     )
+
+
+def _read_choice(request: HttpRequest, facts: CodeFacts) -> int | None:
+    number = _condition_number(request)
+    if len(facts.offers) > 1 and number not in {offer.number for offer in facts.offers}:
+        raise ValidationFailedError(errors={"condition_number": [_("Please choose your card.")]})
+    return number
 
 
 def _offers_email() -> bool:

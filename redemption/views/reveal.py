@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.errors import ServiceError
 from credit.money import display_amount
+from redemption.selectors.rewards import RewardFacts, reward_facts
 from redemption.services.showing import (
     LinkBoundElsewhereError,
     LinkExpiredError,
@@ -41,20 +42,24 @@ def _answer(request: HttpRequest, token: str, browser_digest: bytes) -> HttpResp
         return redirect("reveal", token=token)
     opened = open_link(token=token, browser_digest=browser_digest, now=now)
     reward = opened.reward
-    context: dict[str, object] = {
-        "client_name": reward.client,
-        "support_phone": reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
-        "support_email": reward.support_email or settings.SUPPORT_EMAIL,
-    }
+    context = _whose(reward)
     if not opened.is_proven:
         return render(request, "reveal/open.html", {**context, "page": _open_page(opened)})
     shown = show_card(redemption_id=reward.redemption_id, actor="customer", now=now)
     if shown is None:
-        context["page"] = pages.waiting_page(reward)
-        return render(request, "redeem/waiting.html", context)
+        # Taken out of use by an operator: a new link comes with the new card.
+        raise LinkExpiredError(redemption_id=reward.redemption_id)
     return render(
         request, "redeem/card.html", {**context, "card": pages.card_page(shown), "message": None}
     )
+
+
+def _whose(reward: RewardFacts) -> dict[str, object]:
+    return {
+        "client_name": reward.client,
+        "support_phone": reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
+        "support_email": reward.support_email or settings.SUPPORT_EMAIL,
+    }
 
 
 def _open_page(opened: OpenedLink) -> dict[str, object]:
@@ -62,7 +67,7 @@ def _open_page(opened: OpenedLink) -> dict[str, object]:
     return {
         "brand": reward.brand,
         "value": display_amount(reward.value_minor, reward.currency),
-        "tone": pages.tone_of(reward.brand_slug),
+        "tone": pages.tone_of(reward.brand),
         "from_name": reward.client,
         "is_test": reward.is_test,
         "campaign": reward.campaign,
@@ -70,9 +75,14 @@ def _open_page(opened: OpenedLink) -> dict[str, object]:
 
 
 def _gone(request: HttpRequest, error: ServiceError) -> HttpResponse:
-    kind = "unknown"
-    if isinstance(error, LinkBoundElsewhereError):
-        kind = "elsewhere"
-    elif isinstance(error, LinkExpiredError):
-        kind = "expired"
-    return render(request, "reveal/gone.html", {"page": {"kind": kind}}, status=error.code.status)
+    kind, context = "unknown", {}
+    if isinstance(error, (LinkBoundElsewhereError, LinkExpiredError)):
+        # Who has the link may know whose it is, and whom to call.
+        context = _whose(reward_facts(redemption_id=error.redemption_id))
+        kind = "expired" if isinstance(error, LinkExpiredError) else "elsewhere"
+    return render(
+        request,
+        "reveal/gone.html",
+        {**context, "page": {"kind": kind}},
+        status=error.code.status,
+    )

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from giftcards.models import GiftCard
 from redemption.models import Redemption
+from redemption.services.serving import serve_waiting
 from sms.emulator import Emulator
 from sms.services.sending import send_due_messages
 from tests.browser.conftest import Visitor
@@ -147,6 +148,23 @@ class TestRedeeming:
         error = visitor.page.locator("#code-error")
         expect(error).to_contain_text("try again")
         assert "GC-" not in visitor.page.content()
+
+
+class TestWaiting:
+    def test_turns_into_the_card_by_itself(
+        self, browser: Browser, contexts: list[BrowserContext], site: str, world: World
+    ) -> None:
+        (code,) = world.invite()
+        visitor = Visitor(browser, contexts, width=390)
+        give_code(visitor, site, code)
+        give_phone(visitor)
+        expect(visitor.page.get_by_role("heading", name="Yours is reserved")).to_be_visible()
+        assert visitor.fits()
+        world.stock(1)
+        serve_waiting(now=datetime.now(UTC), limit=10)
+        # The page asks every 10 seconds; nobody should have to touch it.
+        expect(visitor.page.locator("#card-code")).to_be_visible(timeout=20_000)
+        assert visitor.complaints == []
 
 
 class TestSandboxPhone:

@@ -1,5 +1,6 @@
 """The customer's form and the link of the text, through Django's test client."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 from django.test import Client as HttpClient
 
 from giftcards.models import GiftCard
-from redemption.models import Campaign, Redemption, RevealLink
+from redemption.models import Campaign, Condition, Redemption, RevealLink
 from redemption.services.links import derive_reveal_token
+from redemption.services.serving import serve_waiting
 from sms.models import Message
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+FROM_HTMX = {"HX-Request": "true"}
 PHONE = {"method": "sms", "phone": "202 555 0123"}
 
 
@@ -28,6 +31,12 @@ def enter(http: HttpClient, code: str) -> Any:
 
 def give(http: HttpClient, **fields: str) -> Any:
     return http.post("/redeem/", {**PHONE, **fields}, follow=True)
+
+
+def tone_in(response: Any) -> str:
+    found = re.search(r'data-tone="(\d)"', text_of(response))
+    assert found is not None
+    return found[1]
 
 
 def text_of(response: Any) -> str:
@@ -168,8 +177,78 @@ class TestContact:
         assert "GC-" not in text_of(response)
         assert GiftCard.objects.get().status == "available"
 
+    def test_asks_for_the_card_where_the_campaign_offers_several(self, world: World) -> None:
+        world.stock(1)
+        second = world.condition
+        Condition.objects.create(
+            campaign=second.campaign,
+            number=2,
+            name="Brought a friend",
+            brand=second.brand,
+            card_value_minor=second.card_value_minor,
+        )
+        (code,) = world.invite()
+        http = HttpClient()
+        assert "Choose your card" in text_of(enter(http, code))
+        response = give(http)
+        assert response.status_code == 400
+        assert "Please choose your card." in text_of(response)
+        assert Redemption.objects.count() == 0
+        assert "Here is your gift card" in text_of(give(http, condition_number="1"))
+
+
+class TestWaiting:
+    def test_page_asks_again_without_seeing_a_card(self, world: World) -> None:
+        (code,) = world.invite()
+        http = HttpClient()
+        enter(http, code)
+        give(http)
+        response = http.get("/redeem/", headers=FROM_HTMX)
+        assert "HX-Refresh" not in response
+        assert 'id="waiting"' in text_of(response)
+
+    def test_page_turns_into_the_card_once_it_is_there(self, world: World) -> None:
+        (code,) = world.invite()
+        http = HttpClient()
+        enter(http, code)
+        give(http)
+        world.stock(1)
+        serve_waiting(now=datetime.now(UTC), limit=10)
+        response = http.get("/redeem/", headers=FROM_HTMX)
+        assert response["HX-Refresh"] == "true"
+        # Asking is not seeing: the card is disclosed to the page that shows it.
+        assert GiftCard.objects.get().disclosed_at is None
+        assert "Here is your gift card" in text_of(http.get("/redeem/"))
+
+    def test_page_starts_over_when_the_session_is_gone(self) -> None:
+        response = HttpClient().get("/redeem/", headers=FROM_HTMX)
+        assert response["HX-Refresh"] == "true"
+
 
 class TestSeeingTheCardAgain:
+    def test_keeps_its_colour_from_the_choice_to_the_link(self, world: World) -> None:
+        world.stock(1)
+        (code,) = world.invite()
+        http = HttpClient()
+        tones = {tone_in(enter(http, code)), tone_in(give(http))}
+        token = derive_reveal_token(redemption_id=Redemption.objects.get().pk, version=1)
+        tones.add(tone_in(HttpClient().get(f"/r/{token}/")))
+        assert len(tones) == 1
+
+    def test_says_whom_to_ask_when_the_card_was_taken_out_of_use(self, world: World) -> None:
+        world.stock(1)
+        (code,) = world.invite()
+        http = HttpClient()
+        enter(http, code)
+        give(http)
+        GiftCard.objects.update(status="void")
+        token = derive_reveal_token(redemption_id=Redemption.objects.get().pk, version=1)
+        for address in ("/redeem/", f"/r/{token}/"):
+            response = http.get(address)
+            assert response.status_code in (409, 410)
+            assert "4321" not in text_of(response)
+            assert 'id="waiting"' not in text_of(response)
+
     def test_needs_no_more_than_a_reload(self, world: World) -> None:
         world.stock(1)
         (code,) = world.invite()
@@ -221,6 +300,8 @@ class TestSeeingTheCardAgain:
 class TestReveal:
     @pytest.fixture
     def token(self, world: World) -> str:
+        world.client.support_phone = "+1 202 555 0199"
+        world.client.save()
         world.stock(1)
         (code,) = world.invite()
         http = HttpClient()
@@ -247,6 +328,7 @@ class TestReveal:
         for response in (stranger.get(f"/r/{token}/"), stranger.post(f"/r/{token}/")):
             assert response.status_code == 403
             assert "4321" not in text_of(response)
+            assert "+1 202 555 0199" in text_of(response)
 
     @pytest.mark.parametrize("change", ["unknown", "revoked", "expired"])
     def test_shows_nothing_when_it_leads_nowhere(self, token: str, change: str) -> None:
