@@ -27,6 +27,7 @@ def throw_away_folder() -> Iterator[None]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(home)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
+    (folder / "static").mkdir()  # or the web server warns that there are no styles
     for setting in SETTINGS:
         os.environ.pop(setting.name, None)
     os.environ.update({"ENV_FILE": "", "VAR_DIR": str(folder), **measured_settings()})

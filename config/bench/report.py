@@ -10,14 +10,17 @@ from typing import Final
 
 from config.bench.course import Course
 from config.bench.measure import Comparison, Side
+from config.bench.profile import Profile
 
 BEGIN: Final = "<!-- written by `make bench`: begin -->"
 END: Final = "<!-- written by `make bench`: end -->"
+_LEAST_SHARE_US: Final = 1
 _VERDICTS: Final = {True: "met", False: "**missed**", None: "—"}
 
 
 def render(
     comparisons: Sequence[Comparison],
+    profile: Profile,
     *,
     machine: Mapping[str, str],
     course: Course,
@@ -32,6 +35,14 @@ def render(
         ),
         "",
         *(f"- {name}: {value}" for name, value in machine.items()),
+    ]
+    return "\n".join([*lines, *_comparisons(comparisons), *_profile(profile)])
+
+
+def _comparisons(comparisons: Sequence[Comparison]) -> Iterable[str]:
+    if not comparisons:
+        return
+    yield from (
         "",
         *_table(
             ("What ÷ its anchor", "at once", "per second", "anchor's", "ratio (least–most)",
@@ -45,8 +56,47 @@ def render(
             ("", "at once", "per second", "p50", "p95", "p99", "processor time", "errors"),
             (row for each in comparisons for row in _details(each)),
         ),
-    ]  # fmt: skip
-    return "\n".join(lines)
+    )  # fmt: skip
+
+
+def _profile(profile: Profile) -> Iterable[str]:
+    if profile.functions:
+        yield from (
+            "",
+            (
+                "Where the function's time goes, one client, microseconds a redemption"
+                " (`pg_stat_user_functions`; triggers are functions too, and count as part of"
+                " what fired them, but for those at commit):"
+            ),
+            "",
+            *_table(
+                ("function", "calls", "in itself", "in all"),
+                (
+                    (f"`{each.name}`", f"{each.calls:.0f}", f"{each.self_us:.0f}",
+                     f"{each.total_us:.0f}")
+                    for each in profile.functions
+                    if each.self_us >= _LEAST_SHARE_US
+                ),
+            ),
+        )  # fmt: skip
+    for what, shares in profile.python.items():
+        everything = sum(each.self_us for each in shares)
+        yield from (
+            "",
+            (
+                f"{what}: Python's processor time by package (cProfile, which favours large"
+                " functions: read the shares):"
+            ),
+            "",
+            *_table(
+                ("package", "calls a redemption", "share"),
+                (
+                    (each.name, f"{each.calls:.0f}", f"{each.self_us / everything:.0%}")
+                    for each in shares
+                    if each.self_us >= everything / 100
+                ),
+            ),
+        )
 
 
 def write(path: Path, report: str) -> None:

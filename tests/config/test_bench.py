@@ -13,6 +13,7 @@ from config.bench.comparisons import Comparisons
 from config.bench.course import Course
 from config.bench.data import Codes, Data
 from config.bench.measure import Comparison, Sample, Side, sample
+from config.bench.profile import Profile, Share, take_profile
 from config.bench.report import BEGIN, END, render, write
 from credit.models import Account, Entry
 from giftcards.models import GiftCard
@@ -98,6 +99,10 @@ class TestReport:
     def test_shows_ratio_target_and_every_error(self) -> None:
         report = render(
             [compare([(90, 100), (50, 50), (160, 200)], errors=2)],
+            Profile(
+                functions=[Share("redemption_redeem", 1, 300.4, 400.6)],
+                python={"The service": [Share("psycopg", 20, 75), Share("Giftline", 9, 25)]},
+            ),
             machine={"Kernel": "Linux 6"},
             course=COURSE,
             at=datetime(2026, 3, 2, tzinfo=UTC),
@@ -106,6 +111,8 @@ class TestReport:
         assert "- Kernel: Linux 6" in report
         assert "| **0.90** (0.80–1.00) | ≥ 0.85, p99 < 100 ms, no error | **missed** |" in report
         assert "6 × 409" in report
+        assert "| `redemption_redeem` | 1 | 300 | 401 |" in report
+        assert "| psycopg | 20 | 75% |" in report
 
     def test_is_written_between_its_markers_only(self, tmp_path: Path) -> None:
         document = tmp_path / "performance.md"
@@ -181,6 +188,14 @@ class TestComparisons:
         large = claimed.filter(pool__name="Claims 0").count()
         assert 0 < large < COURSE.large_pool
         assert claimed.count() > large
+
+    def test_profile_finds_the_time_in_python(self, comparisons: Comparisons) -> None:
+        profile = take_profile(comparisons.data, times=5)
+        assert profile.functions == []  # the tests' server is not the bench's own
+        for shares in profile.python.values():
+            assert {"psycopg", "Giftline"} <= {share.name for share in shares}
+        # 5 of each, and one more of each that is not counted.
+        assert Redemption.objects.count() == 12
 
     def test_a_run_out_of_codes_is_an_error(self, comparisons: Comparisons) -> None:
         comparisons.data.renew({Codes.SERVICE_MANY: 1})

@@ -16,11 +16,12 @@ from config.bench.data import Data
 from config.bench.database import own_database
 from config.bench.machine import facts
 from config.bench.measure import Comparison
+from config.bench.profile import Profile, take_profile
 from config.bench.report import render, write
 from config.bench.service import logs_to
 from config.progress import step
 
-_ROWS: Final = ("service", "http", "hot", "claims")
+_PARTS: Final = ("service", "http", "hot", "claims", "profile")
 
 
 class Command(BaseCommand):
@@ -35,7 +36,11 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=int, default=5, help="of each round of each side")
         parser.add_argument("--rounds", type=int, default=3)
         parser.add_argument(
-            "--only", action="append", choices=_ROWS, help="this row only; may be repeated"
+            "--only",
+            action="append",
+            choices=_PARTS,
+            default=[],
+            help="this part only; may be repeated",
         )
         parser.add_argument(
             "--long",
@@ -51,24 +56,24 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         course = Course(seconds=options["seconds"], rounds=options["rounds"])
-        rows = list(options["only"] or _ROWS)
-        if options["long"]:
-            rows.append("long_claims")
+        parts = [*(options["only"] or _PARTS), *(["long"] if options["long"] else [])]
         with tempfile.TemporaryDirectory(prefix="giftline-bench-") as name, own_database():
             folder = Path(name)
             with step("Tables"):
                 call_command("migrate", verbosity=0)
             machine = facts()
             with logs_to(folder / "service.log"):
-                comparisons = self._run(course, rows, folder)
-        report = render(comparisons, machine=machine, course=course, at=timezone.now())
+                comparisons, profile = self._run(course, parts, folder)
+        report = render(comparisons, profile, machine=machine, course=course, at=timezone.now())
         self.stdout.write(f"\n{report}\n")
         if options["write"]:
             write(options["write"], report)
         if any(comparison.has_errors for comparison in comparisons):
             raise CommandError("There were errors: see the table.")
 
-    def _run(self, course: Course, rows: list[str], folder: Path) -> list[Comparison]:
+    def _run(
+        self, course: Course, parts: list[str], folder: Path
+    ) -> tuple[list[Comparison], Profile]:
         data = Data(course)
         with data.world(now=timezone.now()):
             bench = Comparisons(course, data, folder=folder)
@@ -77,6 +82,9 @@ class Command(BaseCommand):
                 "http": bench.http,
                 "hot": bench.hot,
                 "claims": bench.claims,
-                "long_claims": bench.long_claims,
+                "long": bench.long_claims,
             }
-            return [comparison for row in rows for comparison in runs[row]()]
+            comparisons = [
+                comparison for part in parts if part in runs for comparison in runs[part]()
+            ]
+            return comparisons, take_profile(data) if "profile" in parts else Profile()
