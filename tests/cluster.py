@@ -60,6 +60,8 @@ def _start() -> None:
     keep_open = [lock.fileno()]
     if "DATABASE_URL" in given:
         owner_url = given.get("MIGRATION_DATABASE_URL") or given["DATABASE_URL"]
+        if "MIGRATION_DATABASE_URL" not in given:
+            stack.enter_context(_runtime_role(owner_url))
         stack.callback(_drop_database, owner_url, os.environ[TEMPLATE])
     else:
         postgres = PostgresServer(
@@ -86,6 +88,52 @@ def _start() -> None:
         stack.callback(valkey.stop)
         valkey.start(port=free_port(), keep_open=keep_open)
         os.environ["REDIS_URL"] = valkey.url
+
+
+@contextlib.contextmanager
+def _runtime_role(owner_url: str) -> Iterator[None]:
+    """Make a runtime role for this run, where the one role that was given may make roles.
+
+    Where it may not, the tests run with one role, and those marked ``two_roles`` are skipped.
+    """
+    name, password = os.environ[TEMPLATE], secrets.token_hex(16)
+    role = sql.Identifier(name)
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        found = owner.execute(
+            "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        if not (found and found[0]):
+            yield
+            return
+        owner.execute(
+            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(
+                role, sql.Literal(password)
+            )
+        )
+    parts = urlsplit(owner_url)
+    server = parts.netloc.rpartition("@")[2]
+    runtime_url = urlunsplit(parts._replace(netloc=f"{name}:{password}@{server}"))
+    os.environ["DATABASE_URL"], os.environ["MIGRATION_DATABASE_URL"] = runtime_url, owner_url
+    try:
+        yield
+    finally:
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            owner.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "two_roles: needs a runtime role that is not the tables' owner"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("MIGRATION_DATABASE_URL"):
+        return
+    skip = pytest.mark.skip(reason="the given server has one role for everything")
+    for item in items:
+        if item.get_closest_marker("two_roles"):
+            item.add_marker(skip)
 
 
 def _drop_database(url: str, name: str) -> None:

@@ -128,6 +128,7 @@ class TestDatabase:
             )
             assert cursor.fetchall() == []
 
+    @pytest.mark.two_roles
     def test_runtime_role_owns_nothing_and_is_nobody_special(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(

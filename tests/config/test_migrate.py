@@ -12,10 +12,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-ONE_ROLE = settings.DATABASES["default"]["USER"] == settings.DATABASES["owner"]["USER"]
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["default", "owner"]),
-    pytest.mark.skipif(ONE_ROLE, reason="the given server has one role for everything"),
+    pytest.mark.two_roles,
 ]
 
 

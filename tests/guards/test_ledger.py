@@ -54,6 +54,7 @@ def add_entries(
 
 
 class TestLedger:
+    @pytest.mark.two_roles
     @pytest.mark.parametrize(("table", "change"), ALL_CHANGES)
     def test_is_not_the_applications_to_change(self, world: World, table: str, change: str) -> None:
         with as_application() as connection, pytest.raises(DENIED):
@@ -70,6 +71,7 @@ class TestLedger:
                 connection.execute("ALTER TABLE redemption_redemption DISABLE TRIGGER USER")
             connection.execute(change)  # the control: without the guard it happens
 
+    @pytest.mark.two_roles
     @pytest.mark.parametrize("model", [Transaction, Entry])
     def test_is_not_written_past_its_functions(
         self, world: World, model: type[Transaction | Entry]
@@ -121,6 +123,7 @@ class TestLedger:
 
 
 class TestBalance:
+    @pytest.mark.two_roles
     def test_is_not_written_by_the_application(self, world: World) -> None:
         with as_application() as connection, pytest.raises(REFUSED, match="ledger alone"):
             connection.execute(
@@ -140,6 +143,7 @@ class TestBalance:
                 "UPDATE credit_account SET balance_minor = -1 WHERE id = %s", [world.account.pk]
             )
 
+    @pytest.mark.two_roles
     def test_begins_at_nothing(self, world: World) -> None:
         insert = (
             "INSERT INTO credit_account (id, level, purpose, name, parent_id, agency_id,"
