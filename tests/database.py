@@ -28,6 +28,8 @@ _KEPT_TABLES = [
     "auth_permission",
     "sms_errorpolicy",
 ]
+# From here on, in bytes, what has been deleted is worth getting rid of.
+_MUCH = 256 * 1024
 _FULL_TABLES = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> ALL (%s)
@@ -42,7 +44,7 @@ _TABLES_TO_EMPTY = f"""
         SELECT conrelid FROM pg_constraint JOIN reached ON confrelid = reached.oid
         WHERE contype = 'f'
     )
-    SELECT reached.oid::regclass::text,
+    SELECT reached.oid::regclass::text, pg_relation_size(reached.oid),
            EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = reached.oid AND NOT tgisinternal)
     FROM reached
 """
@@ -140,11 +142,18 @@ def empty_tables(*, restart_identity: bool = False) -> None:
         tables = connection.execute(_TABLES_TO_EMPTY, [_KEPT_TABLES]).fetchall()
         if not tables:
             return
-        guarded = [table for table, has_triggers in tables if has_triggers]
+        guarded = [table for table, _, has_triggers in tables if has_triggers]
         for table in guarded:
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        names = ", ".join(table for table, _ in tables)
-        identity = "RESTART" if restart_identity else "CONTINUE"
-        connection.execute(f"TRUNCATE {names} {identity} IDENTITY")
+        names = [table for table, _, _ in tables]
+        if restart_identity or max(size for _, size, _ in tables) > _MUCH:
+            identity = "RESTART" if restart_identity else "CONTINUE"
+            connection.execute(f"TRUNCATE {', '.join(names)} {identity} IDENTITY")
+        else:
+            # A tenth of the time: TRUNCATE makes a new file for each table and index. Every
+            # foreign key is checked at commit, so the order does not matter.
+            for name in names:
+                connection.execute(f"DELETE FROM {name}")
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in guarded:
             connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
