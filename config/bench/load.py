@@ -8,6 +8,7 @@ standard input and writes what happened, as JSON, to standard output.
 from __future__ import annotations
 
 import json
+import re
 import selectors
 import socket
 import sys
@@ -17,6 +18,7 @@ from collections import Counter
 from typing import Any, Final
 
 _WANTED_STATUS: Final = 201
+_CATALOGUE_CODE: Final = re.compile(rb"GC-\d{3}")
 _END_OF_HEADERS: Final = b"\r\n\r\n"
 
 
@@ -99,7 +101,8 @@ class Crowd:
         now = time.perf_counter()
         self.events.append((now, now - caller.sent_at))
         if caller.status != _WANTED_STATUS:
-            self.errors[f"{caller.status}: {caller.answer[-160:].decode('utf-8', 'replace')}"] += 1
+            code = _CATALOGUE_CODE.search(caller.answer)
+            self.errors[f"{caller.status} {code[0].decode() if code else ''}".strip()] += 1
 
 
 def main() -> None:

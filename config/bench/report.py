@@ -15,6 +15,7 @@ from config.bench.profile import Profile
 BEGIN: Final = "<!-- written by `make bench`: begin -->"
 END: Final = "<!-- written by `make bench`: end -->"
 _LEAST_SHARE_US: Final = 1
+_MOST_KINDS: Final = 3
 _VERDICTS: Final = {True: "met", False: "**missed**", None: "—"}
 
 
@@ -137,8 +138,15 @@ def _details(each: Comparison) -> Iterable[tuple[str, ...]]:
             _rates(side),
             *(_milliseconds(value) for value in (side.p50_ms, side.p95_ms, side.p99_ms)),
             ", ".join(f"{who} {spent:,.0f}" for who, spent in side.cpu_us.items() if spent) or "—",
-            "; ".join(f"{count} × {kind}" for kind, count in side.errors.items()) or "none",
+            _errors(side),
         )
+
+
+def _errors(side: Side) -> str:
+    ordered = sorted(side.errors.items(), key=lambda item: -item[1])
+    shown = [f"{count} × {kind}" for kind, count in ordered[:_MOST_KINDS]]
+    more = [f"{len(ordered) - _MOST_KINDS} other kinds"] if ordered[_MOST_KINDS:] else []
+    return "; ".join([*shown, *more]) or "none"
 
 
 def _rates(side: Side) -> str:

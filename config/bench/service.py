@@ -42,7 +42,7 @@ def run_service(data: Data, kind: Codes, *, threads: int, course: Course) -> Sam
             try:
                 redeem_once(code_of(kind, data.next_number(kind)))
             except Exception as error:  # noqa: BLE001  whatever it is belongs into the report
-                errors[f"{type(error).__name__}: {error}"[:120]] += 1
+                errors[_kind_of(error)] += 1
             ended = time.perf_counter()
             own.append((ended, ended - began))
             began = ended
@@ -69,6 +69,12 @@ def run_service(data: Data, kind: Codes, *, threads: int, course: Course) -> Sam
         errors=errors,
         cpu_seconds=cpu,
     )
+
+
+def _kind_of(error: Exception) -> str:
+    # Without what differs from one to the next, or a thousand failures were a thousand kinds.
+    code = getattr(error, "code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
 
 
 def redeem_once(code: str) -> None:
