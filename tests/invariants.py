@@ -1,6 +1,7 @@
 """What is true of the whole database whenever nobody is in the middle of something."""
 
-from typing import Final
+import contextlib
+from typing import Any, Final
 
 import psycopg
 
@@ -8,9 +9,12 @@ from tests.database import owner_url
 
 # Each query returns the rows that break the promise its name makes.
 INVARIANTS: Final = {
-    "every transaction sums to zero": """
-        SELECT transaction_id FROM credit_entry GROUP BY transaction_id
-        HAVING sum(amount_minor) <> 0 OR count(*) < 2""",
+    "every transaction sums to zero, in one currency": """
+        SELECT t.id FROM credit_transaction t
+        LEFT JOIN credit_entry e ON e.transaction_id = t.id
+        LEFT JOIN credit_account a ON a.id = e.account_id
+        GROUP BY t.id HAVING coalesce(sum(e.amount_minor), 1) <> 0 OR count(e.id) < 2
+            OR count(DISTINCT a.currency) <> 1""",
     "every balance is the sum of its entries": """
         SELECT a.id FROM credit_account a LEFT JOIN credit_entry e ON e.account_id = a.id
         WHERE a.balance_minor IS NOT NULL
@@ -28,18 +32,40 @@ INVARIANTS: Final = {
             WHERE t.kind = 'redemption') t ON t.id = r.transaction_id
         WHERE (r.charged_minor > 0 OR t.id IS NOT NULL)
             AND (r.charged_minor = t.amount) IS NOT TRUE""",
+    "every debit's reference names its redemption, and its client pays": """
+        SELECT t.id FROM credit_transaction t
+        JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
+        JOIN credit_account a ON a.id = e.account_id
+        LEFT JOIN redemption_redemption r ON r.transaction_id = t.id
+        WHERE t.kind = 'redemption' AND (t.reference = format('redemption:%s:%s', r.id, r.debits)
+            AND a.client_id = r.client_id AND a.currency = r.currency) IS NOT TRUE""",
     "every card in use has the redemption that holds it": """
         SELECT c.id FROM giftcards_giftcard c
         LEFT JOIN redemption_redemption r ON r.id = c.holder_id AND r.card_id = c.id
         WHERE c.status IN ('claimed', 'delivered', 'redeemed') AND r.id IS NULL""",
-    "every issued redemption has a card of its value": """
+    "every issued redemption has a card in use, of its brand and value": """
         SELECT r.id FROM redemption_redemption r
+        JOIN redemption_condition k ON k.id = r.condition_id
         LEFT JOIN giftcards_giftcard c ON c.id = r.card_id AND c.holder_id = r.id
         WHERE r.state IN ('issued', 'delivered', 'confirmed') AND NOT r.is_test
-            AND (c.value_minor = r.face_value_minor) IS NOT TRUE""",
+            AND (c.value_minor = r.face_value_minor AND c.currency = r.currency
+                AND c.brand_id = k.brand_id
+                AND c.status IN ('claimed', 'delivered', 'redeemed')) IS NOT TRUE""",
+    "a card that was shown is a card that was delivered": """
+        SELECT id FROM giftcards_giftcard WHERE status = 'claimed' AND disclosed_at IS NOT NULL""",
+    "no redemption has another's card": """
+        SELECT card_id FROM redemption_redemption
+        WHERE state NOT IN ('failed', 'cancelled') AND card_id IS NOT NULL
+        GROUP BY card_id HAVING count(*) > 1""",
     "what waits has taken neither card nor money": """
         SELECT id FROM redemption_redemption WHERE state LIKE 'waiting%'
             AND (card_id IS NOT NULL OR transaction_id IS NOT NULL OR charged_minor IS NOT NULL)""",
+    "who waits for stock is in the queue, who was served is not": """
+        SELECT r.id FROM redemption_redemption r
+        LEFT JOIN redemption_pendingreward p ON p.redemption_id = r.id
+        WHERE r.state = 'waiting_stock' AND (p.served_at IS NOT NULL OR p.id IS NULL)
+            OR r.state IN ('issued', 'delivered', 'confirmed')
+                AND p.id IS NOT NULL AND p.served_at IS NULL""",
     "nobody has two rewards for one condition": """
         SELECT recipient_id FROM redemption_redemption WHERE state <> 'failed'
         GROUP BY recipient_id, condition_id HAVING count(*) > 1""",
@@ -51,18 +77,36 @@ INVARIANTS: Final = {
             SELECT to_status FROM giftcards_cardevent e WHERE e.card_id = c.id
             ORDER BY e.id DESC LIMIT 1) last ON true
         WHERE last.to_status <> c.status""",
-    "every issued redemption that asked for a text has one": """
+    "every redemption has one text of its reward when it is issued, and none before": """
         SELECT r.id FROM redemption_redemption r
         LEFT JOIN sms_message m ON m.reference_id = r.id AND m.purpose = 'reward'
-        WHERE r.state IN ('issued', 'delivered', 'confirmed')
-            AND r.contact_method <> 'none' AND m.id IS NULL""",
+        WHERE r.state NOT IN ('failed', 'cancelled')
+        GROUP BY r.id HAVING count(m.id) <> CASE WHEN r.contact_method <> 'none'
+            AND r.state IN ('issued', 'delivered', 'confirmed') THEN 1 ELSE 0 END""",
+    "every text is about a redemption": """
+        SELECT m.id FROM sms_message m LEFT JOIN redemption_redemption r ON r.id = m.reference_id
+        WHERE m.reference_kind = 'redemption' AND r.id IS NULL""",
+    "every redemption has its link": """
+        SELECT r.id FROM redemption_redemption r
+        LEFT JOIN redemption_reveallink l ON l.redemption_id = r.id
+        WHERE l.redemption_id IS NULL""",
+    "every key that was answered with a redemption leads to it": """
+        SELECT i.id FROM credit_idempotencyrecord i
+        LEFT JOIN redemption_redemption r ON r.id = i.object_id
+        WHERE i.status IN (201, 202) AND r.id IS NULL""",
 }
 
 
-def broken_invariants() -> dict[str, list[str]]:
-    """Return the promises that do not hold, each with the ids that break it."""
+def broken_invariants(
+    connection: psycopg.Connection[Any] | None = None,
+) -> dict[str, list[str]]:
+    """Return the promises that do not hold, each with the ids that break it.
+
+    :param connection: one that sees what is not committed; a new one when not given.
+    """
     broken: dict[str, list[str]] = {}
-    with psycopg.connect(owner_url()) as connection:
+    with contextlib.ExitStack() as stack:
+        connection = connection or stack.enter_context(psycopg.connect(owner_url()))
         for name, query in INVARIANTS.items():
             rows = connection.execute(query).fetchall()
             if rows:

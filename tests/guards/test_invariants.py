@@ -1,0 +1,101 @@
+"""The checker that other tests end with: whatever is broken, it says so."""
+
+from typing import Final
+
+import pytest
+
+from tests.guards.forbidden import copy_row
+from tests.guards.raw import as_owner
+from tests.invariants import INVARIANTS, broken_invariants
+from tests.redemption.asking import ask, key_for
+from tests.world import build_world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_TAKEN: Final = "status = 'claimed'"
+# For each promise a change that breaks it, made by the owner with all triggers off.
+BREAKS: Final = {
+    "every transaction sums to zero, in one currency": (
+        "DELETE FROM credit_entry WHERE number = (SELECT max(number) FROM credit_entry)"
+    ),
+    "every balance is the sum of its entries": (
+        "UPDATE credit_account SET balance_minor = balance_minor + 1 WHERE level = 'client'"
+    ),
+    "replayed by number, every balance is what its entry says, and never negative": (
+        "UPDATE credit_entry SET balance_after_minor = balance_after_minor + 1"
+    ),
+    "every charge names its debit, every debit its redemption": (
+        "UPDATE redemption_redemption SET charged_minor = 1 WHERE charged_minor > 1"
+    ),
+    "every debit's reference names its redemption, and its client pays": (
+        "UPDATE redemption_redemption SET debits = 2"
+    ),
+    "every card in use has the redemption that holds it": (
+        f"UPDATE giftcards_giftcard SET holder_id = gen_random_uuid() WHERE {_TAKEN}"
+    ),
+    "every issued redemption has a card in use, of its brand and value": (
+        f"UPDATE giftcards_giftcard SET status = 'void' WHERE {_TAKEN}"
+    ),
+    "a card that was shown is a card that was delivered": (
+        f"UPDATE giftcards_giftcard SET disclosed_at = now() WHERE {_TAKEN}"
+    ),
+    "no redemption has another's card": (
+        "UPDATE redemption_redemption SET card_id = (SELECT id FROM giftcards_giftcard LIMIT 1)"
+        " WHERE NOT is_test"
+    ),
+    "what waits has taken neither card nor money": (
+        "UPDATE redemption_redemption SET charged_minor = 0 WHERE state = 'waiting_stock'"
+    ),
+    "who waits for stock is in the queue, who was served is not": (
+        "UPDATE redemption_pendingreward SET served_at = now()"
+    ),
+    "nobody has two rewards for one condition": (
+        "DROP INDEX redemption_one_reward_each;"
+        + copy_row("redemption_redemption", id="gen_random_uuid()")
+    ),
+    "an available card was seen by nobody": (
+        "ALTER TABLE giftcards_giftcard DROP CONSTRAINT giftcards_card_held_exactly_when_claimed;"
+        f"UPDATE giftcards_giftcard SET status = 'available' WHERE {_TAKEN}"
+    ),
+    "every card's state is where its events lead": (
+        f"UPDATE giftcards_giftcard SET status = 'quarantined' WHERE {_TAKEN}"
+    ),
+    "every redemption has one text of its reward when it is issued, and none before": (
+        copy_row("sms_message", id="gen_random_uuid()")
+    ),
+    "every text is about a redemption": "UPDATE sms_message SET reference_id = gen_random_uuid()",
+    "every redemption has its link": "DELETE FROM redemption_reveallink",
+    "every key that was answered with a redemption leads to it": (
+        "UPDATE credit_idempotencyrecord SET object_id = gen_random_uuid()"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def rows() -> None:
+    """Two issued, one that waits, and one test."""
+    world = build_world()
+    world.stock(2)
+    for code in world.invite(3):
+        ask(code, key=key_for(code, key=code))
+    ask(world.invite(is_test=True)[0])
+
+
+class TestBrokenInvariants:
+    def test_are_none_in_a_sound_world(self) -> None:
+        assert broken_invariants() == {}
+
+    def test_are_all_tried_here(self) -> None:
+        assert set(BREAKS) == set(INVARIANTS)
+
+    @pytest.mark.parametrize("promise", INVARIANTS)
+    def test_are_told_by_name(self, promise: str) -> None:
+        with as_owner() as connection:
+            for (table,) in connection.execute(
+                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+            ).fetchall():
+                connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            connection.execute(BREAKS[promise])
+            broken = broken_invariants(connection)
+        assert promise in broken
+        assert broken[promise]
