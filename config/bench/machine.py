@@ -16,6 +16,7 @@ from config.embedded import current_session
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _FLUSHES: Final = 100
+_SETTLING_SECONDS: Final = 0.2
 
 
 def facts() -> dict[str, str]:
@@ -56,6 +57,8 @@ def postgres_cpu_seconds() -> float:
     session = current_session()
     if session is None or session.postgres is None or session.postgres.process is None:
         return 0.0
+    # A session that has just ended is for a moment counted neither by itself nor by its parent.
+    time.sleep(_SETTLING_SECONDS)
     return cpu_seconds_below(session.postgres.process.pid)
 
 

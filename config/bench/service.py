@@ -52,9 +52,9 @@ def run_service(data: Data, kind: Codes, *, threads: int, course: Course) -> Sam
         workers = [threading.Thread(target=work, args=(own,)) for own in events]
         for worker in workers:
             worker.start()
+        server_before, own_before = postgres_cpu_seconds(), time.process_time()
         barrier.wait()
         began = time.perf_counter()
-        server_before, own_before = postgres_cpu_seconds(), time.process_time()
         for worker in workers:
             worker.join()
         cpu = {
