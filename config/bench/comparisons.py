@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -108,8 +109,7 @@ class Comparisons:
         claims = self._made_claims()
         with step(f"A pool of {size:,} cards"):
             large = claims.make_pools(count=1, each=size)
-        rate = max(claims.claim(large, times=self.course.probes), self.course.least_rate)
-        wanted = _RESERVE * rate * self._seconds_a_run * self.course.rounds
+        wanted = self._claims_for(large) * self.course.rounds
         count = math.ceil(wanted / (self.course.small_pool // 2)) + self.course.rounds
         with step(f"{count} pools of {self.course.small_pool:,} cards"):
             claims.next_small = claims.make_pools(count=count, each=self.course.small_pool)
@@ -122,12 +122,13 @@ class Comparisons:
         )
 
     def _open_snapshot(self) -> Comparison:
-        """Compare the last tenth of many claims from one pool, with and without a snapshot."""
+        """Compare claims after many others from the same pool, with and without a snapshot."""
         claims, many = self._made_claims(), self.course.many_claims
-        with step(f"Pools of {2 * many:,} cards"):
-            pools = iter(
-                [claims.make_pools(count=1, each=2 * many) for _ in range(2 * self.course.rounds)]
-            )
+        probe = claims.make_pools(count=1, each=self.course.probes + self.course.crowd)
+        each = many + self._claims_for(probe)
+        with step(f"{2 * self.course.rounds} pools of {each:,} cards"):
+            first = claims.make_pools(count=2 * self.course.rounds, each=each)
+        pools = itertools.count(first)
 
         def run() -> Sample:
             pool = next(pools)
@@ -145,6 +146,11 @@ class Comparisons:
             ("a snapshot open all the time", run_beside_a_report),
             least_ratio=_CLAIM_TARGET,
         )
+
+    def _claims_for(self, pool: int) -> int:
+        """Return how many claims one run may make, from how fast they are in a pool."""
+        rate = self._made_claims().claim(pool, times=self.course.probes)
+        return math.ceil(_RESERVE * max(rate, self.course.least_rate) * self._seconds_a_run)
 
     def _made_claims(self) -> Claims:
         if self._claims is None:

@@ -189,6 +189,12 @@ class TestComparisons:
         assert 0 < large < COURSE.large_pool
         assert claimed.count() > large
 
+    def test_long_claims_go_on_beside_an_open_snapshot(self, comparisons: Comparisons) -> None:
+        largest, beside_a_report = comparisons.long_claims()
+        assert_ran(largest, clients=3)
+        assert_ran(beside_a_report, clients=3)
+        assert beside_a_report.side.name == "a snapshot open all the time"
+
     def test_profile_finds_the_time_in_python(self, comparisons: Comparisons) -> None:
         profile = take_profile(comparisons.data, times=5)
         assert profile.functions == []  # the tests' server is not the bench's own
