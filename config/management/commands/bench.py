@@ -20,6 +20,7 @@ from config.bench.profile import Profile, take_profile
 from config.bench.report import render, write
 from config.bench.service import logs_to
 from config.progress import step
+from config.supervisor import interrupt_on_signals
 
 _PARTS: Final = ("service", "http", "hot", "claims", "profile")
 
@@ -57,7 +58,11 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         course = Course(seconds=options["seconds"], rounds=options["rounds"])
         parts = [*(options["only"] or _PARTS), *(["long"] if options["long"] else [])]
-        with tempfile.TemporaryDirectory(prefix="giftline-bench-") as name, own_database():
+        with (
+            interrupt_on_signals(),
+            tempfile.TemporaryDirectory(prefix="giftline-bench-") as name,
+            own_database(),
+        ):
             folder = Path(name)
             with step("Tables"):
                 call_command("migrate", verbosity=0)
