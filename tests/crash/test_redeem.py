@@ -14,6 +14,7 @@ from credit.services.idempotency import KeyAnsweredError, claim_key, find_record
 from giftcards.models import GiftCard
 from redemption.models import Redemption
 from redemption.services.redeem import Caller, Contact, RedeemResult, redeem
+from redemption.services.serving import serve_waiting
 from sms.emulator import Emulator
 from sms.models import Message
 from sms.services.sending import send_due_messages
@@ -157,4 +158,64 @@ class TestKilledInsideTheTransaction:
         assert Redemption.objects.count() == 1
         assert world.balance() == 100_000 - 2_500
         assert Message.objects.count() == 1
+        assert broken_invariants() == {}
+
+
+class TestKilledAfterTheCommit:
+    def test_has_promised_the_text_that_the_sweep_sends(
+        self, world: World, texting: object, twilio_emulator: Emulator
+    ) -> None:
+        world.stock(1)
+        (code,) = world.invite()
+        # It dies as it reaches for the bell: everything is done, and nobody knows.
+        program = PROGRAM.replace(
+            "call(sys.argv[1])",
+            "from redemption.services import redeem\n"
+            "redeem.ring_bell = lambda name: os.kill(os.getpid(), 9)\n"
+            "call(sys.argv[1])",
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program, code], stdout=subprocess.PIPE, text=True, check=False
+        )
+        assert (result.returncode, result.stdout) == (-9, "ready\n")
+        redemption = Redemption.objects.get()
+        assert redemption.state == "issued"
+        assert broken_invariants() == {}
+        with pytest.raises(KeyAnsweredError):
+            call(code)
+        send_due_messages(now=datetime.now(UTC))
+        assert len(twilio_emulator.messages(to="+12065550101")) == 1
+        redemption.refresh_from_db()
+        assert redemption.state == "delivered"
+
+
+class TestKilledWhileServingTheQueue:
+    def test_leaves_the_others_to_the_next_round(self, world: World) -> None:
+        for code in world.invite(3):
+            redeem(
+                caller=Caller(door=Redemption.Door.WEB, actor="customer", request_id="crash"),
+                contact=Contact(method="sms", to="+12065550101"),
+                now=datetime.now(UTC),
+                code=code,
+            )
+        world.stock(3)
+        # It dies as it rings for the second one: the first two are served, the third waits.
+        program = PROGRAM.replace(
+            "call(sys.argv[1])",
+            "from redemption.services import redeem, serving\n"
+            "rings = []\n"
+            "redeem.ring_bell = lambda name: len(rings) and os.kill(os.getpid(), 9)"
+            " or rings.append(name)\n"
+            "serving.serve_waiting(now=datetime.now(UTC), limit=100)",
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=False
+        )
+        assert (result.returncode, result.stdout) == (-9, "ready\n")
+        assert broken_invariants() == {}
+        assert Redemption.objects.filter(state="issued").count() == 2
+        assert serve_waiting(now=datetime.now(UTC), limit=100).served == 1
+        assert Redemption.objects.filter(state="issued").count() == 3
+        assert Message.objects.count() == 3
+        assert world.balance() == 100_000 - 3 * 2_500
         assert broken_invariants() == {}
