@@ -44,6 +44,9 @@ def sample(
     """
     since = began + warm_up_seconds
     taken = sorted(took for ended, took in events if since <= ended < since + seconds)
+    if not taken:
+        # A machine that stood still, or a clock that was set: no figure is better than nought.
+        errors = {**errors, "nothing in the measured seconds": 1}
     return Sample(
         rate=len(taken) / seconds,
         p50_ms=_percentile_ms(taken, 50),

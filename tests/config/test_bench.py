@@ -76,6 +76,13 @@ class TestSample:
         assert (result.rate, result.p50_ms, result.p99_ms) == (1.0, 1.0, 3.0)
         assert result.cpu_us == {"Python": 500_000}
 
+    def test_of_nothing_is_an_error(self) -> None:
+        result = sample(
+            [(30.0, 0.5)], began=10, warm_up_seconds=1, seconds=2, errors={}, cpu_seconds={}
+        )
+        assert result.rate == 0
+        assert result.errors == {"nothing in the measured seconds": 1}
+
 
 class TestComparison:
     def test_takes_the_median_of_the_rounds_ratios(self) -> None:
