@@ -7,15 +7,16 @@ it returns or raises into our own words. See ``redemption/sql/redeem.sql``.
 
 import dataclasses
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, from_database_error, raised_by_database
 from alerts.keyring import digest
+from alerts.statements import call_function
 from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
 from redemption.codes import normalise_code
@@ -166,7 +167,7 @@ def redeem(
         condition_number,
         caller.scope_kind,
         caller.scope_id,
-        caller.door,
+        str(caller.door),
         caller.actor,
         contact.method,
         contact.to,
@@ -211,9 +212,7 @@ def redeem(
 
 def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
     # Autocommit: the statement is the transaction, and its commit is over when it returns.
-    with connection.cursor() as cursor:
-        cursor.execute(_CALL, parameters)
-        return dict(zip(_COLUMNS, cast(tuple[Any, ...], cursor.fetchone()), strict=True))
+    return dict(zip(_COLUMNS, call_function(_CALL, parameters), strict=True))
 
 
 def _refusal_from(error: DatabaseError) -> ServiceError | KeyAnsweredError | None:
