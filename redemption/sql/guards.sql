@@ -83,3 +83,5 @@ CREATE OR REPLACE TRIGGER refuse_removal BEFORE DELETE ON redemption_redemption
     FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
 CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON redemption_redemption
     FOR EACH STATEMENT EXECUTE FUNCTION alerts_refuse_change();
+
+SELECT alerts_make_append_only('redemption_provisioningtrace');

@@ -154,6 +154,7 @@ REDEMPTIONS: Final = [
         )
     ),
     *never_removed(REDEMPTION),
+    *append_only("redemption_provisioningtrace", "step"),
     Forbidden("redemption_one_reward_each", REDEMPTION, copy_row(REDEMPTION, id=NEW)),
     Forbidden(
         "redemption_issued_has_card_and_charge",
