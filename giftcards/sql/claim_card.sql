@@ -69,7 +69,17 @@ BEGIN
         END IF;
         EXIT WHEN clock_timestamp() > v_give_up_at;
     END LOOP;
-    RETURN NULL;
+    -- Who waited for one card may have missed another that came free meanwhile.
+    UPDATE giftcards_giftcard
+        SET status = 'claimed', claimed_at = p_now,
+            holder_kind = p_holder_kind, holder_id = p_holder_id
+        WHERE id = (
+            SELECT id FROM giftcards_giftcard
+            WHERE pool_id = p_pool_id AND status = 'available'
+                AND (expires_on IS NULL OR expires_on >= v_today)
+            ORDER BY expiry_bucket, claim_key LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING * INTO v_card;
+    RETURN v_card;
 END
 $$;
 

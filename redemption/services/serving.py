@@ -142,6 +142,7 @@ def _served_by_us(now: datetime) -> QuerySet[Redemption]:
         Q(campaign__status=Campaign.Status.ACTIVE)
         | Q(campaign__status=Campaign.Status.ENDED, campaign__claim_expires_at__isnull=False),
         client__is_active=True,
+        client__agency__is_active=True,
         condition__is_active=True,
     ).exclude(recipient__approval=Recipient.Approval.REJECTED)
 

@@ -123,12 +123,52 @@ class TestLastCard:
             release.join()
         assert result.state == "issued"
 
+    def test_is_looked_for_again_when_the_first_one_was_lost(self, world: World) -> None:
+        lost, freed = sorted(world.stock(2), key=lambda card: card.claim_key)
+        (code,) = world.invite()
+        with psycopg.connect(owner_url()) as winner, psycopg.connect(owner_url()) as loser:
+            winner.execute(
+                "UPDATE giftcards_giftcard SET status = 'claimed', claimed_at = now(),"
+                " holder_kind = 'reward', holder_id = gen_random_uuid() WHERE id = %s",
+                [lost.pk],
+            )
+            loser.execute("SELECT 1 FROM giftcards_giftcard WHERE id = %s FOR UPDATE", [freed.pk])
+            ends = [threading.Timer(0.05, winner.commit), threading.Timer(0.1, loser.rollback)]
+            for end in ends:
+                end.start()
+            result = redeem_code(code)
+            for end in ends:
+                end.join()
+        winner_card = GiftCard.objects.get(pk=lost.pk)
+        assert winner_card.holder_kind == "reward"
+        assert result.card is not None
+        assert result.card.card_id == freed.pk
+        # Made past the service, so that no redemption holds it: not for the checker's eyes.
+        GiftCard.objects.filter(pk=lost.pk).update(status="void")
+
+    def test_is_found_behind_one_that_is_not_coming_free(self, world: World) -> None:
+        held, freed = sorted(world.stock(2), key=lambda card: card.claim_key)
+        (code,) = world.invite()
+        lock = "SELECT 1 FROM giftcards_giftcard WHERE id = %s FOR UPDATE"
+        with psycopg.connect(owner_url()) as one, psycopg.connect(owner_url()) as other:
+            one.execute(lock, [held.pk])
+            other.execute(lock, [freed.pk])
+            release = threading.Timer(0.05, other.rollback)
+            release.start()
+            result = redeem_code(code)
+            release.join()
+            one.rollback()
+        assert result.card is not None
+        assert result.card.card_id == freed.pk
+
     def test_is_not_waited_for_any_longer_than_a_moment(self, world: World) -> None:
         (card,) = world.stock(1)
         (code,) = world.invite()
         with psycopg.connect(owner_url()) as other:
             other.execute("SELECT 1 FROM giftcards_giftcard WHERE id = %s FOR UPDATE", [card.pk])
+            started = time.monotonic()
             assert redeem_code(code).state == "waiting_stock"
+            assert 0.2 <= time.monotonic() - started < 2
             other.rollback()
 
 
