@@ -13,6 +13,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 from django.apps import apps
+from django.conf import settings
 
 from tests.database import owner_url
 from tests.guards.forbidden import Forbidden
@@ -36,6 +37,7 @@ REFUSALS: Final = (
     psycopg.errors.CheckViolation,
     psycopg.errors.UniqueViolation,
 )
+ONE_ROLE: Final = settings.DATABASES["default"]["USER"] == settings.DATABASES["owner"]["USER"]
 OUR_APPS: Final = ("alerts", "credit", "giftcards", "sms", "redemption")
 _IS_TRIGGER: Final = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
 _IS_CONSTRAINT: Final = "SELECT 1 FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s"
@@ -96,6 +98,8 @@ def take_away(connection: psycopg.Connection[Any], guard: str, table: str) -> No
 class TestEveryGuard:
     @pytest.mark.parametrize("case", FORBIDDEN, ids=str)
     def test_refuses_what_nothing_else_does(self, case: Forbidden) -> None:
+        if case.as_application and ONE_ROLE:
+            pytest.skip("the given server has one role for everything")
         with connected(case, guarded=True) as connection, pytest.raises(REFUSALS):
             connection.execute(case.sql)
         with connected(case, guarded=False) as connection:
