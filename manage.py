@@ -8,6 +8,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from alerts.scope import EVERYTHING, seeing
 from config.bench.folder import throw_away_folder
 from config.children import ChildError
 from config.embedded import AlreadyRunningError, servers_for
@@ -43,6 +44,8 @@ def main() -> None:
                 stack.enter_context(interrupt_on_signals())
             if command not in OFFLINE and not asks_for_help:
                 stack.enter_context(servers_for(command))
+            # A command works for the platform: Note [Scope].
+            stack.enter_context(seeing(EVERYTHING))
             execute_from_command_line(sys.argv)
     except (AlreadyRunningError, ChildError, ImproperlyConfigured) as error:
         sys.exit(f"\n{error}")

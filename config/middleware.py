@@ -9,6 +9,8 @@ from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from alerts.scope import NOTHING, seeing
+
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -30,6 +32,17 @@ class RequestIdMiddleware:
             structlog.contextvars.clear_contextvars()
         response["X-Request-ID"] = request_id
         return response
+
+
+class ScopeMiddleware:
+    """See nothing until the request has told who is looking: Note [Scope]."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with seeing(NOTHING):
+            return self.get_response(request)
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
