@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
 from alerts.codes import ErrorCode
+from alerts.scope import EVERYTHING, see_from_here
 from credit.selectors.staff import is_platform_admin
 
 _MEMO = "giftline.is_platform_admin"
@@ -26,6 +27,8 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         # Asked some fifty times for one page, once for every table.
         if _MEMO not in request.META:
             request.META[_MEMO] = is_platform_admin(request.user)
+            if request.META[_MEMO]:
+                see_from_here(EVERYTHING)
         return bool(request.META[_MEMO])
 
     def extra_urls(self) -> list[URLPattern]:

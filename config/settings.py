@@ -88,6 +88,9 @@ def _database(url: str, **options: Any) -> dict[str, Any]:
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": False,
+        # Rows are fetched by statements, each with its scope (Note [Scope]); and a cursor of the
+        # server's would not outlive its transaction behind a pooler.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"MIGRATE": True},
     }
     settings["OPTIONS"] = {**settings.get("OPTIONS", {}), "connect_timeout": 5, **options}
@@ -107,6 +110,8 @@ DATABASES = {
         application_name="giftline-owner",
     ),
 }
+# Tells the database with each statement whose rows to show.
+DATABASES["default"]["ENGINE"] = "config.backend"
 # What the runtime role may do with a table, where that is less than everything. The ledger and
 # the other records of fact are written by the owner's functions and triggers alone.
 RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {

@@ -1,12 +1,13 @@
 """Fixtures for every test."""
 
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from alerts.scope import EVERYTHING, seeing
+from alerts import scope
 from tests.database import django_db_setup
 
 __all__ = ["django_db_setup"]
@@ -16,8 +17,9 @@ pytest_plugins = ["tests.sms.emulator_fixture", "tests.sms.texting_fixture"]
 
 @pytest.fixture(scope="session", autouse=True)
 def see_everything() -> Iterator[None]:
-    """Let a test look at every row; what it asks over HTTP starts by seeing nothing."""
-    with seeing(EVERYTHING):
+    """Let a test and its threads look at every row; a request still starts by seeing nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scope, "_current", ContextVar("scope", default=scope.EVERYTHING))
         yield
 
 

@@ -14,6 +14,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.models import Alert
+from alerts.scope import EVERYTHING, seeing
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ class AlertResolvedError(ServiceError):
     alert_id: UUID
 
 
+@seeing(EVERYTHING)
 def raise_alert(
     *,
     kind: str,
@@ -100,6 +102,7 @@ def raise_alert(
     return alert
 
 
+@seeing(EVERYTHING)
 def acknowledge_alert(*, alert_id: UUID, user_id: UUID, now: datetime) -> None:
     """Record that somebody has taken an alert on; the first to do so stays named.
 
@@ -114,6 +117,7 @@ def acknowledge_alert(*, alert_id: UUID, user_id: UUID, now: datetime) -> None:
         raise AlertResolvedError(alert_id=alert_id)
 
 
+@seeing(EVERYTHING)
 def resolve_alert(*, dedupe_key: str, now: datetime) -> bool:
     """Close the unresolved alert of a key; return whether there was one."""
     closed = Alert.objects.filter(

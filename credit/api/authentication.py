@@ -10,6 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from alerts.scope import see_from_here
 from credit.models import ApiKey
 from credit.selectors.viewers import Viewer
 from credit.services.api_keys import NotAuthenticatedError, ScopeMissingError, find_api_key
@@ -86,7 +87,7 @@ def partner_of(request: HttpRequest) -> Partner | None:
 
 
 def require_scope(request: Request, scope: str) -> Partner:
-    """Return the calling partner.
+    """Return the calling partner; from here on the request sees the partner's rows.
 
     :raises NotAuthenticatedError: nobody gave a key (GC-109).
     :raises ScopeMissingError: the key is not for this (GC-110).
@@ -96,6 +97,7 @@ def require_scope(request: Request, scope: str) -> Partner:
         raise NotAuthenticatedError
     if scope not in partner.scopes:
         raise ScopeMissingError(scope=scope)
+    see_from_here(partner.viewer.scope)
     return partner
 
 

@@ -1,7 +1,12 @@
 from django.db import migrations
 
+from alerts.sqlfiles import install
+
 
 class Migration(migrations.Migration):
-    dependencies = [("credit", "0006_audit_events")]
+    dependencies = [
+        ("credit", "0006_audit_events"),
+        ("alerts", "0002_functions"),
+    ]
 
-    operations = []
+    operations = [install("credit", "visibility", "find_api_key", "policies")]

@@ -11,6 +11,7 @@ from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
+from alerts.statements import call_function
 from alerts.transactions import transaction_required
 from credit.models import Agency, ApiKey, Client
 
@@ -33,14 +34,7 @@ _PREFIX: Final = "glk_"
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
 _FOUND: Final = ("id", "owner_kind", "agency_id", "client_id", "scopes", "last_used_at")
-_FIND: Final = f"""
-    SELECT {", ".join(f"k.{name}" for name in _FOUND)} FROM credit_apikey k
-    LEFT JOIN credit_client c ON c.id = k.client_id
-    LEFT JOIN credit_agency a ON a.id = coalesce(k.agency_id, c.agency_id)
-    WHERE k.digest = %s AND k.revoked_at IS NULL
-        AND (k.expires_at IS NULL OR k.expires_at > %s)
-        AND c.is_active IS NOT FALSE AND a.is_active IS NOT FALSE
-"""  # noqa: S608  constants only
+_FIND: Final = f"SELECT {', '.join(_FOUND)} FROM credit_find_api_key(%s, %s)"  # noqa: S608
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -97,12 +91,10 @@ def find_api_key(secret: str, *, now: datetime) -> ApiKey:
 
     :raises NotAuthenticatedError: GC-109.
     """
-    # By hand: it is asked on every call, and building the query by the ORM takes seven times as
-    # long as this (700 µs).
-    with connection.cursor() as cursor:
-        cursor.execute(_FIND, [_digest(secret), now])
-        row = cursor.fetchone()
-    if row is None:
+    # Not by the ORM: it is asked on every call, and building the query takes seven times as long
+    # as this (700 µs).
+    row = call_function(_FIND, [_digest(secret), now])
+    if row[0] is None:
         raise NotAuthenticatedError
     key = ApiKey.from_db(connection.alias, _FOUND, row)
     if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:

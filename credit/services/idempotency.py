@@ -13,6 +13,7 @@ from uuid import UUID
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.keyring import digest
+from alerts.scope import EVERYTHING, seeing
 from credit.models import IdempotencyRecord
 
 
@@ -62,6 +63,7 @@ def claim_key(*, owner: str, key: str, method: str, path: str, body: Any) -> Key
     )
 
 
+@seeing(EVERYTHING)
 def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
     """Return what the key stands for, None when it was never answered.
 
@@ -80,6 +82,7 @@ def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
 _KEPT_STATUSES = frozenset({400, 404, 410, 422})
 
 
+@seeing(EVERYTHING)
 def keep_refusal(*, claim: KeyClaim, error: ServiceError, status: int, now: datetime) -> None:
     """Keep a refusal under its key where the contract says that a repeat reads it again."""
     if status not in _KEPT_STATUSES and error.code is not ErrorCode.ALREADY_REDEEMED:

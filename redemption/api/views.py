@@ -14,7 +14,7 @@ from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.inputs import read_body, read_idempotency_key
 from credit.money import format_amount
-from credit.selectors.viewers import SYSTEM
+from credit.selectors.viewers import SYSTEM, viewing
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
 from redemption.api import examples
 from redemption.api.printing import (
@@ -163,7 +163,8 @@ def _replay(key: KeyClaim | None, partner: Partner) -> Response:
     if record.error_code:
         raise refusal_of(record)
     assert record.object_id is not None  # noqa: S101  held by the function that writes it
-    facts = find_redemption(viewer=SYSTEM, redemption_id=record.object_id)
+    with viewing(SYSTEM):
+        facts = find_redemption(viewer=SYSTEM, redemption_id=record.object_id)
     return Response(
         print_first_answer(facts, state=record.state, scopes=partner.scopes),
         status=record.status,

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from alerts.keyring import digest
+from alerts.scope import EVERYTHING, Scope, seeing
 from giftcards.selectors.stock import has_stock
 from redemption.codes import normalise_code
 from redemption.models import Campaign, Condition, Recipient, Redemption
@@ -61,6 +62,7 @@ class CodeFacts:
 _VALID: frozenset[CodeState] = frozenset({"ready", "waiting_opt_in", "out_of_stock"})
 
 
+@seeing(EVERYTHING)
 def find_code(
     *,
     now: datetime,
@@ -80,16 +82,20 @@ def find_code(
         "client": Q(client_id=scope_id),
         "agency": Q(client__agency_id=scope_id),
     }[scope_kind]
+    # A code is its holder's right to know what it is good for, which the platform's stock has a
+    # say in. Whether it is in a partner's scope is asked in that scope.
+    scope = Scope(organisation_ids=frozenset({scope_id})) if scope_id else EVERYTHING
     try:
-        recipient = (
-            Recipient.objects.filter(narrowed)
-            .select_related("campaign__client__agency")
-            .get(
-                Q(pk=recipient_id)
-                if code is None
-                else Q(code_digest=digest(normalise_code(code), purpose="redemption_code"))
+        with seeing(scope):
+            recipient = (
+                Recipient.objects.filter(narrowed)
+                .select_related("campaign__client__agency")
+                .get(
+                    Q(pk=recipient_id)
+                    if code is None
+                    else Q(code_digest=digest(normalise_code(code), purpose="redemption_code"))
+                )
             )
-        )
     except Recipient.DoesNotExist:
         return None
     campaign = recipient.campaign

@@ -4,6 +4,7 @@ import dataclasses
 from datetime import datetime
 from uuid import UUID
 
+from alerts.scope import EVERYTHING, seeing
 from redemption.models import Redemption
 from sms.models import Message
 
@@ -42,6 +43,7 @@ class MessageNews:
     state: str
 
 
+@seeing(EVERYTHING)
 def reward_facts(*, redemption_id: UUID) -> RewardFacts:
     """Return a reward; the caller has proven whose it is.
 
@@ -75,6 +77,7 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
     )
 
 
+@seeing(EVERYTHING)
 def latest_message(*, redemption_id: UUID) -> MessageNews | None:
     """Return the latest message about a reward, None when none was asked for."""
     message = (

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from django.db import connection
 
+from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import transaction
 from redemption.models import Redemption
 
 
+@seeing(EVERYTHING)
 def disclose_redemption(*, redemption_id: UUID, actor: str, now: datetime) -> bool:
     """Commit that the card of a redemption is about to be seen, and so delivered.
 

@@ -117,9 +117,12 @@ def write_codes(*, batch_id: UUID, file: TextIO) -> None:
     writer = csv.writer(file)
     writer.writerow(FIELDS)
     staged = StagedRecipient.objects.filter(batch_id=batch_id).order_by("line")
-    for row in staged.iterator(chunk_size=_FETCH):
-        cells = [getattr(row, field) or "" for field in FIELDS[:-1]]
-        writer.writerow([*map(_defuse, FIELDS, cells), format_code(open_redemption_code(row))])
+    last_line = 0
+    while rows := list(staged.filter(line__gt=last_line)[:_FETCH]):
+        for row in rows:
+            cells = [getattr(row, field) or "" for field in FIELDS[:-1]]
+            writer.writerow([*map(_defuse, FIELDS, cells), format_code(open_redemption_code(row))])
+        last_line = rows[-1].line
 
 
 @transaction_required

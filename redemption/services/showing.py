@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
+from alerts.scope import EVERYTHING, seeing
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption, RevealLink
@@ -66,6 +67,7 @@ class OpenedLink:
     is_proven: bool
 
 
+@seeing(EVERYTHING)
 def show_card(*, redemption_id: UUID, actor: str, now: datetime) -> ShownCard | None:
     """Open a redemption's card, after its disclosure is committed; None when there is none yet.
 
@@ -90,6 +92,7 @@ def show_card(*, redemption_id: UUID, actor: str, now: datetime) -> ShownCard | 
     )
 
 
+@seeing(EVERYTHING)
 def open_link(*, token: str, browser_digest: bytes, now: datetime) -> OpenedLink:
     """Return where a link leads; nothing is shown or bound yet.
 
@@ -107,6 +110,7 @@ def open_link(*, token: str, browser_digest: bytes, now: datetime) -> OpenedLink
     return OpenedLink(reward=reward_facts(redemption_id=link.redemption_id), is_proven=is_proven)
 
 
+@seeing(EVERYTHING)
 def bind_link(*, token: str, browser_digest: bytes, now: datetime) -> UUID:
     """Bind a link to the browser that pressed its button; return the redemption it leads to.
 

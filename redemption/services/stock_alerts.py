@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from alerts.models import Alert
+from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
 from credit.money import display_amount
 from redemption.models import Condition, Redemption
@@ -14,6 +15,7 @@ from redemption.models import Condition, Redemption
 KIND: Final = "out_of_stock"
 
 
+@seeing(EVERYTHING)
 def alert_out_of_stock(*, campaign_id: UUID, condition_number: int, now: datetime) -> Alert:
     """Raise the critical alert that a condition's people wait for cards, or count one more."""
     condition = Condition.objects.select_related("campaign", "brand", "pool").get(

@@ -6,11 +6,13 @@ from uuid import UUID
 import structlog
 
 from alerts.errors import ServiceError
+from alerts.scope import EVERYTHING, seeing
 from redemption.models import ProvisioningTrace
 
 log = structlog.get_logger()
 
 
+@seeing(EVERYTHING)
 def record_refusal(
     *,
     error: ServiceError,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import requests
 from django.conf import settings
 
+from alerts.scope import EVERYTHING, seeing
 from sms.models import Message
 
 _TIMEOUT_SECONDS: Final = 3
@@ -31,6 +32,7 @@ class PhoneUnreachableError(Exception):
     """The provider the texts were sent by does not answer."""
 
 
+@seeing(EVERYTHING)
 def list_phone_messages() -> list[PhoneMessage]:
     """Return the newest texts, newest first.
 

@@ -11,6 +11,7 @@ from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
+from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction, transaction_required
 from sms.providers import ProviderText
 from sms.selectors.policies import load_policies
@@ -30,6 +31,7 @@ class UnknownMessageError(ServiceError):
     message_id: UUID
 
 
+@seeing(EVERYTHING)
 @durable
 def record_status_report(
     *, message_id: UUID, provider_id: str, status: str, error_code: str, now: datetime

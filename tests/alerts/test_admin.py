@@ -91,7 +91,7 @@ class TestEstimatedPaginator:
         with CaptureQueriesContext(connection) as queries:
             assert paginator.count >= 3
         assert "LIMIT 3" in queries[0]["sql"]
-        assert queries[1]["sql"].startswith("EXPLAIN")
+        assert "EXPLAIN SELECT" in queries[1]["sql"]
         assert paginator.num_pages == 1
         assert paginator.count_in_words.startswith("about ")
 

@@ -202,11 +202,13 @@ class TestKilledWhileServingTheQueue:
         # It dies as it rings for the second one: the first two are served, the third waits.
         program = PROGRAM.replace(
             "call(sys.argv[1])",
+            "from alerts import scope\n"
             "from redemption.services import redeem, serving\n"
             "rings = []\n"
             "redeem.ring_bell = lambda name: len(rings) and os.kill(os.getpid(), 9)"
             " or rings.append(name)\n"
-            "serving.serve_waiting(now=datetime.now(UTC), limit=100)",
+            "with scope.seeing(scope.EVERYTHING):\n"
+            "    serving.serve_waiting(now=datetime.now(UTC), limit=100)",
         )
         result = subprocess.run(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=False

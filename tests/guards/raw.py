@@ -11,8 +11,8 @@ from tests.database import owner_url
 
 
 @contextmanager
-def as_application() -> Iterator[psycopg.Connection[Any]]:
-    """Connect as the runtime role; what is done is rolled back."""
+def as_application(scope: str = "*") -> Iterator[psycopg.Connection[Any]]:
+    """Connect as the runtime role with rows of a scope in sight; what is done is rolled back."""
     database = settings.DATABASES["default"]
     connection = psycopg.connect(
         host=database["HOST"],
@@ -20,6 +20,7 @@ def as_application() -> Iterator[psycopg.Connection[Any]]:
         user=database["USER"],
         password=database["PASSWORD"],
         dbname=database["NAME"],
+        options=f"-c giftline.scope={scope}",
     )
     try:
         yield connection

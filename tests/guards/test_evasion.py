@@ -34,6 +34,7 @@ HIDE_OWNERS: Final = """
 HIDE_CAMPAIGNS: Final = """
     CREATE TEMPORARY TABLE redemption_campaign (id uuid, status text);
     CREATE TEMPORARY TABLE redemption_redemption (campaign_id uuid, condition_id uuid);
+    GRANT ALL ON redemption_campaign, redemption_redemption TO PUBLIC;
 """
 HIDE_CARDS: Final = """
     CREATE TEMPORARY TABLE giftcards_giftcard AS SELECT * FROM public.giftcards_giftcard;

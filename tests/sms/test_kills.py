@@ -36,8 +36,10 @@ import time
 from datetime import UTC, datetime, timedelta
 import django
 django.setup()
+from alerts.scope import EVERYTHING, see_from_here
 from sms.services.claims import claim_due
 from sms.services.sending import send_due_messages
+see_from_here(EVERYTHING)
 """
 # The killed worker's lease: the calls may begin for 20 s and take twice the time limit.
 AFTER_THE_LEASE = timedelta(seconds=20 + 2 * 30 + 5 + 1)
