@@ -245,7 +245,7 @@ TWILIO_API_BASE_URL = ENV.text("TWILIO_API_BASE_URL").rstrip("/")
 SMS_TIMEOUT = ENV.seconds("SMS_TIMEOUT")
 SMS_RETRY_SCHEDULE = ENV.schedule("SMS_RETRY_SCHEDULE")
 # Who hears of what happened to an account, by the event; called after the commit.
-CREDIT_EVENTS: dict[str, str] = {}
+CREDIT_EVENTS = {"account_changed": "redemption.services.budgets.review_account"}
 # Who writes a message's words and who is told what became of it, by what it is about. The texts'
 # app knows neither; the names are checked at start.
 MESSAGE_PARTIES = {
