@@ -26,6 +26,9 @@ class Redemption(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    # Its card is its owner's and its charge is spent.
+    STANDING = (State.ISSUED, State.DELIVERED, State.CONFIRMED)
+
     class Door(models.TextChoices):
         WEB = "web", "Web form"
         DESK = "desk", "Call centre"
@@ -111,6 +114,13 @@ class Redemption(models.Model):
         indexes = [
             models.Index(fields=["client", "created_at"], name="redemption_by_client"),
             models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
+            # Holds all that is summed: Note [Spending].
+            models.Index(
+                fields=["client", "issued_at"],
+                include=["charged_minor", "currency", "campaign"],
+                condition=Q(state__in=["issued", "delivered", "confirmed"], is_test=False),
+                name="redemption_spent",
+            ),
             # For who serves those who wait; whoever gets a card at once is never in it.
             models.Index(
                 fields=["created_at"],
