@@ -43,6 +43,9 @@ class Statement:
     """An account from the first to the last day of a period, both included, in UTC.
 
     Opening balance and lines add up to the closing balance; it opens the next period.
+
+    :param in_minor: the sum of the lines that are more than zero.
+    :param out_minor: the sum of the lines that are less than zero, so not more than zero.
     """
 
     account_id: UUID
@@ -52,6 +55,8 @@ class Statement:
     start: date
     end: date
     opening_minor: int
+    in_minor: int
+    out_minor: int
     closing_minor: int
     line_count: int
     lines: Iterable[StatementLine]
@@ -87,7 +92,8 @@ def open_statement(
         within = Q(transaction__created_at__range=(begins, ends))
         sums = entries.aggregate(
             opening=Sum("amount_minor", filter=before, default=0),
-            moved=Sum("amount_minor", filter=within, default=0),
+            paid_in=Sum("amount_minor", filter=within & Q(amount_minor__gt=0), default=0),
+            paid_out=Sum("amount_minor", filter=within & Q(amount_minor__lt=0), default=0),
             line_count=Count("number", filter=within),
         )
         yield Statement(
@@ -98,7 +104,9 @@ def open_statement(
             start=start,
             end=end,
             opening_minor=sums["opening"],
-            closing_minor=sums["opening"] + sums["moved"],
+            in_minor=sums["paid_in"],
+            out_minor=sums["paid_out"],
+            closing_minor=sums["opening"] + sums["paid_in"] + sums["paid_out"],
             line_count=sums["line_count"],
             lines=_lines(entries.filter(within), opening_minor=sums["opening"]),
         )

@@ -76,6 +76,7 @@ class TestReadStatement:
         assert statement.account_name == "Acorn Ltd"
         assert (statement.account_level, statement.currency) == ("client", "USD")
         assert (statement.opening_minor, statement.closing_minor) == (10_000, 7_501)
+        assert (statement.in_minor, statement.out_minor) == (1, -2_500)
         assert statement.line_count == 2
         assert [
             (line.transaction_id, line.at, line.kind, line.note, line.amount_minor)
