@@ -6,15 +6,13 @@ The database decides (``giftcards/sql/price.sql``, Note [Price]); here is only a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from django.db.models import (
     BigIntegerField,
     BooleanField,
-    ExpressionWrapper,
     F,
     Func,
     QuerySet,
@@ -32,9 +30,6 @@ from giftcards.models import (
     ClientDenomination,
     Denomination,
 )
-
-# A brand's value: the brand, minor units, currency.
-BrandValue = tuple[UUID, int, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,19 +148,6 @@ def list_client_brands(*, viewer: Viewer, client_id: UUID) -> list[ClientBrandCh
     ]
 
 
-def find_offered(
-    *, agency_id: UUID, client_id: UUID, values: Collection[BrandValue]
-) -> frozenset[BrandValue]:
-    """Return those of the values that the client hands out now; the caller knows whose they are."""
-    rows = (
-        Denomination.objects.filter(brand_id__in={brand_id for brand_id, _, _ in values})
-        .annotate(is_handed_out=_is_offered(agency_id, client_id))
-        .filter(is_handed_out=True)
-        .values_list("brand_id", "value_minor", "currency")
-    )
-    return frozenset(rows) & frozenset(values)
-
-
 def enabled_denominations() -> QuerySet[Denomination]:
     """Return the values that the platform has switched on, of brands that are."""
     return Denomination.objects.filter(is_enabled=True, brand__is_enabled=True)
@@ -175,7 +157,15 @@ def offered_by_agency(agency_id: UUID) -> QuerySet[Denomination]:
     """Return the values that an agency offers, from which its clients choose."""
     return (
         enabled_denominations()
-        .annotate(is_offered_by_agency=_is_offered(agency_id, None))
+        .annotate(
+            is_offered_by_agency=Func(
+                Value(agency_id, output_field=UUIDField()),
+                Value(None, output_field=UUIDField()),
+                F("pk"),
+                function="giftcards_is_offered",
+                output_field=BooleanField(),
+            )
+        )
         .filter(is_offered_by_agency=True)
     )
 
@@ -192,18 +182,6 @@ def _priced(rows: QuerySet[Denomination], *, agency_id: UUID) -> QuerySet[Denomi
         )
         .select_related("brand")
         .order_by("brand__name", "brand_id", "currency", "value_minor")
-    )
-
-
-def _is_offered(agency_id: UUID, client_id: UUID | None) -> ExpressionWrapper[Any]:
-    return ExpressionWrapper(
-        Func(
-            Value(agency_id, output_field=UUIDField()),
-            Value(client_id, output_field=UUIDField()),
-            F("pk"),
-            function="giftcards_is_offered",
-        ),
-        output_field=BooleanField(),
     )
 
 
