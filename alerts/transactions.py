@@ -1,12 +1,13 @@
 """Who owns a transaction, said in the code.
 
-The four names are those of Octopus Energy's django-subatomic, which needs Python 3.12; they are
-built here on Django's ``atomic``, which alone can't tell "open a transaction" from "be part of
-one":
+All names but ``snapshot`` are those of Octopus Energy's django-subatomic, which needs Python
+3.12; they are built here on Django's ``atomic``, which alone can't tell "open a transaction"
+from "be part of one":
 
 - ``transaction()`` opens one and commits it; the outermost function of a use case does that.
 - ``@transaction_required`` marks a building block that must be part of its caller's.
 - ``savepoint()`` makes a part of an open transaction undoable on its own.
+- ``snapshot()`` opens one in which nothing is written and every query sees the same moment.
 - ``@durable`` marks what must not be part of one, such as a call to a vendor: what it did
   could not be rolled back.
 
@@ -52,6 +53,27 @@ def transaction(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """
     _refuse_open_transaction("transaction()", using)
     with django_transaction.atomic(using=using, durable=True):  # noqa: TID251  the one place
+        yield
+
+
+@contextlib.contextmanager
+def snapshot(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """Open a transaction that only reads, all of it as of its first query.
+
+    In a test that runs inside TestCase's transaction it sees what that one sees.
+
+    :raises UnexpectedTransactionError: one is open, which has chosen its own way of reading.
+    """
+    _refuse_open_transaction("snapshot()", using)
+    with django_transaction.atomic(using=using, durable=True):  # noqa: TID251  the one place
+        connection = django_transaction.get_connection(using)
+        if len(connection.atomic_blocks) == 1:
+            # Past Django's cursor, which may put a statement of ours before this one; the
+            # level of isolation is taken only from the very first.
+            with connection.wrap_database_errors:
+                connection.connection.execute(
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                )
         yield
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from alerts.codes import ErrorCode
@@ -30,6 +36,22 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             if request.META[_MEMO]:
                 see_from_here(EVERYTHING)
         return bool(request.META[_MEMO])
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Send strangers to the one log-in there is, with its lockout and second factor.
+
+        :raises PermissionDenied: they are signed in, but the admin is not for them.
+        """
+        goal = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index")
+        if not request.user.is_authenticated:
+            return redirect_to_login(goal)
+        if not self.has_permission(request):
+            raise PermissionDenied
+        return redirect("admin:index")
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Send to the one page for it, which ends all other sessions."""
+        return redirect("change-password")
 
     def extra_urls(self) -> list[URLPattern]:
         """Return the addresses of the pages without a model."""

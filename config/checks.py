@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
+from credit.services.events import EVENTS as CREDIT_EVENTS
+
 
 @register()
 def check_message_parties(**_kwargs: Any) -> list[CheckMessage]:
@@ -23,4 +25,27 @@ def check_message_parties(**_kwargs: Any) -> list[CheckMessage]:
                         id="giftline.E001",
                     )
                 )
+    return problems
+
+
+@register()
+def check_credit_events(**_kwargs: Any) -> list[CheckMessage]:
+    """Every event in CREDIT_EVENTS is one, and the function that hears of it exists."""
+    problems: list[CheckMessage] = []
+    for event, path in settings.CREDIT_EVENTS.items():
+        if event not in CREDIT_EVENTS:
+            known = ", ".join(sorted(CREDIT_EVENTS))
+            problems.append(
+                Error(f"CREDIT_EVENTS has no {event!r}, only: {known}.", id="giftline.E002")
+            )
+            continue
+        try:
+            import_string(path)
+        except ImportError as error:
+            problems.append(
+                Error(
+                    f"CREDIT_EVENTS[{event!r}] names {path}, which can't be imported: {error}",
+                    id="giftline.E002",
+                )
+            )
     return problems

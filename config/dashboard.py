@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from alerts.admin.alerts import SEVERITY_COLOURS
 from alerts.selectors.alerts import list_unresolved
-from config.charts import draw_bars
+from redemption.dashboard.charts import draw_bars
 from giftcards.selectors.levels import list_lowest
 from redemption.selectors.figures import count_by_day, count_waiting
 from sms.selectors.figures import count_undelivered

@@ -19,19 +19,22 @@ from alerts.codes import ErrorCode
 from config.api import is_api, problem
 from credit.models import User
 from credit.selectors.viewers import viewer_of_user
+from redemption.dashboard.frame import Link, homes_of
 
 log = structlog.get_logger()
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Send everybody to where their work is: customers to the form, operators to the admin."""
+    """Send everybody to where their work is: customers to the form, the others by their roles."""
     if not request.user.is_authenticated:
         return redirect("redeem")
-    viewer = viewer_of_user(request.user.pk)
-    if viewer.sees_platform and request.user.is_staff:
+    user = cast(User, request.user)
+    viewer = viewer_of_user(user.pk)
+    if viewer.sees_platform and user.is_staff:
         return redirect("admin:index")
-    return redirect("welcome")
+    homes = homes_of(viewer, user)
+    return redirect(homes[0].url if len(homes) == 1 else "welcome")
 
 
 @require_safe
@@ -39,32 +42,13 @@ def home(request: HttpRequest) -> HttpResponse:
 def welcome(request: HttpRequest) -> HttpResponse:
     """Greet a signed-in person and list what their roles let them open."""
     user = cast(User, request.user)
-    viewer = viewer_of_user(user.pk)
     links = [
-        {
-            "label": _("Redeem a code"),
-            "text": _("The form that customers use"),
-            "url": reverse("redeem"),
-        }
+        *homes_of(viewer_of_user(user.pk), user),
+        Link(
+            label=_("Redeem a code"), text=_("The form that customers use"), url=reverse("redeem")
+        ),
     ]
-    if viewer.sees_platform and user.is_staff:
-        links.insert(
-            0,
-            {
-                "label": _("Administration"),
-                "text": _("Campaigns, pools, accounts, messages"),
-                "url": reverse("admin:index"),
-            },
-        )
-    return render(
-        request,
-        "home.html",
-        {
-            "person_name": user.get_short_name() or user.get_username(),
-            "organisation": ", ".join(viewer.organisation_names),
-            "links": links,
-        },
-    )
+    return render(request, "home.html", {"links": links})
 
 
 @never_cache

@@ -233,7 +233,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
     # Operations
-    Setting("OTP_REQUIRED", Kind.FLAG, "0", "Asks staff for a second factor at log-in."),
+    Setting(
+        "OTP_REQUIRED",
+        Kind.FLAG,
+        "0",
+        "Makes everybody who can move money set up a second factor before any page opens.",
+    ),
+    Setting("SESSION_IDLE", Kind.SECONDS, "8h", "Without a click for so long, staff sign in anew."),
+    Setting("SESSION_LIMIT", Kind.SECONDS, "24h", "How long after signing in, at most, anyway."),
     Setting(
         "METRICS_TOKEN",
         Kind.TEXT,

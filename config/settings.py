@@ -1,5 +1,6 @@
 """Django's settings; every value that differs between machines comes from config/environment."""
 
+from datetime import timedelta
 from typing import Any
 
 import environ
@@ -35,6 +36,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "django_otp",
+    "axes",
     "alerts",
     "credit",
     "giftcards",
@@ -54,9 +57,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "credit.views.middleware.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    # The last: it replaces the answer to somebody who is locked out.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -117,6 +124,7 @@ DATABASES["default"]["ENGINE"] = "config.backend"
 RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {
     "credit_transaction": ("SELECT",),
     "credit_entry": ("SELECT",),
+    "credit_accountslot": ("SELECT",),
     "giftcards_cardevent": ("SELECT",),
     "sms_statusevent": ("SELECT", "INSERT"),
     # A redemption begins in redemption_redeem, or not at all.
@@ -161,10 +169,15 @@ PERIODIC_TASKS = {
 
 # --- People -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "credit.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+# Said in people's words in templates/account/_rules.html.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -172,10 +185,34 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# How long a link made by an admin lets somebody set a password.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+# Wrong passwords and wrong codes are counted in PostgreSQL (credit/services/lockouts.py).
+AXES_HANDLER = "credit.services.lockouts.LockoutHandler"
+AXES_CLIENT_IP_CALLABLE = "credit.services.lockouts.counted_address"
+AXES_USERNAME_CALLABLE = "credit.services.lockouts.counted_name"
+AXES_LOCKOUT_CALLABLE = "credit.views.sign_in.locked_out"
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# Never in a log or a table, should the library print a form.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "code", "csrfmiddlewaretoken"]
+# Failures within AXES_COOLOFF_TIME that lock out: one user name from one address, one user name
+# from anywhere (addresses are cheap), one address whatever the name (an office shares one).
+SIGN_IN_LIMITS = {"name_and_address": 5, "name": 20, "address": 50}
+# Seconds; the first of idleness, the second since the log-in.
+SESSION_IDLE = ENV.seconds("SESSION_IDLE")
+SESSION_LIMIT = ENV.seconds("SESSION_LIMIT")
+SESSION_COOKIE_AGE = int(SESSION_LIMIT)
+OTP_REQUIRED = ENV.flag("OTP_REQUIRED")
+# The log-in page of a sandbox names them; their passwords stand where the demo prints them.
+DEMO_USERNAMES = ("admin", "agency_manager", "client_manager", "agent", "auditor")
 
 # --- Words and places ---------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -212,6 +249,8 @@ TWILIO_MESSAGING_SERVICE_SID = ENV.text("TWILIO_MESSAGING_SERVICE_SID")
 TWILIO_API_BASE_URL = ENV.text("TWILIO_API_BASE_URL").rstrip("/")
 SMS_TIMEOUT = ENV.seconds("SMS_TIMEOUT")
 SMS_RETRY_SCHEDULE = ENV.schedule("SMS_RETRY_SCHEDULE")
+# Who hears of what happened to an account, by the event; called after the commit.
+CREDIT_EVENTS = {"account_changed": "redemption.services.budgets.review_account"}
 # Who writes a message's words and who is told what became of it, by what it is about. The texts'
 # app knows neither; the names are checked at start.
 MESSAGE_PARTIES = {

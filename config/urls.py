@@ -1,7 +1,6 @@
 """Every address of the site; what each app answers stands in its own urls."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
@@ -10,8 +9,7 @@ from config import api, pages
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
     path("welcome/", pages.welcome, name="welcome"),
-    path("login/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("", include("credit.urls")),
     path("", include("redemption.urls")),
     path("", include("sms.urls")),
     path("admin/", admin.site.urls),

@@ -1,7 +1,9 @@
 from django.db import migrations
 
+from alerts.sqlfiles import install
+
 
 class Migration(migrations.Migration):
     dependencies = [("credit", "0002_functions")]
 
-    operations = []
+    operations = [install("credit", "settlements")]

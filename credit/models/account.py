@@ -11,7 +11,8 @@ class Account(models.Model):
     """Prepaid credit of the platform, an agency, a client or a campaign.
 
     The platform's accounts keep no running balance: every movement touches one of them, so a
-    balance there would be one hot row for the whole system. They are summed when read.
+    balance there would be one hot row for the whole system. They are summed when read. An
+    account that is split keeps its balance in slots: ``credit/selectors/balances.py`` reads it.
     """
 
     class Level(models.TextChoices):
@@ -46,6 +47,8 @@ class Account(models.Model):
     )
     currency = models.CharField(max_length=3)
     balance_minor = models.BigIntegerField(null=True, blank=True)
+    # How many slots it is split into; 0 while it keeps its balance itself.
+    slot_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     low_balance_threshold_minor = models.BigIntegerField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
     created_at = models.DateTimeField(db_default=Now())
@@ -58,8 +61,9 @@ class Account(models.Model):
                 name="credit_account_balance_never_negative",
             ),
             models.CheckConstraint(
-                condition=Q(level="platform", balance_minor__isnull=True)
-                | (~Q(level="platform") & Q(balance_minor__isnull=False)),
+                condition=Q(level="platform", slot_count=0, balance_minor__isnull=True)
+                | (~Q(level="platform") & Q(slot_count=0, balance_minor__isnull=False))
+                | (~Q(level="platform") & Q(slot_count__gt=0, balance_minor__isnull=True)),
                 name="credit_account_balance_kept_below_platform",
             ),
             models.CheckConstraint(
@@ -106,3 +110,28 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.id} {self.status}"
+
+
+class AccountSlot(models.Model):
+    """A part of a split account's balance: its debits meet on many rows instead of on one."""
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="slots", db_index=False
+    )
+    slot = models.PositiveSmallIntegerField()
+    balance_minor = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["account", "slot"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "slot"], name="credit_accountslot_number_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(balance_minor__gte=0),
+                name="credit_accountslot_balance_never_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.account_id} slot {self.slot}"

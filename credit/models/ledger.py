@@ -21,6 +21,8 @@ class Transaction(models.Model):
         CAPTURE = "capture", "Capture"
         CARD_SALE = "card_sale", "Card sale"
         ADJUSTMENT = "adjustment", "Adjustment"
+        # Between the slots of one account: nobody's balance changes.
+        REBALANCE = "rebalance", "Rebalance"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=16, choices=Kind)
@@ -42,6 +44,12 @@ class Transaction(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [
+            # What is set aside is looked up from the holds: they are few among all redemptions.
+            models.Index(
+                fields=["created_at"], condition=Q(kind="hold"), name="credit_transaction_holds"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["idempotency_key"], name="credit_transaction_happens_once"
@@ -54,7 +62,10 @@ class Transaction(models.Model):
             models.CheckConstraint(
                 condition=(
                     Q(kind__in=["refund", "release", "capture"], settles__isnull=False)
-                    | Q(kind__in=["issue", "allocation", "redemption", "hold"], settles=None)
+                    | Q(
+                        kind__in=["issue", "allocation", "redemption", "hold", "rebalance"],
+                        settles=None,
+                    )
                     | Q(kind__in=["card_sale", "adjustment"])
                 ),
                 name="credit_transaction_kind_names_what_it_settles",

@@ -55,6 +55,18 @@ class Viewer:
             **{f"{prefix}__agency_id__in": self.agency_ids}
         )
 
+    def account_filter(self, prefix: str = "") -> Q:
+        """Return the condition that narrows accounts to what may be seen.
+
+        An agency's account and all below it name the agency, a client's and all below it the
+        client; the platform's name neither.
+        """
+        if self.sees_platform:
+            return Q()
+        return Q(**{f"{prefix}client_id__in": self.client_ids}) | Q(
+            **{f"{prefix}agency_id__in": self.agency_ids}
+        )
+
     def narrowed_to(self, roles: Collection[str]) -> Viewer:
         """Return the view that only these roles give: no right leaks from one role to another."""
         return _viewer_of_grants(

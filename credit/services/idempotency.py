@@ -14,6 +14,7 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.keyring import digest
 from alerts.scope import EVERYTHING, seeing
+from alerts.transactions import transaction_required
 from credit.models import IdempotencyRecord
 
 
@@ -76,6 +77,34 @@ def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
     if bytes(record.fingerprint) != claim.fingerprint:
         raise KeyReusedError
     return record
+
+
+@transaction_required
+def keep_answer(*, claim: KeyClaim, object_id: UUID, status: int, now: datetime) -> None:
+    """Write what a key stands for now, in the transaction of its effect.
+
+    A second call with the key waits here for the first one's commit.
+
+    :param object_id: what was made; the answer is printed anew from it.
+    :raises KeyReusedError: the key was answered meanwhile, for another request (GC-107).
+    :raises KeyAnsweredError: it was answered meanwhile, with a refusal or another object.
+    """
+    IdempotencyRecord.objects.bulk_create(
+        [
+            IdempotencyRecord(
+                owner=claim.owner,
+                key=claim.key,
+                fingerprint=claim.fingerprint,
+                status=status,
+                object_id=object_id,
+                created_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    record = find_record(claim=claim)
+    if record is None or record.object_id != object_id:
+        raise KeyAnsweredError
 
 
 # Refusals that a repeat must get again; any other may come out differently the next time.

@@ -12,6 +12,8 @@ SELECT credit_show_where('credit_entry',
     'EXISTS (SELECT 1 FROM credit_account a WHERE a.id = account_id)', 'SELECT');
 SELECT credit_show_where('credit_transaction', 'EXISTS (
     SELECT 1 FROM credit_entry e WHERE e.transaction_id = credit_transaction.id)', 'SELECT');
+SELECT credit_show_where('credit_accountslot',
+    'EXISTS (SELECT 1 FROM credit_account a WHERE a.id = account_id)', 'SELECT');
 -- Asked for by the service alone, by an owner and key that it knows.
 SELECT credit_show_where('credit_idempotencyrecord', 'false', 'SELECT');
 -- Of the floor below, which knows clients by their plain id only.

@@ -45,23 +45,24 @@ BEGIN
         RAISE EXCEPTION 'account % or % is not active', p_from_account_id, p_to_account_id
             USING ERRCODE = 'GC115';
     END IF;
-    UPDATE credit_account SET balance_minor = balance_minor - p_amount_minor
-        WHERE id = p_from_account_id AND level <> 'platform' AND balance_minor >= p_amount_minor
-        RETURNING balance_minor INTO from_balance;
-    IF NOT FOUND AND p_from_account_id = ANY (v_accounts) THEN
-        RAISE EXCEPTION 'account % can not pay %', p_from_account_id, p_amount_minor
-            USING ERRCODE = 'GC006', DETAIL = jsonb_build_object(
-                'account_id', p_from_account_id, 'amount_minor', p_amount_minor)::text;
+    IF p_from_account_id = ANY (v_accounts) THEN
+        IF NOT credit_take_out(p_transaction_id, p_from_account_id, p_amount_minor) THEN
+            RAISE EXCEPTION 'account % can not pay %', p_from_account_id, p_amount_minor
+                USING ERRCODE = 'GC006', DETAIL = jsonb_build_object(
+                    'account_id', p_from_account_id, 'amount_minor', p_amount_minor)::text;
+        END IF;
+    ELSE
+        INSERT INTO credit_entry (transaction_id, account_id, amount_minor)
+            VALUES (p_transaction_id, p_from_account_id, -p_amount_minor);
     END IF;
-    UPDATE credit_account SET balance_minor = balance_minor + p_amount_minor
-        WHERE id = p_to_account_id AND level <> 'platform'
-        RETURNING balance_minor INTO to_balance;
+    -- What is handed down is a budget for many; what comes back was one spend.
+    PERFORM credit_put_in(p_transaction_id, p_to_account_id, p_amount_minor,
+        p_kind IN ('issue', 'allocation', 'adjustment'));
     INSERT INTO credit_transaction
         (id, kind, reference, idempotency_key, settles_id, actor, note, created_at)
         VALUES (p_transaction_id, p_kind, p_reference, p_idempotency_key, p_settles_id,
             p_actor, p_note, p_now);
-    INSERT INTO credit_entry (transaction_id, account_id, amount_minor, balance_after_minor)
-        VALUES (p_transaction_id, p_from_account_id, -p_amount_minor, from_balance),
-            (p_transaction_id, p_to_account_id, p_amount_minor, to_balance);
+    from_balance := credit_balance(p_from_account_id);
+    to_balance := credit_balance(p_to_account_id);
 END
 $$;

@@ -1,5 +1,18 @@
 from giftcards.models.card import CardBatch, CardEvent, GiftCard, StagedCard
 from giftcards.models.catalogue import Brand, Denomination
+from giftcards.models.offer import AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination
 from giftcards.models.pool import Pool
 
-__all__ = ["Brand", "CardBatch", "CardEvent", "Denomination", "GiftCard", "Pool", "StagedCard"]
+__all__ = [
+    "AgencyBrand",
+    "AgencyPrice",
+    "Brand",
+    "CardBatch",
+    "CardEvent",
+    "ClientBrand",
+    "ClientDenomination",
+    "Denomination",
+    "GiftCard",
+    "Pool",
+    "StagedCard",
+]

@@ -195,7 +195,8 @@ def _contact(body: dict[str, Any]) -> Contact:
 def _print_code(facts: CodeFacts) -> dict[str, Any]:
     return {
         "valid": facts.is_valid,
-        "state": facts.state,
+        # Why it can't be had is between the client and its agency.
+        "state": "not_active" if facts.state == "not_offered" else facts.state,
         "campaign": {"id": str(facts.campaign_id), "name": facts.campaign_name},
         "conditions": [
             {

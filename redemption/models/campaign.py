@@ -1,7 +1,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 
 from credit.models import Account, Client
@@ -22,6 +22,10 @@ class Campaign(models.Model):
         SHARED = "shared", "The client's budget"
         ISOLATED = "isolated", "A budget of its own"
 
+    class BillingEntity(models.TextChoices):
+        CLIENT = "client", "The client"
+        AGENCY = "agency", "The agency"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="campaigns")
     name = models.CharField(max_length=120)
@@ -31,11 +35,19 @@ class Campaign(models.Model):
     # Codes can be redeemed until then, also after the campaign has ended.
     claim_expires_at = models.DateTimeField(null=True, blank=True)
     budget_mode = models.CharField(max_length=16, choices=BudgetMode, default=BudgetMode.SHARED)
+    # Whose account is the shared one.
+    billing_entity = models.CharField(
+        max_length=16,
+        choices=BillingEntity,
+        default=BillingEntity.CLIENT,
+        db_default=BillingEntity.CLIENT,
+    )
     # Which account pays. Shared and isolated differ only in the row this names.
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"
     )
-    # The campaign's own account while it is on a shared budget: what is left there goes first.
+    # The campaign's own account, once it has had a budget of its own: on a shared budget what is
+    # left there goes first.
     own_account = models.ForeignKey(
         Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -57,6 +69,18 @@ class Campaign(models.Model):
                 | Q(ends_at__isnull=True)
                 | Q(ends_at__gt=F("starts_at")),
                 name="redemption_campaign_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(budget_mode__in=["shared", "isolated"])
+                & Q(billing_entity__in=["client", "agency"]),
+                name="redemption_campaign_budget_words_known",
+            ),
+            models.UniqueConstraint(
+                Case(
+                    When(budget_mode="isolated", then=F("account")),
+                    default=F("own_account"),
+                ),
+                name="redemption_campaign_own_account_is_its_alone",
             ),
         ]
 

@@ -1,7 +1,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from credit.models import Client, Transaction
@@ -25,6 +25,9 @@ class Redemption(models.Model):
         UNCONFIRMED = "unconfirmed", "Provider's answer unknown"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
+
+    # Its card is its owner's and its charge is spent.
+    STANDING = (State.ISSUED, State.DELIVERED, State.CONFIRMED)
 
     class Door(models.TextChoices):
         WEB = "web", "Web form"
@@ -88,6 +91,24 @@ class Redemption(models.Model):
     face_value_minor = models.BigIntegerField(null=True)
     cost_minor = models.BigIntegerField(null=True)
     charged_minor = models.BigIntegerField(null=True)
+    # What was earned, computed by the database from the three above and so never at odds with
+    # them; empty while one of them is not known. A test earns nothing.
+    agency_margin_minor = models.GeneratedField(
+        expression=Case(
+            When(is_test=True, then=Value(0)),
+            default=F("charged_minor") - F("face_value_minor"),
+        ),
+        output_field=models.BigIntegerField(null=True),
+        db_persist=True,
+    )
+    platform_margin_minor = models.GeneratedField(
+        expression=Case(
+            When(is_test=True, then=Value(0)),
+            default=F("face_value_minor") - F("cost_minor"),
+        ),
+        output_field=models.BigIntegerField(null=True),
+        db_persist=True,
+    )
     currency = models.CharField(max_length=3)
     debits = models.PositiveSmallIntegerField(db_default=0)
     is_test = models.BooleanField(db_default=False)
@@ -111,6 +132,13 @@ class Redemption(models.Model):
         indexes = [
             models.Index(fields=["client", "created_at"], name="redemption_by_client"),
             models.Index(fields=["campaign", "created_at"], name="redemption_by_campaign"),
+            # Holds all that is summed: Note [Spending].
+            models.Index(
+                fields=["client", "issued_at"],
+                include=["charged_minor", "currency", "campaign"],
+                condition=Q(state__in=["issued", "delivered", "confirmed"], is_test=False),
+                name="redemption_spent",
+            ),
             # For who serves those who wait; whoever gets a card at once is never in it.
             models.Index(
                 fields=["created_at"],
@@ -224,7 +252,7 @@ class ProvisioningTrace(models.Model):
     error_code = models.CharField(max_length=8, blank=True, db_default="")
     message = models.CharField(max_length=300, blank=True, db_default="")
     milliseconds = models.FloatField(db_default=0)
-    details = models.JSONField(db_default=models.Value({}, output_field=models.JSONField()))
+    details = models.JSONField(db_default=Value({}, output_field=models.JSONField()))
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -12,6 +12,7 @@ from alerts.scope import EVERYTHING, Scope, seeing
 from giftcards.selectors.stock import has_stock
 from redemption.codes import normalise_code
 from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.selectors.offers import with_offer
 from sms.models import OptIn
 
 CodeState = Literal[
@@ -23,6 +24,7 @@ CodeState = Literal[
     "in_progress",
     "expired",
     "not_active",
+    "not_offered",
 ]
 
 
@@ -101,13 +103,20 @@ def find_code(
     campaign = recipient.campaign
     client = campaign.client
     conditions = list(
-        campaign.conditions.filter(is_active=True).select_related("brand").order_by("number")
+        with_offer(campaign.conditions.filter(is_active=True))
+        .select_related("brand")
+        .order_by("number")
     )
     taken = {
         row.condition_id: row
         for row in Redemption.objects.filter(recipient=recipient).exclude(state="failed")
     }
-    state = _state_of(recipient, campaign, conditions, taken, now=now, ignore_stock=ignore_stock)
+    # What can still be had with it; of what can't, only when there is nothing else to show.
+    left = [condition for condition in conditions if condition.pk not in taken]
+    offered = [condition for condition in left if condition.is_offered]
+    state = _state_of(
+        recipient, campaign, conditions, taken, offered, now=now, ignore_stock=ignore_stock
+    )
     latest = max(taken.values(), key=lambda row: row.created_at, default=None)
     return CodeFacts(
         state=state,
@@ -128,8 +137,7 @@ def find_code(
                 value_minor=condition.card_value_minor,
                 currency=condition.currency,
             )
-            for condition in conditions
-            if condition.pk not in taken or len(conditions) == len(taken)
+            for condition in offered or left or conditions
         ),
         requires=_requires(campaign, conditions, state),
         redemption_id=latest.pk if latest else None,
@@ -142,18 +150,20 @@ def _state_of(
     campaign: Campaign,
     conditions: list[Condition],
     taken: dict[UUID, Redemption],
+    offered: list[Condition],
     *,
     now: datetime,
     ignore_stock: bool,
 ) -> CodeState:
-    open_conditions = [condition for condition in conditions if condition.pk not in taken]
-    if conditions and not open_conditions:
+    if conditions and all(condition.pk in taken for condition in conditions):
         states = {row.state for row in taken.values()}
         return "in_progress" if states <= _UNDER_WAY else "redeemed"
     if campaign.claim_expires_at is not None and campaign.claim_expires_at < now:
         return "expired"
     if not _is_open(campaign, now=now) or recipient.approval == Recipient.Approval.REJECTED:
         return "not_active"
+    if not offered:
+        return "not_offered"
     if recipient.approval == Recipient.Approval.PENDING or (
         campaign.approval_required and recipient.approval != Recipient.Approval.APPROVED
     ):
@@ -171,7 +181,7 @@ def _state_of(
             currency=condition.currency,
             now=now,
         )
-        for condition in open_conditions
+        for condition in offered
     )
     return "ready" if has_any else "out_of_stock"
 

@@ -16,7 +16,8 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.transactions import durable
 from giftcards.selectors.stock import has_stock
-from redemption.models import Campaign, Recipient, Redemption
+from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.selectors.offers import with_offer
 from redemption.services.redeem import Caller, Contact, redeem
 from redemption.services.stock_alerts import settle_stock_alerts
 from sms.models import OptIn
@@ -73,12 +74,14 @@ def serve_waiting(*, now: datetime, limit: int) -> ServingResult:
 
     :param limit: how many to try at most.
     """
-    state = _Round(now=now, limit=limit)
+    unoffered = _unoffered(now)
+    state = _Round(now=now, limit=limit, closed=set(unoffered))
     for redemption in _queue(state):
         if _may_be_served(redemption, state):
             _serve(redemption, state)
     if not state.is_over:
-        for redemption in _let_through(now=now)[: limit - state.tried]:
+        free = _let_through(now=now).exclude(condition_id__in=unoffered)
+        for redemption in free[: limit - state.tried]:
             _serve(redemption, state)
     settle_stock_alerts(now=now)
     result = ServingResult(
@@ -145,6 +148,19 @@ def _served_by_us(now: datetime) -> QuerySet[Redemption]:
         client__agency__is_active=True,
         condition__is_active=True,
     ).exclude(recipient__approval=Recipient.Approval.REJECTED)
+
+
+def _unoffered(now: datetime) -> frozenset[UUID]:
+    """Return the conditions that somebody waits for and whose card nobody offers any more."""
+    waiting = _served_by_us(now).filter(
+        state__in=[
+            Redemption.State.WAITING_STOCK,
+            Redemption.State.WAITING_APPROVAL,
+            Redemption.State.WAITING_OPT_IN,
+        ]
+    )
+    conditions = Condition.objects.filter(pk__in=waiting.order_by().values("condition_id"))
+    return frozenset(with_offer(conditions).filter(is_offered=False).values_list("pk", flat=True))
 
 
 def _may_be_served(redemption: Redemption, state: _Round) -> bool:

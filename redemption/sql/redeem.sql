@@ -87,7 +87,7 @@ BEGIN
             c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
             c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
             c.queue_when_empty, c.locale,
-            cl.id AS client_id, cl.name AS client_name,
+            cl.id AS client_id, cl.name AS client_name, cl.agency_id,
             cl.is_active AND ag.is_active AS is_active
         INTO v_recipient
         FROM redemption_recipient r
@@ -114,14 +114,14 @@ BEGIN
         v_recipient.claim_expires_at, v_recipient.approval, p_now);
 
     SELECT k.id, k.number, k.pool_id, k.card_value_minor, k.currency,
-            b.id AS brand_id, b.name AS brand_name, b.is_enabled, b.redemption_url,
-            d.id AS denomination_id, d.is_enabled AS value_enabled,
+            b.id AS brand_id, b.name AS brand_name, b.redemption_url,
+            o.denomination_id, o.is_offered, o.price_minor,
             count(*) OVER () AS choices
         INTO v_offer
         FROM redemption_condition k
         LEFT JOIN giftcards_brand b ON b.id = k.brand_id
-        LEFT JOIN giftcards_denomination d ON d.brand_id = b.id
-            AND d.value_minor = k.card_value_minor AND d.currency = k.currency
+        LEFT JOIN LATERAL giftcards_find_offer(v_recipient.agency_id, v_recipient.client_id,
+            k.brand_id, k.card_value_minor, k.currency) o ON true
         WHERE k.campaign_id = v_recipient.campaign_id AND k.is_active
             AND (p_condition_number IS NULL OR k.number = p_condition_number)
         ORDER BY k.number LIMIT 1;
@@ -135,10 +135,6 @@ BEGIN
     IF v_offer.brand_id IS NULL OR v_offer.card_value_minor IS NULL THEN
         RAISE EXCEPTION 'condition % has no brand or value', v_offer.id
             USING ERRCODE = 'GC001';
-    END IF;
-    IF NOT v_offer.is_enabled OR v_offer.value_enabled IS DISTINCT FROM true THEN
-        RAISE EXCEPTION 'brand or value of condition % is not offered', v_offer.id
-            USING ERRCODE = 'GC002';
     END IF;
     IF v_recipient.account_id IS NULL AND NOT v_recipient.is_test THEN
         RAISE EXCEPTION 'campaign % has no account', v_recipient.campaign_id
@@ -178,6 +174,11 @@ BEGIN
     ELSIF p_resume THEN
         -- It failed since the queue was read: nobody has asked anew, so nobody is served.
         RAISE EXCEPTION 'nothing waits' USING ERRCODE = 'GC115';
+    END IF;
+    -- Not before: who has their card still has it when its brand is no longer offered.
+    IF v_offer.is_offered IS DISTINCT FROM true THEN
+        RAISE EXCEPTION 'brand or value of condition % is not offered', v_offer.id
+            USING ERRCODE = 'GC002';
     END IF;
 
     -- What it still waits for, if anything. Stock is the queue's to hand out, in its order:
@@ -251,7 +252,11 @@ BEGIN
             expires_on := v_card.expires_on;
             source := CASE v_card.source WHEN 'api' THEN 'api' WHEN 'buffer' THEN 'buffer'
                 ELSE 'csv' END;
-            charged_minor := face_value_minor;
+            IF v_card.cost_minor IS NULL THEN
+                SELECT p.cost_per_card_minor INTO v_card.cost_minor
+                    FROM giftcards_pool p WHERE p.id = v_card.pool_id;
+            END IF;
+            charged_minor := v_offer.price_minor;
             v_transaction_id := gen_random_uuid();
             v_debits := v_debits + 1;
         END IF;

@@ -50,6 +50,7 @@ _WAITING_STATES: Final = frozenset(
 _REFUSALS: Final = {
     "expired": ErrorCode.CODE_EXPIRED,
     "not_active": ErrorCode.CAMPAIGN_NOT_ACTIVE,
+    "not_offered": ErrorCode.BRAND_UNAVAILABLE,
     "redeemed": ErrorCode.ALREADY_REDEEMED,
     "in_progress": ErrorCode.ALREADY_REDEEMED,
 }

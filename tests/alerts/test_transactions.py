@@ -2,19 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import InternalError, connection
 from django.test import TestCase
 
+from alerts.models import Alert
 from alerts.transactions import (
     MissingTransactionError,
     UnexpectedTransactionError,
     durable,
     is_in_transaction,
     savepoint,
+    snapshot,
     transaction,
     transaction_required,
 )
+from tests.database import owner_url
 
 
 def count_rows() -> int:
@@ -197,3 +201,50 @@ class TestInsideTestCase(TestCase):
     def test_a_transaction_in_a_transaction_is_refused_as_ever(self) -> None:
         with transaction(), pytest.raises(UnexpectedTransactionError), transaction():
             pass
+
+
+def commit_elsewhere() -> None:
+    with psycopg.connect(owner_url(), autocommit=True) as other:
+        other.execute(
+            "INSERT INTO alerts_alert (id, kind, severity, subject, message, data, dedupe_key,"
+            " state, count) VALUES (gen_random_uuid(), 'test', 'info', 'elsewhere', '', '{}',"
+            " 'elsewhere', 'open', 1)"
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSnapshot:
+    def test_does_not_see_what_is_committed_meanwhile(self) -> None:
+        with snapshot():
+            before = Alert.objects.count()
+            commit_elsewhere()
+            assert Alert.objects.count() == before == 0
+        assert Alert.objects.count() == 1
+
+    def test_sees_it_in_a_transaction_that_is_none(self) -> None:
+        # The control: it is the isolation that hides it, not the harness.
+        with transaction():
+            assert Alert.objects.count() == 0
+            commit_elsewhere()
+            assert Alert.objects.count() == 1
+
+    def test_lets_nothing_be_written(self) -> None:
+        with pytest.raises(InternalError, match="read-only"), snapshot():
+            Alert.objects.create(severity="info", subject="here", dedupe_key="here")
+        assert Alert.objects.count() == 0
+
+    def test_leaves_the_connection_as_it_was(self) -> None:
+        with snapshot():
+            assert Alert.objects.count() == 0
+        Alert.objects.create(severity="info", subject="here", dedupe_key="here")
+        assert Alert.objects.count() == 1
+
+    def test_refuses_to_run_in_a_transaction(self) -> None:
+        with transaction(), pytest.raises(UnexpectedTransactionError), snapshot():
+            pass
+
+
+class TestSnapshotInTestCase(TestCase):
+    def test_works_in_the_transaction_of_the_test(self) -> None:
+        with snapshot():
+            assert is_in_transaction()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from django.apps import apps
+
 
 @dataclasses.dataclass(frozen=True)
 class Forbidden:
@@ -27,9 +29,14 @@ class Forbidden:
 def copy_row(table: str, where: str = "true", **changes: str) -> str:
     """Return the statement that inserts a row like one that is there, but for ``changes``."""
     pairs = ", ".join(f"'{column}', {expression}" for column, expression in changes.items())
+    (model,) = (model for model in apps.get_models() if model._meta.db_table == table)
+    # What the database computes can't be copied.
+    columns = [f'"{field.column}"' for field in model._meta.local_fields if not field.generated]
+    copied = ", ".join(f"(c).{column}" for column in columns)
     return (
-        f"INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object({pairs}))).*"
-        f" FROM {table} t WHERE {where} LIMIT 1"
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {copied} FROM ("
+        f"SELECT jsonb_populate_record(t, jsonb_build_object({pairs})) AS c"
+        f" FROM {table} t WHERE {where} LIMIT 1) copies"
     )
 
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from tests.database import owner_url
 from tests.guards.forbidden import Forbidden
 from tests.guards.forbidden_money import MONEY
+from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -31,7 +32,7 @@ from tests.world import build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FORBIDDEN: Final = [*MONEY, *CARDS, *REDEMPTIONS, *MESSAGES, *ALERTS]
+FORBIDDEN: Final = [*MONEY, *CARDS, *OFFERS, *REDEMPTIONS, *MESSAGES, *ALERTS]
 REFUSALS: Final = (
     psycopg.errors.RestrictViolation,
     psycopg.errors.CheckViolation,

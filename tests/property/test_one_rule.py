@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from alerts.errors import ServiceError
 from credit.models import Agency, Client
-from redemption.models import Campaign, Recipient, Redemption
+from giftcards.models import (
+    AgencyBrand,
+    Brand,
+    ClientBrand,
+    ClientDenomination,
+    Denomination,
+)
+from redemption.models import Campaign, Condition, Recipient, Redemption
 from redemption.selectors.codes import find_code
 from redemption.services import serving
 from sms.models import OptIn
@@ -28,6 +35,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _TIMES: Final[st.SearchStrategy[datetime | None]] = st.sampled_from(
     [None, NOW - timedelta(days=2), NOW - timedelta(days=1), NOW, NOW + timedelta(days=1)]
 )
+# Who may have switched the card off that the condition promises.
+_SWITCHES: Final = ("brand", "value", "agency", "client", "client's value", "no such value")
 _SITUATION: Final[dict[str, st.SearchStrategy[Any]]] = {
     "status": st.sampled_from(["active", *Campaign.Status.values]),
     "starts_at": _TIMES,
@@ -39,6 +48,7 @@ _SITUATION: Final[dict[str, st.SearchStrategy[Any]]] = {
     "opted_in": st.booleans(),
     "client_is_active": st.integers(0, 9).map(bool),
     "agency_is_active": st.integers(0, 9).map(bool),
+    "offered": st.sampled_from([True, True, True, *_SWITCHES]),
     "is_test": st.integers(0, 4).map(lambda number: number == 0),
     "cards": st.integers(0, 1),
 }
@@ -46,8 +56,8 @@ SITUATIONS: Final = st.fixed_dictionaries(_SITUATION)
 PLAIN: Final[dict[str, Any]] = {
     "status": "active", "starts_at": None, "ends_at": None, "claim_expires_at": None,
     "approval_required": False, "approval": "not_needed", "opt_in_required": False,
-    "opted_in": False, "client_is_active": True, "agency_is_active": True, "is_test": False,
-    "cards": 1,
+    "opted_in": False, "client_is_active": True, "agency_is_active": True, "offered": True,
+    "is_test": False, "cards": 1,
 }  # fmt: skip
 # What each foretold state comes to when the code is redeemed.
 COMES_TO: Final = {
@@ -57,6 +67,7 @@ COMES_TO: Final = {
     "waiting_approval": {"waiting_approval"},
     "expired": {"GC-106"},
     "not_active": {"GC-104", "GC-006", "GC-115"},
+    "not_offered": {"GC-001", "GC-002"},
 }
 tries = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -77,8 +88,28 @@ def arrange(situation: dict[str, Any], world: World) -> None:
     Recipient.objects.update(approval=situation["approval"], phone=TEXT.to)
     Client.objects.update(is_active=situation["client_is_active"])
     Agency.objects.update(is_active=situation["agency_is_active"])
+    switch_off(situation["offered"], world)
     if situation["opted_in"]:
         OptIn.objects.create(client=world.client, phone=TEXT.to, state=OptIn.State.GRANTED)
+
+
+def switch_off(switch: bool | str, world: World) -> None:
+    """Let one of those who may say so not offer the condition's card."""
+    match switch:
+        case "brand":
+            Brand.objects.update(is_enabled=False)
+        case "value":
+            Denomination.objects.update(is_enabled=False)
+        case "agency":
+            AgencyBrand.objects.create(agency=world.agency, brand=world.brand, is_offered=False)
+        case "client":
+            ClientBrand.objects.create(client=world.client, brand=world.brand, is_offered=False)
+        case "client's value":
+            ClientDenomination.objects.create(
+                client=world.client, denomination=world.denomination, is_offered=False
+            )
+        case "no such value":
+            Condition.objects.update(card_value_minor=1)
 
 
 def outcome_of(code: str, *, resume: bool = False) -> str:
@@ -94,6 +125,11 @@ class TestFindCode:
     @example(situation={**PLAIN, "status": "ended"})
     @example(situation={**PLAIN, "status": "ended", "claim_expires_at": NOW})
     @example(situation={**PLAIN, "agency_is_active": False})
+    @example(situation={**PLAIN, "offered": "brand"})
+    @example(situation={**PLAIN, "offered": "agency", "cards": 0})
+    @example(situation={**PLAIN, "offered": "client", "opt_in_required": True})
+    @example(situation={**PLAIN, "offered": "client's value", "is_test": True})
+    @example(situation={**PLAIN, "offered": "no such value"})
     def test_foretells_what_redeeming_comes_to(self, situation: dict[str, Any]) -> None:
         empty_tables()
         world = build_world()
@@ -112,6 +148,8 @@ class TestServeWaiting:
     @given(situation=SITUATIONS)
     @example(situation={**PLAIN, "status": "ended"})
     @example(situation={**PLAIN, "agency_is_active": False})
+    @example(situation={**PLAIN, "offered": "value"})
+    @example(situation={**PLAIN, "offered": "client"})
     def test_tries_whom_the_rule_lets_in_and_nobody_else(self, situation: dict[str, Any]) -> None:
         empty_tables()
         world = build_world()
@@ -119,10 +157,16 @@ class TestServeWaiting:
         ask(code)
         world.stock(situation["cards"])
         arrange(situation, world)
-        is_tried = serving._served_by_us(NOW).filter(recipient=world.recipient(code)).exists()
+        is_tried = (
+            serving._served_by_us(NOW)
+            .filter(recipient=world.recipient(code))
+            .exclude(condition_id__in=serving._unoffered(NOW))
+            .exists()
+        )
         # A campaign that begins later has nobody waiting yet.
         if situation["starts_at"] is not None and situation["starts_at"] > NOW:
             return
         outcome = outcome_of(code, resume=True)
-        assert is_tried is (outcome not in {"GC-104", "GC-106", "GC-115", "GC-006"}), situation
+        refusals = {"GC-002", "GC-104", "GC-106", "GC-115", "GC-006"}
+        assert is_tried is (outcome not in refusals), situation
         assert Redemption.objects.filter(state=outcome).exists() is is_tried

@@ -238,6 +238,7 @@ class TestBudget:
         world.stock(2)
         own = self.give_own_account(world, 2500)
         world.campaign.account = own
+        world.campaign.budget_mode = "isolated"
         world.campaign.save()
         first, second = world.invite(2)
         assert ask(first).balance_minor == 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.charts import HEIGHT, WIDTH, draw_bars
+from redemption.dashboard.charts import HEIGHT, WIDTH, draw_bars
 
 
 class TestDrawBars:

@@ -1,0 +1,160 @@
+"""What accounts hold: the one place that knows how a balance is kept.
+
+An account keeps its balance itself, or in slots once it is split (``credit/sql/slots.sql``);
+the platform's keep none and are summed when asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    QuerySet,
+    Sum,
+    When,
+)
+from django.db.models.expressions import Combinable
+
+from credit.models import Account, Entry, Transaction
+from credit.selectors.viewers import Viewer
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """An account and what it holds, in minor units of its currency.
+
+    :param balance_minor: what it can spend; None for the platform's, which keep no balance.
+    :param held_minor: what is set aside of it by holds that are open; not part of the balance.
+    :param low_balance_threshold_minor: below this it is worth a warning; None asks for none.
+    :param slot_count: how many slots the balance is split into; 0 when it is one number.
+    """
+
+    account_id: UUID
+    level: str
+    purpose: str
+    name: str
+    status: str
+    currency: str
+    parent_id: UUID | None
+    agency_id: UUID | None
+    client_id: UUID | None
+    balance_minor: int | None
+    held_minor: int
+    low_balance_threshold_minor: int | None
+    slot_count: int
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it holds less than the threshold that was set for it."""
+        return (
+            self.balance_minor is not None
+            and self.low_balance_threshold_minor is not None
+            and self.balance_minor < self.low_balance_threshold_minor
+        )
+
+
+def find_account(*, viewer: Viewer, account_id: UUID) -> AccountFacts:
+    """Return an account that the viewer may see.
+
+    :raises Account.DoesNotExist: there is none, or not for this viewer.
+    """
+    account = Account.objects.get(viewer.account_filter(), pk=account_id)
+    return account_facts([account])[0]
+
+
+def list_accounts(*, viewer: Viewer) -> list[AccountFacts]:
+    """Return all accounts that the viewer may see, from the platform's down, then by name."""
+    return account_facts(
+        Account.objects.filter(viewer.account_filter()).order_by(
+            Case(*(When(level=level, then=rank) for rank, level in enumerate(Account.Level))),
+            "name",
+            "pk",
+        )
+    )
+
+
+def account_facts(accounts: QuerySet[Account] | Collection[Account]) -> list[AccountFacts]:
+    """Return what these accounts hold, in their order; the caller has found them to be in sight."""
+    accounts = list(accounts)
+    keys = [account.pk for account in accounts]
+    balances = balances_of(keys)
+    held = held_by_account(keys)
+    return [
+        AccountFacts(
+            account_id=account.pk,
+            level=account.level,
+            purpose=account.purpose,
+            name=account.name,
+            status=account.status,
+            currency=account.currency,
+            parent_id=account.parent_id,
+            agency_id=account.agency_id,
+            client_id=account.client_id,
+            balance_minor=balances[account.pk],
+            held_minor=held.get(account.pk, 0),
+            low_balance_threshold_minor=account.low_balance_threshold_minor,
+            slot_count=account.slot_count,
+        )
+        for account in accounts
+    ]
+
+
+def kept_balance(prefix: str = "") -> Combinable:
+    """Return the expression of the balance, for ``annotate`` and ``order_by``; NULL for none.
+
+    :param prefix: the way to the account: ``"account__"``.
+    """
+    return Case(
+        When(
+            **{f"{prefix}slot_count__gt": 0},
+            then=Func(F(f"{prefix}pk"), function="credit_balance", output_field=BigIntegerField()),
+        ),
+        default=F(f"{prefix}balance_minor"),
+        output_field=BigIntegerField(),
+    )
+
+
+def balances_of(account_ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """Return the balances of accounts as of one moment; None for the platform's."""
+    found = Account.objects.filter(pk__in=account_ids).values_list("pk", kept_balance())
+    return dict(found)
+
+
+def balance_of(account_id: UUID) -> int:
+    """Return what an account holds; of one of the platform's, the sum of all its entries.
+
+    :raises Account.DoesNotExist: there is no such account.
+    """
+    balance: int | None = Account.objects.values_list(kept_balance(), flat=True).get(pk=account_id)
+    if balance is not None:
+        return balance
+    entries = Entry.objects.filter(account_id=account_id)
+    return int(entries.aggregate(total=Sum("amount_minor", default=0))["total"])
+
+
+def held_by_account(account_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what is set aside of these accounts by holds that nothing has settled yet.
+
+    Accounts with nothing set aside are left out.
+    """
+    settled = Transaction.objects.filter(settles=OuterRef("pk"))
+    rows = (
+        Transaction.objects.filter(
+            ~Exists(settled),
+            kind=Transaction.Kind.HOLD,
+            entries__account_id__in=account_ids,
+            entries__amount_minor__lt=0,
+        )
+        .order_by()
+        .values_list("entries__account_id")
+        .annotate(held=-Sum("entries__amount_minor"))
+    )
+    return {account_id: int(held) for account_id, held in rows}

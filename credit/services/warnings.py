@@ -1,0 +1,154 @@
+"""Low balances: one warning each time an account falls below its threshold."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import ClassVar, Final
+from uuid import UUID
+
+import structlog
+from django.db import connection
+from django.db.models import QuerySet
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError, ValidationFailedError
+from alerts.models import Alert
+from alerts.scope import EVERYTHING, seeing
+from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.transactions import durable, transaction, transaction_required
+from credit.models import Account
+from credit.money import LARGEST_AMOUNT_MINOR, display_amount
+from credit.selectors.viewers import Viewer, viewing
+
+log = structlog.get_logger()
+
+KIND: Final = "low_credit"
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class AccountUnknownError(ServiceError):
+    """There is no such account, or not within what the viewer may see."""
+
+    code: ClassVar = ErrorCode.NOT_FOUND
+
+    account_id: UUID
+
+
+@durable
+def set_low_balance_threshold(
+    *, viewer: Viewer, account_id: UUID, amount_minor: int | None, now: datetime
+) -> None:
+    """Say below which balance an account raises a warning; None: it raises none.
+
+    The warning that the new threshold asks for is there at once, and one that it does not is
+    gone.
+
+    :raises AccountUnknownError: GC-111, out of the viewer's sight.
+    :raises ValidationFailedError: the amount is not positive, or wider than the column.
+    """
+    if amount_minor is not None and not 0 < amount_minor <= LARGEST_AMOUNT_MINOR:
+        raise ValidationFailedError(errors={"amount": ["The amount must be more than zero."]})
+    with viewing(viewer):
+        changed = (
+            Account.objects.filter(viewer.account_filter(), pk=account_id)
+            .exclude(level=Account.Level.PLATFORM)
+            .update(low_balance_threshold_minor=amount_minor)
+        )
+    if not changed:
+        raise AccountUnknownError(account_id=account_id)
+    log.info("[BUDGET] Threshold set", account_id=str(account_id), actor=viewer.actor)
+    watch_balance(account_id=account_id, now=now)
+
+
+@durable
+def watch_balance(*, account_id: UUID, now: datetime) -> None:
+    """Warn that an account is below its threshold, once, or take the warning back.
+
+    It stands until the balance is at the threshold again, so the next crossing is a second one.
+    Doing it again, or twice at once, changes nothing more. To be called after the commit of what
+    moved the money.
+    """
+    with seeing(EVERYTHING):
+        if _is_due(_find(account_id)):
+            with transaction(), connection.cursor() as cursor:
+                # Of two that watch, the later one reads after both have moved their money. Not
+                # the account's own row: everybody who pays from it would wait for us.
+                cursor.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_key_of(account_id)]
+                )
+                account = _find(account_id)
+                if _is_due(account):
+                    _settle(account, now)
+
+
+@durable
+def watch_balances(*, now: datetime) -> None:
+    """Watch every account that has a threshold or an unresolved warning."""
+    with seeing(EVERYTHING):
+        warned = {
+            UUID(key.removeprefix(f"{KIND}:"))
+            for key in _unresolved().values_list("dedupe_key", flat=True)
+        }
+        watched = Account.objects.filter(low_balance_threshold_minor__isnull=False)
+        for account_id in sorted(warned | set(watched.values_list("pk", flat=True))):
+            watch_balance(account_id=account_id, now=now)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    account: Account
+    balance_minor: int
+    is_warned: bool
+
+    @property
+    def is_low(self) -> bool:
+        threshold = self.account.low_balance_threshold_minor
+        return threshold is not None and self.balance_minor < threshold
+
+
+def _find(account_id: UUID) -> _Watched:
+    account = Account.objects.get(pk=account_id)
+    return _Watched(
+        account=account,
+        balance_minor=account.balance_minor or 0,
+        is_warned=_unresolved().filter(dedupe_key=_key_of(account_id)).exists(),
+    )
+
+
+def _is_due(watched: _Watched) -> bool:
+    return watched.is_low != watched.is_warned
+
+
+@transaction_required
+def _settle(watched: _Watched, now: datetime) -> None:
+    account = watched.account
+    if not watched.is_low:
+        resolve_alert(dedupe_key=_key_of(account.pk), now=now)
+        return
+    threshold = account.low_balance_threshold_minor or 0
+    raise_alert(
+        kind=KIND,
+        severity=Alert.Severity.WARNING,
+        subject=f"Low credit: {account.name} ({account.get_level_display().lower()})",
+        message=f"{display_amount(watched.balance_minor, account.currency)} is left, below the "
+        f"threshold of {display_amount(threshold, account.currency)}. Allocate credit to it.",
+        data={
+            "account_id": account.pk,
+            "level": account.level,
+            "balance_minor": watched.balance_minor,
+            "threshold_minor": threshold,
+            "currency": account.currency,
+        },
+        dedupe_key=_key_of(account.pk),
+        client_id=account.client_id,
+        now=now,
+    )
+
+
+def _unresolved() -> QuerySet[Alert]:
+    return Alert.objects.filter(kind=KIND).exclude(state=Alert.State.RESOLVED)
+
+
+def _key_of(account_id: UUID) -> str:
+    return f"{KIND}:{account_id}"

@@ -1,0 +1,18 @@
+"""Signing in and out, and one's own account."""
+
+from django.contrib.auth import views as auth_views
+from django.urls import path
+
+from credit.views import account, passwords, second_factor, sign_in
+
+urlpatterns = [
+    path("login/", sign_in.SignInView.as_view(), name="login"),
+    path("login/code/", sign_in.SecondStepView.as_view(), name="login-code"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("account/", account.your_account, name="your-account"),
+    path("account/password/", passwords.change_password, name="change-password"),
+    path("account/second-factor/", second_factor.second_factor, name="second-factor"),
+    path("account/sessions/end/", account.end_other_sessions, name="end-other-sessions"),
+    path("account/sessions/<uuid:session_id>/end/", account.end_one_session, name="end-session"),
+    path("password/<uidb64>/<token>/", passwords.SetPasswordView.as_view(), name="set-password"),
+]

@@ -1,0 +1,213 @@
+"""Whose account pays for a campaign, and what follows when it no longer can.
+
+Note [Depletion]
+A campaign that no account of its can pay the cheapest reward of is depleted: nobody is sent to
+the till of an empty purse, one alert goes out, and the campaign goes on by itself once there is
+credit. Whoever has moved money looks after his commit, under the lock of the campaign's row and
+in a statement after it: so of two that look, the later one sees what both have moved, and the
+last word is never an old one. A process that dies before it has looked leaves the campaign as
+it was; ``review_budgets`` comes by every few minutes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import ClassVar, Final
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError
+from django.db.models import Q
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError, ValidationFailedError
+from alerts.scope import EVERYTHING, seeing
+from alerts.transactions import durable, transaction, transaction_required
+from credit.models import Account
+from credit.selectors.viewers import Viewer, viewing
+from credit.services.accounts import (
+    open_agency_account,
+    open_campaign_account,
+    open_client_account,
+)
+from credit.services.warnings import watch_balance, watch_balances
+from redemption.models import Campaign
+from redemption.selectors.budgets import CampaignBudget, read_budgets
+from redemption.services.budget_alerts import alerted_campaign_ids, settle_depletion_alert
+from sms.queue import ring_bell
+
+log = structlog.get_logger()
+
+_REVIEWED: Final = (Campaign.Status.ACTIVE, Campaign.Status.DEPLETED)
+_DEFAULT_CURRENCY: Final = "USD"
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class CampaignNotFoundError(ServiceError):
+    """There is no such campaign, or not within what the viewer may see."""
+
+    code: ClassVar = ErrorCode.NOT_FOUND
+
+    campaign_id: UUID
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSwitch:
+    """A campaign's budget as it was and as it is now; no money has moved.
+
+    What ``after.own`` holds stays with the campaign, in both modes; ``after.shared``, where the
+    viewer may see it, is what it can spend besides. ``after.status`` is ``depleted`` where it
+    has become too poor for any reward.
+
+    :param opened_account: whether the campaign got its own account, an empty one, just now.
+    """
+
+    before: CampaignBudget
+    after: CampaignBudget
+    opened_account: bool
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the mode was another one before."""
+        return self.before.mode != self.after.mode
+
+
+@durable
+def switch_budget(*, viewer: Viewer, campaign_id: UUID, mode: str, now: datetime) -> BudgetSwitch:
+    """Let a campaign pay from its own account alone (isolated) or from the shared one.
+
+    Isolated, it has what its own account holds, which is opened when it is missing; shared, what
+    is left there is spent first. Money moves by allocation only, never by this. A redemption
+    that has begun pays as it was when it began. A repeat changes nothing.
+
+    :raises CampaignNotFoundError: GC-111, out of the viewer's sight.
+    :raises ValidationFailedError: there is no such mode.
+    """
+    if mode not in Campaign.BudgetMode.values:
+        raise ValidationFailedError(errors={"mode": ["Choose shared or isolated."]})
+    campaigns = Campaign.objects.filter(viewer.client_filter(), pk=campaign_id)
+    with transaction():
+        with viewing(viewer):
+            campaign = campaigns.select_for_update(no_key=True, of=("self",)).first()
+            if campaign is None:
+                raise CampaignNotFoundError(campaign_id=campaign_id)
+            (before,) = read_budgets(campaigns=campaigns, viewer=viewer)
+        with seeing(EVERYTHING):
+            opened_account = _set_payer(campaign, mode)
+    review_campaign(campaign_id=campaign_id, now=now)
+    with viewing(viewer):
+        (after,) = read_budgets(campaigns=campaigns, viewer=viewer)
+    log.info("[BUDGET] Switched", campaign_id=str(campaign_id), mode=mode, actor=viewer.actor)
+    return BudgetSwitch(before=before, after=after, opened_account=opened_account)
+
+
+@transaction_required
+def _set_payer(campaign: Campaign, mode: str) -> bool:
+    """Write the mode and the accounts that fit it; return whether one of its own was opened."""
+    was_isolated = campaign.budget_mode == Campaign.BudgetMode.ISOLATED
+    own = campaign.account if was_isolated else campaign.own_account
+    shared = _open_shared_account(campaign)
+    opened_account = own is None and mode == Campaign.BudgetMode.ISOLATED
+    if opened_account:
+        own = open_campaign_account(
+            client=campaign.client, name=campaign.name, currency=shared.currency
+        )
+    campaign.budget_mode = mode
+    campaign.own_account = own
+    campaign.account = own if mode == Campaign.BudgetMode.ISOLATED else shared
+    campaign.save(update_fields=["budget_mode", "own_account", "account"])
+    return opened_account
+
+
+@transaction_required
+def _open_shared_account(campaign: Campaign) -> Account:
+    """Return the account of who pays for the campaign, opened where it is missing."""
+    client = campaign.client
+    first = campaign.conditions.order_by("number").first()
+    currency = first.currency if first else _DEFAULT_CURRENCY
+    if campaign.billing_entity == Campaign.BillingEntity.AGENCY:
+        return open_agency_account(agency=client.agency, currency=currency)
+    return open_client_account(client=client, currency=currency)
+
+
+@durable
+def review_campaign(*, campaign_id: UUID, now: datetime) -> bool:
+    """Deplete an active campaign that can pay for no reward, or let a depleted one go on.
+
+    Campaigns that somebody has paused or ended, and drafts, stay as they are. Doing it again, or
+    twice at once, changes nothing more.
+
+    :return: whether the campaign's status changed.
+    """
+    with seeing(EVERYTHING):
+        with transaction():
+            campaign = Campaign.objects.filter(pk=campaign_id)
+            if campaign.select_for_update(no_key=True).order_by().values("pk").first() is None:
+                return False
+            # Read after the lock, not with it: see Note [Depletion].
+            (budget,) = read_budgets(campaigns=campaign)
+            before, after = (
+                (Campaign.Status.ACTIVE, Campaign.Status.DEPLETED)
+                if budget.is_short
+                else (Campaign.Status.DEPLETED, Campaign.Status.ACTIVE)
+            )
+            is_changed = bool(campaign.filter(status=before).update(status=after))
+            status = after if is_changed else budget.status
+            settle_depletion_alert(budget=budget, status=status, now=now)
+        if is_changed:
+            log.info("[BUDGET] Reviewed", campaign_id=str(campaign_id), status=str(after))
+        if is_changed and after == Campaign.Status.ACTIVE:
+            ring_bell("redemption.tasks.serve_waiting")
+    return is_changed
+
+
+@durable
+def review_account(*, account_id: UUID, now: datetime) -> None:
+    """Review the campaigns that an account pays for, and its own low-balance warning.
+
+    Called after whatever moves money; see Note [Depletion].
+    """
+    with seeing(EVERYTHING):
+        watch_balance(account_id=account_id, now=now)
+        paid = Campaign.objects.filter(
+            Q(account_id=account_id) | Q(own_account_id=account_id), status__in=_REVIEWED
+        )
+        for budget in read_budgets(campaigns=paid):
+            if _is_due(budget):
+                review_campaign(campaign_id=budget.campaign_id, now=now)
+
+
+@durable
+def review_budgets(*, now: datetime) -> None:
+    """Review every campaign, every alert of one and every low balance."""
+    with seeing(EVERYTHING):
+        budgets = read_budgets(campaigns=Campaign.objects.filter(status__in=_REVIEWED))
+        due = {budget.campaign_id for budget in budgets if _is_due(budget)}
+        depleted = {b.campaign_id for b in budgets if b.status == Campaign.Status.DEPLETED}
+        for campaign_id in sorted(due | (depleted ^ alerted_campaign_ids())):
+            review_campaign(campaign_id=campaign_id, now=now)
+        watch_balances(now=now)
+
+
+def review_after_charge(*, campaign_id: UUID, now: datetime) -> None:
+    """Review a campaign whose account can not pay the same again; never fails.
+
+    The reward is given: what goes wrong here is for the periodic review to mend.
+    """
+    try:
+        review_campaign(campaign_id=campaign_id, now=now)
+    except DatabaseError:
+        log.exception("[BUDGET] Not reviewed", campaign_id=str(campaign_id))
+
+
+def review_after_refusal(*, account_id: UUID, now: datetime) -> None:
+    """Review the campaigns of an account that could not pay; never fails."""
+    try:
+        review_account(account_id=account_id, now=now)
+    except DatabaseError:
+        log.exception("[BUDGET] Not reviewed", account_id=str(account_id))
+
+
+def _is_due(budget: CampaignBudget) -> bool:
+    return budget.is_short == (budget.status == Campaign.Status.ACTIVE)

@@ -1,0 +1,76 @@
+// What makes signed-in pages nicer where scripts run. Every page works without it.
+(() => {
+  "use strict";
+  const dialog = document.getElementById("dialog");
+
+  // <a href="/…" hx-get="/…" hx-target="#dialog-body">: the same address as a page without scripts.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "dialog-body") return;
+    if (!dialog.open) dialog.showModal();
+    dialog.querySelector("[autofocus], [aria-invalid=true], h2")?.focus();
+    refresh(dialog);
+  });
+  // A refusal is an answer to show, too, where it is a page's part (400, 402, 409, 422).
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status >= 400 && xhr.status < 500 && xhr.getResponseHeader("X-Part")) {
+      event.detail.shouldSwap = true;
+      event.detail.isError = false;
+    } else if (xhr.status >= 400) {
+      // Anything else is a whole page: go there, as without scripts.
+      location.assign(event.detail.pathInfo.requestPath);
+    }
+  });
+  dialog?.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+
+  // An amount in minor units, or null where it is not written as one: as credit/money.py reads it.
+  const read = (text, digits) => {
+    const match = /^([0-9]{1,15})(?:\.([0-9]+))?$/.exec(text.trim());
+    if (!match || (match[2] ?? "").length > digits) return null;
+    return BigInt(match[1] + (match[2] ?? "").padEnd(digits, "0"));
+  };
+  const show = (minor, { symbol, code, digits }) => {
+    const sign = minor < 0n ? "-" : "";
+    const padded = String(minor < 0n ? -minor : minor).padStart(Number(digits) + 1, "0");
+    const at = padded.length - Number(digits);
+    const units = padded.slice(0, at).replace(/\B(?=(\d{3})+$)/g, ",");
+    const number = Number(digits) ? `${units}.${padded.slice(at)}` : units;
+    return symbol ? `${sign}${symbol}${number}` : `${sign}${number} ${code}`;
+  };
+
+  // Both balances as they would be: <form data-preview data-digits data-symbol data-code> with an
+  // input [data-amount], and outputs [data-after="from|to"] holding data-minor.
+  const refresh = (root) => {
+    for (const form of root.querySelectorAll("form[data-preview]")) {
+      const typed = form.querySelector("[data-amount]");
+      const amount = read(typed.value, Number(form.dataset.digits));
+      for (const output of form.querySelectorAll("[data-after]")) {
+        const choice = form.querySelector("select[name=to] option:checked");
+        const before = output.dataset.after === "to" && choice ? choice.dataset.minor : output.dataset.minor;
+        if (before === undefined || before === "" || amount === null) {
+          output.textContent = "–";
+          output.classList.remove("negative");
+          continue;
+        }
+        const after = BigInt(before) + (output.dataset.after === "to" ? amount : -amount);
+        output.textContent = show(after, form.dataset);
+        output.classList.toggle("negative", after < 0n);
+      }
+      const label = form.querySelector("[data-before=to]");
+      const choice = form.querySelector("select[name=to] option:checked");
+      if (label && choice) label.textContent = choice.dataset.balance ?? "–";
+    }
+  };
+  for (const type of ["input", "change"]) {
+    document.addEventListener(type, (event) => {
+      const form = event.target.closest?.("form[data-preview]");
+      if (form) refresh(form.parentElement);
+    });
+  }
+  refresh(document);
+})();
