@@ -79,6 +79,7 @@ def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
     return record
 
 
+@seeing(EVERYTHING)
 @transaction_required
 def keep_answer(*, claim: KeyClaim, object_id: UUID, status: int, now: datetime) -> None:
     """Write what a key stands for now, in the transaction of its effect.
