@@ -22,6 +22,8 @@ _DELIMITERS: Final = (",", ";", "\t")
 
 _SEPARATOR_LINE: Final = re.compile(r"sep=([,;\t])", re.IGNORECASE)
 _SPREADSHEET_NUMBER: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")
+# What a spreadsheet takes for a formula, also behind spaces and in full width.
+_FORMULA_STARTS: Final = frozenset("=+-@|%＝＋－＠")
 _SAVE_AS_UTF8: Final = 'In the spreadsheet, choose "Save as" and "CSV UTF-8".'
 
 
@@ -107,6 +109,12 @@ def read_rows(
 def is_spreadsheet_number(text: str) -> bool:
     """Tell whether a spreadsheet has written a long number its own way: ``1.23E+15``."""
     return _SPREADSHEET_NUMBER.fullmatch(text) is not None
+
+
+def safe_cell(text: str) -> str:
+    """Return a text of somebody's on one line that a spreadsheet shows and does not run."""
+    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    return f"'{line}" if line[:1] in _FORMULA_STARTS else line
 
 
 class _Lines:

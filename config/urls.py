@@ -7,13 +7,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config import api, pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, since Django tries one address after the other, and most requests are to this one.
+    path("api/v1/", include("redemption.api.urls")),
+    path("api/v1/", include("credit.api.urls")),
     path("", pages.home, name="home"),
     path("welcome/", pages.welcome, name="welcome"),
     path("", include("credit.urls")),
     path("", include("redemption.urls")),
     path("", include("sms.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("redemption.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("api/errors/", pages.error_catalogue, name="api-errors"),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from redemption.services import serving
+from redemption.services import budgets, serving
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -13,3 +13,9 @@ _AT_MOST = 1000
 def serve_waiting() -> None:
     """Give cards that have come to those who wait for them."""
     serving.serve_waiting(now=timezone.now(), limit=_AT_MOST)
+
+
+@shared_task(name="redemption.tasks.review_budgets")
+def review_budgets() -> None:
+    """Find campaigns and balances that nobody has looked at since their money moved."""
+    budgets.review_budgets(now=timezone.now())

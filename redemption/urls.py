@@ -1,6 +1,10 @@
 from django.urls import URLPattern, path
 
-from redemption.dashboard import agency
+from redemption.dashboard import agency, agency_brands, allocate, statements
+from redemption.dashboard.client_brands import client_brands
+from redemption.dashboard.client_budget import client_budget
+from redemption.dashboard.client_overview import client_home, client_overview
+from redemption.dashboard.client_warning import client_warning
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
 
@@ -9,4 +13,35 @@ urlpatterns: list[URLPattern] = [
     path("redeem/message/", message_status, name="redeem-message"),
     path("r/<str:token>/", reveal, name="reveal"),
     path("agency/", agency.agencies, name="agency"),
+    path("agency/<uuid:agency_id>/", agency.agency_page, name="agency-page"),
+    path("agency/<uuid:agency_id>/clients.csv", agency.clients_csv, name="agency-clients-csv"),
+    path("agency/<uuid:agency_id>/brands/", agency_brands.agency_brands, name="agency-brands"),
+    path(
+        "agency/<uuid:agency_id>/brands/<uuid:brand_id>/",
+        agency_brands.save_brand,
+        name="agency-brand",
+    ),
+    path("accounts/<uuid:account_id>/allocate/", allocate.allocate, name="allocate"),
+    path("statements/<uuid:account_id>/", statements.statement, name="statement"),
+    path(
+        "statements/<uuid:account_id>/statement.csv",
+        statements.statement_file,
+        {"kind": "csv"},
+        name="statement-csv",
+    ),
+    path(
+        "statements/<uuid:account_id>/statement.pdf",
+        statements.statement_file,
+        {"kind": "pdf"},
+        name="statement-pdf",
+    ),
+    path("client/", client_home, name="client"),
+    path("client/<uuid:client_id>/", client_overview, name="client-overview"),
+    path("client/<uuid:client_id>/brands/", client_brands, name="client-brands"),
+    path("client/<uuid:client_id>/warning/", client_warning, name="client-warning"),
+    path(
+        "client/<uuid:client_id>/campaigns/<uuid:campaign_id>/budget/",
+        client_budget,
+        name="client-budget",
+    ),
 ]

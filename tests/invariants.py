@@ -1,14 +1,16 @@
 """What is true of the whole database whenever nobody is in the middle of something."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import psycopg
 
 from tests.database import owner_url
 
-# Each query returns the rows that break the promise its name makes.
-INVARIANTS: Final = {
+# Each query returns the rows that break the promise its name makes. What the ledger promises by
+# itself, whatever it is used for:
+LEDGER: Final = {
     "every transaction sums to zero, in one currency": """
         SELECT t.id FROM credit_transaction t
         LEFT JOIN credit_entry e ON e.transaction_id = t.id
@@ -17,27 +19,62 @@ INVARIANTS: Final = {
             OR count(DISTINCT a.currency) <> 1""",
     "every balance is the sum of its entries": """
         SELECT a.id FROM credit_account a LEFT JOIN credit_entry e ON e.account_id = a.id
-        WHERE a.balance_minor IS NOT NULL
-        GROUP BY a.id HAVING a.balance_minor <> coalesce(sum(e.amount_minor), 0)""",
+        WHERE a.level <> 'platform'
+        GROUP BY a.id HAVING credit_balance(a.id) <> coalesce(sum(e.amount_minor), 0)""",
+    "every slot's balance is the sum of its entries": """
+        SELECT s.id FROM credit_accountslot s JOIN credit_account a ON a.id = s.account_id
+        LEFT JOIN credit_entry e ON (e.account_id, e.slot) = (s.account_id, s.slot)
+        GROUP BY s.id, a.slot_count HAVING s.balance_minor <> coalesce(sum(e.amount_minor), 0)
+            OR s.slot >= a.slot_count AND s.balance_minor <> 0""",
     "replayed by number, every balance is what its entry says, and never negative": """
         SELECT number FROM (
             SELECT number, balance_after_minor,
-                sum(amount_minor) OVER (PARTITION BY account_id ORDER BY number) AS replayed
+                sum(amount_minor) OVER (PARTITION BY account_id, slot ORDER BY number) AS replayed
             FROM credit_entry) e
         WHERE balance_after_minor <> replayed OR balance_after_minor < 0""",
+    "credit goes down one level, from a parent to its child": """
+        SELECT t.id FROM credit_transaction t WHERE t.kind IN ('issue', 'allocation')
+            AND NOT EXISTS (SELECT 1 FROM credit_entry o JOIN credit_entry i USING (transaction_id)
+                JOIN credit_account payee ON payee.id = i.account_id
+                JOIN credit_account payer ON payer.id = payee.parent_id
+                WHERE o.transaction_id = t.id AND o.account_id = payer.id
+                    AND o.amount_minor < 0 AND i.amount_minor > 0
+                    AND (payer.level = 'platform') = (t.kind = 'issue'))""",
+    "what is held is what the open holds took": """
+        SELECT a.id FROM credit_account a LEFT JOIN credit_entry e ON e.account_id = a.id
+        LEFT JOIN credit_transaction h ON h.id = e.transaction_id AND h.kind = 'hold'
+            AND NOT EXISTS (SELECT 1 FROM credit_transaction s WHERE s.settles_id = h.id)
+        WHERE a.purpose = 'held' GROUP BY a.id
+        HAVING coalesce(sum(e.amount_minor), 0)
+            <> coalesce(sum(e.amount_minor) FILTER (WHERE h.id IS NOT NULL), 0)""",
+    "a settlement settles what it may, and nobody gains by it": """
+        SELECT s.id FROM credit_transaction s JOIN credit_transaction t ON t.id = s.settles_id
+        WHERE CASE s.kind
+                WHEN 'refund' THEN t.kind NOT IN ('redemption', 'capture', 'card_sale')
+                WHEN 'adjustment' THEN false ELSE t.kind <> 'hold' END
+            OR EXISTS (SELECT 1 FROM credit_entry e JOIN credit_account a ON a.id = e.account_id
+                WHERE e.transaction_id IN (s.id, t.id, t.settles_id) AND s.kind <> 'card_sale'
+                GROUP BY a.id HAVING CASE a.purpose WHEN 'held' THEN sum(e.amount_minor) <> 0
+                    WHEN 'consumed' THEN sum(e.amount_minor) < 0
+                    ELSE sum(e.amount_minor) > 0 END)""",
+}
+_REWARDS: Final = {
     "every charge names its debit, every debit its redemption": """
         SELECT coalesce(r.id, t.id) FROM redemption_redemption r
-        FULL JOIN (SELECT t.id, -e.amount_minor AS amount FROM credit_transaction t
+        FULL JOIN (SELECT t.id, -sum(e.amount_minor) AS amount FROM credit_transaction t
             JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
-            WHERE t.kind = 'redemption') t ON t.id = r.transaction_id
-        WHERE (r.charged_minor > 0 OR t.id IS NOT NULL)
+            WHERE t.kind = 'redemption' GROUP BY t.id) t ON t.id = r.transaction_id
+        WHERE (r.charged_minor > 0 OR t.id IS NOT NULL AND NOT (r.id IS NULL AND EXISTS (
+                SELECT 1 FROM credit_transaction s WHERE s.settles_id = t.id)))
             AND (r.charged_minor = t.amount) IS NOT TRUE""",
     "every debit's reference names its redemption, and its client pays": """
         SELECT t.id FROM credit_transaction t
         JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
         JOIN credit_account a ON a.id = e.account_id
         LEFT JOIN redemption_redemption r ON r.transaction_id = t.id
-        WHERE t.kind = 'redemption' AND (t.reference = format('redemption:%s:%s', r.id, r.debits)
+        WHERE t.kind = 'redemption' AND NOT (r.id IS NULL
+                AND EXISTS (SELECT 1 FROM credit_transaction s WHERE s.settles_id = t.id))
+            AND (t.reference = format('redemption:%s:%s', r.id, r.debits)
             AND a.client_id = r.client_id AND a.currency = r.currency) IS NOT TRUE""",
     "every card in use has the redemption that holds it": """
         SELECT c.id FROM giftcards_giftcard c
@@ -90,15 +127,18 @@ INVARIANTS: Final = {
         SELECT r.id FROM redemption_redemption r
         LEFT JOIN redemption_reveallink l ON l.redemption_id = r.id
         WHERE l.redemption_id IS NULL""",
-    "every key that was answered with a redemption leads to it": """
+    "every key that was answered leads to the redemption or the movement it stands for": """
         SELECT i.id FROM credit_idempotencyrecord i
         LEFT JOIN redemption_redemption r ON r.id = i.object_id
-        WHERE i.status IN (201, 202) AND r.id IS NULL""",
+        LEFT JOIN credit_transaction t ON t.id = i.object_id
+        WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL""",
 }
+INVARIANTS: Final = LEDGER | _REWARDS
 
 
 def broken_invariants(
     connection: psycopg.Connection[Any] | None = None,
+    promises: Mapping[str, str] = INVARIANTS,
 ) -> dict[str, list[str]]:
     """Return the promises that do not hold, each with the ids that break it.
 
@@ -107,7 +147,7 @@ def broken_invariants(
     broken: dict[str, list[str]] = {}
     with contextlib.ExitStack() as stack:
         connection = connection or stack.enter_context(psycopg.connect(owner_url()))
-        for name, query in INVARIANTS.items():
+        for name, query in promises.items():
             rows = connection.execute(query).fetchall()
             if rows:
                 broken[name] = [str(row[0]) for row in rows]

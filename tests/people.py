@@ -11,7 +11,7 @@ from django_otp.oath import TOTP
 
 from credit.models import Authenticator, Membership, User
 from credit.models.sign_in import decrypt_secret
-from credit.services.second_factor import begin_set_up, finish_set_up
+from credit.services.second_factor import Verdict, begin_set_up, finish_set_up
 from tests.world import NOW
 
 PASSWORD = "correct horse battery staple"
@@ -27,9 +27,9 @@ def make_person(*, role: str | None = None, **fields: Any) -> User:
     return user
 
 
-def sign_in_by_form(person: User, browser: Browser | None = None, **headers: str) -> Browser:
+def sign_in_by_form(person: User, browser: Browser | None = None) -> Browser:
     """Sign somebody in who has no second factor; return their browser."""
-    browser = browser or Browser(**headers)
+    browser = browser or Browser()
     page = browser.post("/login/", {"username": person.username, "password": PASSWORD})
     assert page.status_code == 302, page.content.decode()
     return browser
@@ -48,6 +48,7 @@ def give_app(person: User) -> tuple[Authenticator, list[str]]:
     The code of the step before is spent by it, so that the present one is still good.
     """
     app = begin_set_up(user=person, now=NOW)
-    _, codes = finish_set_up(user=person, code=code_of(app, steps=-1))
+    verdict, codes = finish_set_up(user=person, code=code_of(app, steps=-1))
+    assert verdict is Verdict.GOOD
     app.refresh_from_db()
     return app, codes

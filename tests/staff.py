@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,8 @@ from django import forms
 from django.test import Client as Browser
 
 from credit.models import Agency, Membership, User
+from credit.services.sessions import SEEN_AT
+from credit.views.signed_in import SIGNED_IN_AT
 
 
 def make_user(*, is_staff: bool = True, is_superuser: bool = False) -> User:
@@ -33,9 +36,12 @@ def make_agency_manager(agency: Agency) -> User:
 
 
 def sign_in(user: User) -> Browser:
-    """Return a browser in which the user is signed in."""
+    """Return a browser in which the user is signed in, and was seen a moment ago."""
     browser = Browser()
     browser.force_login(user)
+    session = browser.session
+    session[SIGNED_IN_AT] = session[SEEN_AT] = time.time()
+    session.save()
     return browser
 
 

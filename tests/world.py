@@ -78,15 +78,19 @@ class World:
 
 
 def build_world(
-    *, credit_minor: int = 100_000, value_minor: int = 2500, name: str = "Acorn"
+    *,
+    credit_minor: int = 100_000,
+    value_minor: int = 2500,
+    name: str = "Acorn",
+    currency: str = "USD",
 ) -> World:
     """Build a world with credit on the client's account, no cards and no recipients."""
     slug = f"{name.lower()}-{uuid4().hex[:8]}"
     with transaction():
         agency = Agency.objects.create(name=f"{name} Agency", slug=f"{slug}-agency")
         client = Client.objects.create(agency=agency, name=f"{name} Ltd", slug=slug)
-        platform_account = open_platform_accounts(currency="USD")
-        account = open_client_account(client=client, currency="USD")
+        platform_account = open_platform_accounts(currency=currency)
+        account = open_client_account(client=client, currency=currency)
         assert account.parent is not None
         if credit_minor:
             for payer, payee in ((platform_account, account.parent), (account.parent, account)):
@@ -100,7 +104,7 @@ def build_world(
                 )
         brand = Brand.objects.create(name=f"{name} Shop", slug=f"{slug}-shop")
         denomination = Denomination.objects.create(
-            brand=brand, value_minor=value_minor, currency="USD"
+            brand=brand, value_minor=value_minor, currency=currency
         )
         pool = Pool.objects.create(
             name=f"{name} pool",
@@ -121,6 +125,7 @@ def build_world(
             name="Came to the appointment",
             brand=brand,
             card_value_minor=value_minor,
+            currency=currency,
             pool=pool,
         )
     return World(

@@ -9,6 +9,7 @@ and Django would first collect the million rows that hang on a client.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -130,6 +131,11 @@ def read_key(column_type: str, term: str) -> UUID | int | str | None:
     if column_type == "UUIDField":
         try:
             return UUID(term)
+        except ValueError:
+            return None
+    if column_type == "GenericIPAddressField":
+        try:
+            return str(ip_address(term))
         except ValueError:
             return None
     if column_type in ("BigAutoField", "AutoField"):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 from psycopg import sql
 
 from alerts.keyring import digest
@@ -23,6 +24,7 @@ from credit.models import Account, Agency, Client
 from credit.services.accounts import open_client_account, open_platform_accounts
 from credit.services.api_keys import create_api_key
 from credit.services.ledger import allocate
+from credit.services.slots import merge_account, split_account
 from giftcards.models import Brand, Denomination, Pool
 from giftcards.services.secrets import seal_code, seal_field
 from redemption.codes import normalise_code
@@ -131,6 +133,15 @@ class Data:
     def api_key_of(self, number: int) -> str:
         """Return the API key of the agency whose client a code belongs to."""
         return self._api_keys[number % self.course.accounts % self.course.agencies]
+
+    def keep_hot_account_in(self, slots: int) -> None:
+        """Split the account of the hot client, or (0) make it one number again."""
+        hot = Account.objects.get(client__slug=f"bench-client-{self.course.accounts}")
+        now = timezone.now()
+        if slots:
+            split_account(account_id=hot.pk, slots=slots, actor="system", now=now)
+        else:
+            merge_account(account_id=hot.pk, actor="system", now=now)
 
     def renew(self, wanted: dict[Codes, int]) -> None:
         """Make fresh codes, and cards for them, and go on with the first of those.

@@ -1,3 +1,3 @@
-from credit.admin import access, ledger, organisations, people
+from credit.admin import access, ledger, organisations, people, sign_in
 
-__all__ = ["access", "ledger", "organisations", "people"]
+__all__ = ["access", "ledger", "organisations", "people", "sign_in"]

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from alerts.admin.base import EditableInline, PlatformAdmin
 from alerts.admin.cells import BLUE, GREEN, label, state_column, time_column
 from alerts.admin.forms import WordedForm
 from credit.models import Membership, User
+from credit.services.lockouts import lift_locks
+from credit.services.passwords import make_password_token
+from credit.services.second_factor import remove_second_factor
+from credit.services.sessions import SEEN_AT, end_sessions
 
 _ROLES = Membership.Role
 _SCOPES: dict[str, str] = {
@@ -57,6 +67,7 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     inlines = (MembershipInline,)
+    actions_detail = ("password_link", "sign_out", "lift_lock", "reset_second_factor")
     list_display = ("username", "full_name", "email", "roles", "is_staff", "is_active")
     list_filter = ("is_active", "is_staff", "memberships__role")
     search_fields = ("username", "first_name", "last_name", "email")
@@ -90,6 +101,101 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
         if user.is_superuser:
             return label("Superuser", GREEN)
         return ", ".join(dict.fromkeys(m.get_role_display() for m in user.memberships.all()))
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_sessions(user_id=obj.pk)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            user = get_object_or_404(User, pk=id)
+            # Django has given this browser's session a new key: it is to be noted anew.
+            request.session.pop(SEEN_AT, None)
+            end_sessions(user_id=user.pk, keep_key=request.session.session_key)
+        return response
+
+    @action(description="Link to set a password", icon="link")  # type: ignore[untyped-decorator]
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return never_cache(self._password_link)(request, object_id)
+
+    def _password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = get_object_or_404(User, pk=object_id)
+        link = ""
+        if request.method == "POST" and user.is_active:
+            link = request.build_absolute_uri(
+                reverse("set-password", args=make_password_token(user))
+            )
+            self.log_change(request, user, "Made a link to set a password.")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"A password for {user.get_username()}",
+            "person": user,
+            "link": link,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/password_link.html", context)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Sign out everywhere",
+        icon="logout",
+        dialog={
+            "title": "Sign out everywhere",
+            "description": "Every browser in which this person is signed in has to sign in anew.",
+            "form_submit_text": "Sign out",
+        },
+    )
+    def sign_out(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        user = get_object_or_404(User, pk=object_id)
+        count = end_sessions(user_id=user.pk)
+        self.log_change(request, user, "Signed out everywhere.")
+        messages.success(request, f"Ended {count} sessions.")
+        return _back_to(request, user)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Lift the lock",
+        icon="lock_open",
+        dialog={
+            "title": "Lift the lock",
+            "description": "Forgets the wrong passwords and codes of this user name.",
+            "form_submit_text": "Lift it",
+        },
+    )
+    def lift_lock(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        user = get_object_or_404(User, pk=object_id)
+        lift_locks(names=[user.get_username()])
+        self.log_change(request, user, "Lifted the lock of the log-in.")
+        messages.success(request, "Wrong passwords and codes are forgotten.")
+        return _back_to(request, user)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Remove the second factor",
+        icon="phonelink_erase",
+        dialog={
+            "title": "Remove the second factor",
+            "description": "Make sure first that it is this person who asks: from then on the "
+            "password alone signs them in, until they set up another one.",
+            "form_submit_text": "Remove it",
+        },
+    )
+    def reset_second_factor(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        user = get_object_or_404(User, pk=object_id)
+        if remove_second_factor(user=user):
+            end_sessions(user_id=user.pk)
+            self.log_change(request, user, "Removed the second factor.")
+            messages.success(request, "The second factor is removed.")
+        else:
+            messages.info(request, "There was none.")
+        return _back_to(request, user)
+
+
+def _back_to(request: HttpRequest, user: User) -> HttpResponse:
+    url = reverse("admin:credit_user_change", args=[user.pk])
+    # The dialog is sent by htmx, which would swap the whole page into the dialog.
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)
 
 
 @admin.register(Membership)

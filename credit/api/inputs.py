@@ -36,11 +36,47 @@ def read_body(serializer_class: type[StrictSerializer], request: Request) -> dic
     return validated
 
 
+def read_query(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """Return the validated parameters of the query string, each given once.
+
+    :raises ValidationFailedError: names every one that is unknown, there twice or malformed.
+    """
+    parameters = request.query_params
+    twice = [name for name in parameters if len(parameters.getlist(name)) > 1]
+    if twice:
+        raise ValidationFailedError(
+            errors={name[:64]: ["Give this parameter once."] for name in twice[:20]}
+        )
+    try:
+        validated: dict[str, Any] = _reader(serializer_class).run_validation(parameters.dict())
+    except serializers.ValidationError as error:
+        raise ValidationFailedError(errors=flatten(error.detail)) from None
+    return validated
+
+
 @functools.cache
 def _reader(serializer_class: type[StrictSerializer]) -> StrictSerializer:
     # One for all calls: copying the fields takes longer than reading a body with them, and they
     # keep nothing of what they have read.
     return serializer_class()
+
+
+class TextField(serializers.CharField):
+    """A JSON string: a number or a boolean is refused, not read as if it were written out."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Write this as a string, in quotation marks.")
+        return super().to_internal_value(data)
+
+
+class IdField(serializers.UUIDField):
+    """A UUID as it is printed; the framework's own field also takes numbers."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Write this as a string, in quotation marks.")
+        return super().to_internal_value(data)
 
 
 def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from django_otp.oath import TOTP
 from alerts.keyring import decrypt
 from credit.models.user import User
 
-SECRET_CONTEXT: Final = "credit_authenticator.secret"
+ENCRYPTION_CONTEXT: Final = "credit_authenticator.secret"
 STEP_SECONDS: Final = 30
 # Codes of the step before and of the next one are good too: clocks differ, and people type.
 _TOLERANCE: Final = 1
@@ -29,6 +29,7 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
     database would be a copy of everybody's second factor.
     """
 
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     secret_encrypted = models.TextField()
     # The step of the code accepted last: it and all before it are spent.
     last_step = models.BigIntegerField(default=-1)
@@ -50,7 +51,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
 
     def throttle_increment(self, commit: bool = True) -> None:  # noqa: FBT001, FBT002
         super().throttle_increment(commit=False)
-        self.throttling_failure_count = min(self.throttling_failure_count, _MOST_FAILURES_COUNTED)
+        count: int = self.throttling_failure_count  # type: ignore[has-type]
+        self.throttling_failure_count = min(count, _MOST_FAILURES_COUNTED)
         if commit:
             self.save()
 
@@ -74,7 +76,7 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
 
 def decrypt_secret(authenticator: Authenticator) -> bytes:
     """Return the secret that the app shares with us."""
-    return bytes.fromhex(decrypt(authenticator.secret_encrypted, context=SECRET_CONTEXT))
+    return bytes.fromhex(decrypt(authenticator.secret_encrypted, context=ENCRYPTION_CONTEXT))
 
 
 class UserSession(models.Model):

@@ -13,9 +13,11 @@ from uuid import UUID
 from django.db.models import (
     BigIntegerField,
     Case,
+    Count,
     Exists,
     F,
     Func,
+    Min,
     OuterRef,
     QuerySet,
     Sum,
@@ -23,7 +25,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 
-from credit.models import Account, Entry, Transaction
+from credit.models import Account, AccountSlot, Entry, Transaction
 from credit.selectors.viewers import Viewer
 
 
@@ -158,3 +160,19 @@ def held_by_account(account_ids: Collection[UUID]) -> dict[UUID, int]:
         .annotate(held=-Sum("entries__amount_minor"))
     )
     return {account_id: int(held) for account_id, held in rows}
+
+
+def list_uneven_accounts() -> list[UUID]:
+    """Return the split accounts whose poorest slot holds less than half of their average.
+
+    Evening out stops all debits for a moment, so a little unevenness is left alone; and where
+    there is less than one minor unit for each slot, nothing can be evened out.
+    """
+    return list(
+        AccountSlot.objects.filter(slot__lt=F("account__slot_count"))
+        .order_by()
+        .values("account_id")
+        .annotate(poorest=Min("balance_minor"), total=Sum("balance_minor"), slots=Count("pk"))
+        .filter(total__gte=F("slots"), total__gt=F("poorest") * 2 * F("slots"))
+        .values_list("account_id", flat=True)
+    )

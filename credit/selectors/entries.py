@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from credit.models import Entry
@@ -19,8 +21,8 @@ HOUSEKEEPING_KINDS: Final = ("rebalance",)
 class EntryFacts:
     """One side of a movement; the amount in minor units, signed as the account sees it.
 
-    :param balance_after_minor: the account's balance right after. None where none is kept: on
-        the platform's accounts, and on one whose balance is split into slots.
+    :param balance_after_minor: the account's balance right after. None where none is kept, on
+        the platform's accounts.
     """
 
     id: UUID
@@ -36,6 +38,18 @@ class EntryFacts:
     created_at: datetime
 
 
+# Counted back from what the account holds now, since the newest entries are asked for most: the
+# balance and all that came later are read as of one moment.
+_BALANCES_AFTER: Final = """
+    SELECT number, held - later FROM (
+        SELECT number, (SELECT credit_balance(%(account_id)s)) AS held,
+            coalesce(sum(amount_minor) OVER (ORDER BY number DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS later
+        FROM credit_entry WHERE account_id = %(account_id)s AND number >= %(first)s
+    ) counted WHERE number = ANY (%(numbers)s)
+"""
+
+
 def entries_of_account(account_id: UUID) -> QuerySet[Entry]:
     """Return the shown entries of an account that the caller has found to be in sight."""
     return (
@@ -45,16 +59,35 @@ def entries_of_account(account_id: UUID) -> QuerySet[Entry]:
     )
 
 
-def entries_of_transaction(transaction_id: UUID) -> list[EntryFacts]:
-    """Return the sides of a movement, in the order in which they were written."""
-    entries = Entry.objects.filter(transaction_id=transaction_id)
+def page_facts(entries: Sequence[Entry]) -> list[EntryFacts]:
+    """Return entries of one account as they are shown, also those that are on a slot.
+
+    A slot's entry names the slot's balance only; there the account's is counted.
+    """
+    numbers = [entry.number for entry in entries if entry.slot is not None]
+    balances = _balances_after(entries[0].account_id, numbers) if numbers else {}
     return [
-        facts_of(entry) for entry in entries.select_related("transaction", "account").order_by("pk")
+        dataclasses.replace(facts_of(entry), balance_after_minor=balances[entry.number])
+        if entry.number in balances
+        else facts_of(entry)
+        for entry in entries
     ]
 
 
+def _balances_after(account_id: UUID, numbers: Collection[int]) -> dict[int, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BALANCES_AFTER,
+            {"account_id": account_id, "first": min(numbers), "numbers": list(numbers)},
+        )
+        return {number: int(balance) for number, balance in cursor.fetchall()}
+
+
 def facts_of(entry: Entry) -> EntryFacts:
-    """Return an entry as it is shown; its transaction and account have been read with it."""
+    """Return an entry as it is shown; its transaction and account have been read with it.
+
+    Of an entry on a slot without the balance: that is the slot's, not the account's.
+    """
     return EntryFacts(
         id=entry.id,
         number=entry.number,
@@ -63,7 +96,6 @@ def facts_of(entry: Entry) -> EntryFacts:
         account_id=entry.account_id,
         amount_minor=entry.amount_minor,
         currency=entry.account.currency,
-        # A slot's balance says nothing about the account's.
         balance_after_minor=None if entry.slot is not None else entry.balance_after_minor,
         reference=entry.transaction.reference,
         note=entry.transaction.note,

@@ -76,6 +76,14 @@ class Viewer:
             organisation_names=self.organisation_names,
         )
 
+    def as_manager(self) -> Viewer:
+        """Return the view of what they may change, the system everything.
+
+        What somebody sees as an auditor or an agent counts for nothing here, also where the same
+        person manages something else.
+        """
+        return self if self == SYSTEM else self.narrowed_to(MANAGERS)
+
     @property
     def scope(self) -> Scope:
         """What the database shows to this viewer."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -82,8 +83,9 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         request.axes_credentials = credentials
         if request.axes_locked_out:
             return
-        self.clean_expired_user_attempts(request)
         name = counted_name(request, credentials)
+        expired = request.axes_attempt_time - settings.AXES_COOLOFF_TIME
+        AccessAttempt.objects.filter(attempt_time__lte=expired).delete()
         _count_failure(
             name=name,
             address=request.axes_ip_address,
@@ -91,7 +93,12 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
             now=request.axes_attempt_time,
         )
         request.axes_locked_out = self.is_locked(request, credentials)
-        log.warning("sign-in failed", is_locked=request.axes_locked_out)
+        log.warning(
+            "sign-in failed",
+            name=name,
+            address=request.axes_ip_address,
+            is_locked=request.axes_locked_out,
+        )
 
     def user_logged_in(self, sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
         AccessAttempt.objects.filter(
@@ -141,10 +148,9 @@ def may_try(request: HttpRequest, *, name: str) -> bool:
     return is_allowed
 
 
-def lift_locks(*, name: str) -> int:
-    """Forget all failures of a user name; return how many addresses they came from."""
-    count, _ = AccessAttempt.objects.filter(username=name).delete()
-    return int(count)
+def lift_locks(*, names: Collection[str] = (), addresses: Collection[str] = ()) -> None:
+    """Forget all failures of these user names and at these addresses."""
+    AccessAttempt.objects.filter(Q(username__in=names) | Q(ip_address__in=addresses)).delete()
 
 
 def counted_address(request: HttpRequest) -> str:

@@ -14,7 +14,7 @@ from django.conf import settings
 from alerts.keyring import digest, encrypt
 from alerts.transactions import durable, transaction
 from credit.models import Authenticator, User
-from credit.models.sign_in import SECRET_CONTEXT, STEP_SECONDS, decrypt_secret
+from credit.models.sign_in import ENCRYPTION_CONTEXT, STEP_SECONDS, decrypt_secret
 
 RECOVERY_CODES: Final = 10
 # Without 0/O and 1/I/L, which look alike on paper: 31 characters, so ten are 49 bits.
@@ -42,13 +42,14 @@ def begin_set_up(*, user: User, now: datetime) -> Authenticator:
     Authenticator.objects.filter(
         user=user, confirmed=False, created_at__lt=now - _SET_UP_WITHIN
     ).delete()
+    authenticator: Authenticator
     authenticator, _ = Authenticator.objects.get_or_create(
         user=user,
         confirmed=False,
         defaults={
             "name": "app",
             "secret_encrypted": encrypt(
-                secrets.token_bytes(_SECRET_BYTES).hex(), context=SECRET_CONTEXT
+                secrets.token_bytes(_SECRET_BYTES).hex(), context=ENCRYPTION_CONTEXT
             ),
         },
     )
@@ -123,7 +124,10 @@ def remove_second_factor(*, user: User) -> bool:
 
 def find_authenticator(*, user: User) -> Authenticator | None:
     """Return somebody's app in use, if they have one."""
-    return Authenticator.objects.filter(user=user, confirmed=True).order_by("pk").first()
+    app: Authenticator | None = (
+        Authenticator.objects.filter(user=user, confirmed=True).order_by("pk").first()
+    )
+    return app
 
 
 def secret_text(authenticator: Authenticator) -> str:

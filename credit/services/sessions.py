@@ -14,6 +14,8 @@ from django.contrib.sessions.models import Session
 
 from credit.models import UserSession
 
+# In Django's session: when it was noted last, in seconds of the epoch.
+SEEN_AT: Final = "seen_at"
 _USER_AGENT_LENGTH: Final = 300
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.utils.text import slugify
 
+from alerts.csvfiles import safe_cell
 from credit.money import format_amount
 from credit.selectors.statements import Statement, StatementLine, open_statement
 from credit.selectors.viewers import Viewer
@@ -29,8 +30,6 @@ _COLUMNS: Final = (
     "note",
     "transaction_id",
 )
-# What a spreadsheet takes for a formula, also behind spaces and in full width.
-_FORMULA_STARTS: Final = frozenset("=+-@|%＝＋－＠")
 
 
 def spool_statement(
@@ -90,7 +89,7 @@ def write_csv(statement: Statement, file: IO[bytes]) -> None:
 
 
 def _rows(statement: Statement) -> Iterator[tuple[object, ...]]:
-    currency, name = statement.currency, _safe(statement.account_name)
+    currency, name = statement.currency, safe_cell(statement.account_name)
 
     def balance(kind: str, day: date, amount_minor: int) -> tuple[object, ...]:
         amount = format_amount(amount_minor, currency)
@@ -110,13 +109,7 @@ def _row(line: StatementLine, currency: str) -> tuple[object, ...]:
         format_amount(line.amount_minor, currency),
         format_amount(line.balance_after_minor, currency),
         currency,
-        _safe(line.reference),
-        _safe(line.note),
+        safe_cell(line.reference),
+        safe_cell(line.note),
         line.transaction_id,
     )
-
-
-def _safe(text: str) -> str:
-    """Return a text on one line that a spreadsheet shows and does not run."""
-    line = "".join(character if character.isprintable() else " " for character in text).strip()
-    return f"'{line}" if line[:1] in _FORMULA_STARTS else line

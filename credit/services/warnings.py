@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import connection
 from django.db.models import QuerySet
 
-from alerts.codes import ErrorCode
-from alerts.errors import ServiceError, ValidationFailedError
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable, transaction, transaction_required
 from credit.models import Account
-from credit.money import LARGEST_AMOUNT_MINOR, display_amount
+from credit.money import display_amount
+from credit.selectors.balances import balance_of
 from credit.selectors.viewers import Viewer, viewing
+from credit.services.transfers import AccountNotFoundError, check_amount
 
 log = structlog.get_logger()
 
 KIND: Final = "low_credit"
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
-class AccountUnknownError(ServiceError):
-    """There is no such account, or not within what the viewer may see."""
-
-    code: ClassVar = ErrorCode.NOT_FOUND
-
-    account_id: UUID
 
 
 @durable
@@ -44,19 +35,20 @@ def set_low_balance_threshold(
     The warning that the new threshold asks for is there at once, and one that it does not is
     gone.
 
-    :raises AccountUnknownError: GC-111, out of the viewer's sight.
+    :raises AccountNotFoundError: GC-111, out of the viewer's sight, or not theirs to manage.
     :raises ValidationFailedError: the amount is not positive, or wider than the column.
     """
-    if amount_minor is not None and not 0 < amount_minor <= LARGEST_AMOUNT_MINOR:
-        raise ValidationFailedError(errors={"amount": ["The amount must be more than zero."]})
-    with viewing(viewer):
+    if amount_minor is not None:
+        check_amount(amount_minor)
+    manager = viewer.as_manager()
+    with viewing(manager):
         changed = (
-            Account.objects.filter(viewer.account_filter(), pk=account_id)
+            Account.objects.filter(manager.account_filter(), pk=account_id)
             .exclude(level=Account.Level.PLATFORM)
             .update(low_balance_threshold_minor=amount_minor)
         )
     if not changed:
-        raise AccountUnknownError(account_id=account_id)
+        raise AccountNotFoundError(account_id=account_id)
     log.info("[BUDGET] Threshold set", account_id=str(account_id), actor=viewer.actor)
     watch_balance(account_id=account_id, now=now)
 
@@ -111,7 +103,7 @@ def _find(account_id: UUID) -> _Watched:
     account = Account.objects.get(pk=account_id)
     return _Watched(
         account=account,
-        balance_minor=account.balance_minor or 0,
+        balance_minor=balance_of(account_id),
         is_warned=_unresolved().filter(dedupe_key=_key_of(account_id)).exists(),
     )
 

@@ -203,9 +203,9 @@ BEGIN
 END
 $$;
 
--- Spread an account's balance evenly over so many slots; none makes it one number again. Moves
--- the differences as one transaction with its own entries, and moves nothing where all is even.
--- Returns whether something was moved.
+-- Spread an account's balance evenly over so many slots (NULL: as many as it has); 0 makes it one
+-- number again. Moves the differences as one transaction, and nothing where all is even: returns
+-- whether something was moved. Nothing can be paid meanwhile, so it gives up after two seconds.
 CREATE OR REPLACE FUNCTION credit_rebalance(
     p_transaction_id uuid,
     p_account_id uuid,
@@ -213,7 +213,8 @@ CREATE OR REPLACE FUNCTION credit_rebalance(
     p_actor text,
     p_now timestamptz
 ) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE
     v_account credit_account;
     v_total bigint;
@@ -221,6 +222,7 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT v_account FROM credit_account WHERE id = p_account_id
         FOR NO KEY UPDATE;
+    p_slots := coalesce(p_slots, v_account.slot_count);
     INSERT INTO credit_accountslot (account_id, slot, balance_minor)
         SELECT p_account_id, generate_series(0, p_slots - 1), 0
         ON CONFLICT DO NOTHING;

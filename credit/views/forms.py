@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
@@ -22,7 +22,7 @@ _CODE_LENGTH = 40
 class SignInForm(AuthenticationForm):
     """User name and password; one sentence for everything that can be wrong with them."""
 
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages = {
         "invalid_login": _(
             "This user name and password don't go together. Check both; capitals matter."
         ),
@@ -65,7 +65,7 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("first_name", "last_name")
 
 
-class OwnPasswordForm(PasswordChangeForm):  # type: ignore[type-arg]
+class OwnPasswordForm(PasswordChangeForm):
     """The old password and the new one, twice."""
 
     request: HttpRequest

@@ -14,7 +14,8 @@ from django.utils import timezone
 from credit.models import User
 from credit.selectors.viewers import MANAGERS, viewer_of_user
 from credit.services.second_factor import find_authenticator
-from credit.views.signed_in import ENDED, SEEN_AT, SIGNED_IN_AT, touch_session
+from credit.services.sessions import SEEN_AT
+from credit.views.signed_in import ENDED, SIGNED_IN_AT, touch_session
 
 # People are told to the minute when they were seen, and so a request seldom writes.
 _NOTED_EVERY_SECONDS: Final = 60
@@ -70,7 +71,7 @@ class SignedInMiddleware:
             auth.logout(request)
             request.session[ENDED] = reason
         elif SEEN_AT not in request.session or now - seen >= _NOTED_EVERY_SECONDS:
-            touch_session(request, cast(User, user))
+            touch_session(request, user)
 
 
 def _moves_money(user: User) -> bool:

@@ -6,13 +6,10 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse, reverse_lazy
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
+from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -45,11 +42,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 
 class SetPasswordView(PasswordResetConfirmView):
-    """Where a link from an admin leads: good for 24 hours, and for one password.
-
-    The token is Django's own: a signature over the present password and the last log-in, so that
-    nothing is stored, and either of them makes it void.
-    """
+    """Where a link from an admin leads: Note [Password links]."""
 
     template_name = "account/set_password.html"
     success_url = reverse_lazy("login")
@@ -58,13 +51,6 @@ class SetPasswordView(PasswordResetConfirmView):
         response = super().form_valid(form)
         user = cast(User, self.user)
         end_sessions(user_id=user.pk)
-        lift_locks(name=user.get_username())
+        lift_locks(names=[user.get_username()])
         messages.success(self.request, _("Your password is set. Sign in with it."))
         return response
-
-
-def password_link(request: HttpRequest, user: User) -> str:
-    """Return the address under which somebody may set a password, once."""
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    token = default_token_generator.make_token(user)
-    return request.build_absolute_uri(reverse("set-password", args=[uid, token]))

@@ -48,14 +48,12 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 
 def _set_up(request: HttpRequest, user: User) -> HttpResponse:
     form = ProofForm(request.POST or None, request=request)
-    if request.method == "POST" and form.is_valid():
-        if may_try(request, name=user.get_username()):
-            verdict, codes = finish_set_up(user=user, code=form.cleaned_data["code"])
-            if verdict is Verdict.GOOD:
-                app = find_authenticator(user=user)
-                keep_only_this_session(request, user, app=app)
-                return _show_codes(request, codes, is_new=True)
-            _explain(request, form, verdict)
+    if request.method == "POST" and form.is_valid() and may_try(request, name=user.get_username()):
+        verdict, codes = finish_set_up(user=user, code=form.cleaned_data["code"])
+        if verdict is Verdict.GOOD:
+            keep_only_this_session(request, user, app=find_authenticator(user=user))
+            return _show_codes(request, codes, is_new=True)
+        _explain(request, form, verdict)
     app = begin_set_up(user=user, now=timezone.now())
     return render(
         request,
@@ -104,4 +102,4 @@ def _draw_qr(text: str) -> SafeString:
     svg = segno.make(text, error="m", micro=False).svg_inline(
         scale=4, border=4, omitsize=True, light="#fff", dark="#000"
     )
-    return SafeString(svg)  # noqa: S308  drawn by us; the text is only in the modules
+    return SafeString(svg)

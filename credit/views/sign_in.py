@@ -134,13 +134,11 @@ def locked_out(
     )
     until = lock.until if lock else now
     seconds = max(1, math.ceil((until - now).total_seconds()))
-    return render(
-        request,
-        "registration/locked.html",
-        {"until": until, "minutes": math.ceil(seconds / 60)},
-        status=429,
-        headers={"Retry-After": str(seconds), "Cache-Control": "no-store"},
-    )
+    context = {"until": until, "minutes": math.ceil(seconds / 60)}
+    response = render(request, "registration/locked.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _pending_user(request: HttpRequest) -> User | None:

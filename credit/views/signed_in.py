@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from alerts.addresses import client_address
 from credit.models import Authenticator, User
-from credit.services.sessions import end_sessions, record_session
+from credit.services.sessions import SEEN_AT, end_sessions, record_session
 
 SIGNED_IN_AT: Final = "signed_in_at"
-SEEN_AT: Final = "seen_at"
 # Why the log-in page is shown again: "idle", "limit" or "slow".
 ENDED: Final = "sign_in_ended"
 _BACKEND: Final = "django.contrib.auth.backends.ModelBackend"

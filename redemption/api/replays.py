@@ -3,17 +3,14 @@
 import dataclasses
 from uuid import UUID
 
-from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
+from credit.api.replays import ReplayedRefusalError, refusal_of
 from credit.models import IdempotencyRecord
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class ReplayedRefusalError(ServiceError):
-    """The refusal that a key was answered with; the same words and fields again."""
+class ReplayedRedemptionError(ReplayedRefusalError):
+    """The refusal of a redemption, which may name the one that came first."""
 
-    code: ErrorCode  # type: ignore[misc]  # the kept one
-    is_replay: bool = True
     redemption_id: UUID | None = None
 
     @property
@@ -21,10 +18,9 @@ class ReplayedRefusalError(ServiceError):
         return ("redemption_id",) if self.redemption_id else ()
 
 
-def refusal_of(record: IdempotencyRecord) -> ReplayedRefusalError:
+def redemption_refusal_of(record: IdempotencyRecord) -> ReplayedRedemptionError:
     """Return the error that was kept under a key."""
-    return ReplayedRefusalError(
-        code=ErrorCode.from_code(record.error_code),
-        errors=record.details.get("errors", {}),
-        redemption_id=record.object_id,
+    kept = refusal_of(record)
+    return ReplayedRedemptionError(
+        code=kept.code, errors=kept.errors, redemption_id=record.object_id
     )

@@ -127,15 +127,3 @@ class RedemptionOutput(_Output):
 class RedemptionDetailOutput(RedemptionOutput):
     messages = MessageOutput(many=True)
     trace = TraceOutput(many=True)
-
-
-class ProblemOutput(_Output):
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField()
-    request_id = serializers.CharField()
-    errors = serializers.DictField(  # type: ignore[assignment]  # a field's name
-        child=serializers.ListField(child=serializers.CharField()), required=False
-    )

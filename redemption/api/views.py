@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.inputs import read_body, read_idempotency_key
+from credit.api.problems import problems
 from credit.money import format_amount
 from credit.selectors.viewers import SYSTEM, viewing
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
@@ -24,9 +25,8 @@ from redemption.api.printing import (
     print_result,
     print_step,
 )
-from redemption.api.replays import refusal_of
+from redemption.api.replays import redemption_refusal_of
 from redemption.api.serializers import (
-    ProblemOutput,
     RedeemRequest,
     RedemptionDetailOutput,
     RedemptionOutput,
@@ -41,7 +41,7 @@ from redemption.services.disclosure import disclose_redemption
 from redemption.services.redeem import Caller, Contact, UnknownCodeError, redeem
 
 _NO_CONTACT = Contact(method="none")
-_PROBLEMS = dict.fromkeys((400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429), ProblemOutput)
+_PROBLEMS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429)
 _KEY_HEADER = OpenApiParameter(
     name="Idempotency-Key",
     location=OpenApiParameter.HEADER,
@@ -62,7 +62,7 @@ class ValidateView(APIView):
         request=ValidateRequest,
         responses={200: ValidateAnswer, **_PROBLEMS},
         examples=examples.VALIDATE,
-        auth=["ApiKey", {}],  # type: ignore[list-item]  # {} = no key is fine too
+        auth=[{"ApiKey": []}, {}],  # type: ignore[list-item]  # {} = no key is fine too
         tags=["Redemptions"],
     )
     def post(self, request: Request) -> Response:
@@ -161,7 +161,7 @@ def _replay(key: KeyClaim | None, partner: Partner) -> Response:
     assert record is not None  # noqa: S101  it is written with what it stands for
     headers = {"Idempotency-Replayed": "true", "Cache-Control": "no-store"}
     if record.error_code:
-        raise refusal_of(record)
+        raise redemption_refusal_of(record)
     assert record.object_id is not None  # noqa: S101  held by the function that writes it
     with viewing(SYSTEM):
         facts = find_redemption(viewer=SYSTEM, redemption_id=record.object_id)

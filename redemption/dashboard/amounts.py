@@ -35,3 +35,9 @@ def show_rounded(amount_minor: int, currency: str) -> str:
     units, dot, rest = text.partition(".")
     decimals, space, code = rest.partition(" ")
     return units + space + code if dot and not decimals.strip("0") else text
+
+
+def symbol_of(currency: str) -> str:
+    """Return the sign that stands before an amount; empty where the code stands behind it."""
+    text = display_amount(0, currency)
+    return "" if text.endswith(currency) else text.partition("0")[0]

@@ -7,7 +7,6 @@ made only when a page asks for it. A view adds ``crumbs`` and ``tabs`` for its o
 from __future__ import annotations
 
 import dataclasses
-from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -50,7 +49,7 @@ def build_frame(request: HttpRequest) -> Frame | None:
     """Return the frame for who is signed in; None when nobody is."""
     if not request.user.is_authenticated:
         return None
-    user = cast(User, request.user)
+    user = request.user
     viewer = viewer_of_user(user.pk)
     links = [Link(label=_("Home"), url=reverse("welcome")), *homes_of(viewer, user)]
     return Frame(

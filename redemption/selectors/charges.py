@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import BigIntegerField, BooleanField, F, Func, OuterRef, Subquery
 
 from giftcards.models import Denomination
 from redemption.models import Condition
@@ -26,23 +26,36 @@ def list_charges(*, campaign_ids: Collection[UUID]) -> list[ConditionCharge]:
     """Return the charge of every active condition whose reward can be given at all.
 
     Left out is what ``redemption_redeem`` refuses whatever the budget holds: a condition without
-    brand or value, or one that is switched off.
+    brand or value, or whose value is not offered (Note [Price]).
     """
     denomination = Denomination.objects.filter(
         brand_id=OuterRef("brand_id"),
         value_minor=OuterRef("card_value_minor"),
         currency=OuterRef("currency"),
-        is_enabled=True,
     )
     rows = (
-        Condition.objects.filter(
-            campaign_id__in=campaign_ids, is_active=True, brand__is_enabled=True
+        Condition.objects.filter(campaign_id__in=campaign_ids, is_active=True)
+        .alias(
+            denomination_id=Subquery(denomination.values("pk")[:1]),
+            is_offered=Func(
+                F("campaign__client__agency_id"),
+                F("campaign__client_id"),
+                F("denomination_id"),
+                function="giftcards_is_offered",
+                output_field=BooleanField(),
+            ),
         )
-        .alias(denomination_id=Subquery(denomination.values("pk")[:1]))
-        .filter(denomination_id__isnull=False)
-        .annotate(amount_minor=F("card_value_minor"))
+        .filter(is_offered=True)
+        .annotate(
+            charge_minor=Func(
+                F("campaign__client__agency_id"),
+                F("denomination_id"),
+                function="giftcards_price",
+                output_field=BigIntegerField(),
+            )
+        )
         .order_by("campaign_id", "number")
-        .values_list("campaign_id", "number", "amount_minor", "currency")
+        .values_list("campaign_id", "number", "charge_minor", "currency")
     )
     return [
         ConditionCharge(

@@ -34,6 +34,7 @@ from credit.services.accounts import (
 from credit.services.warnings import watch_balance, watch_balances
 from redemption.models import Campaign
 from redemption.selectors.budgets import CampaignBudget, read_budgets
+from redemption.selectors.thresholds import thresholds_of_campaign
 from redemption.services.budget_alerts import alerted_campaign_ids, settle_depletion_alert
 from sms.queue import ring_bell
 
@@ -81,23 +82,24 @@ def switch_budget(*, viewer: Viewer, campaign_id: UUID, mode: str, now: datetime
     is left there is spent first. Money moves by allocation only, never by this. A redemption
     that has begun pays as it was when it began. A repeat changes nothing.
 
-    :raises CampaignNotFoundError: GC-111, out of the viewer's sight.
+    :raises CampaignNotFoundError: GC-111, out of the viewer's sight, or not theirs to manage.
     :raises ValidationFailedError: there is no such mode.
     """
     if mode not in Campaign.BudgetMode.values:
         raise ValidationFailedError(errors={"mode": ["Choose shared or isolated."]})
-    campaigns = Campaign.objects.filter(viewer.client_filter(), pk=campaign_id)
+    manager = viewer.as_manager()
+    campaigns = Campaign.objects.filter(manager.client_filter(), pk=campaign_id)
     with transaction():
-        with viewing(viewer):
+        with viewing(manager):
             campaign = campaigns.select_for_update(no_key=True, of=("self",)).first()
             if campaign is None:
                 raise CampaignNotFoundError(campaign_id=campaign_id)
-            (before,) = read_budgets(campaigns=campaigns, viewer=viewer)
+            (before,) = read_budgets(campaigns=campaigns, viewer=manager)
         with seeing(EVERYTHING):
             opened_account = _set_payer(campaign, mode)
     review_campaign(campaign_id=campaign_id, now=now)
-    with viewing(viewer):
-        (after,) = read_budgets(campaigns=campaigns, viewer=viewer)
+    with viewing(manager):
+        (after,) = read_budgets(campaigns=campaigns, viewer=manager)
     log.info("[BUDGET] Switched", campaign_id=str(campaign_id), mode=mode, actor=viewer.actor)
     return BudgetSwitch(before=before, after=after, opened_account=opened_account)
 
@@ -190,23 +192,43 @@ def review_budgets(*, now: datetime) -> None:
         watch_balances(now=now)
 
 
-def review_after_charge(*, campaign_id: UUID, now: datetime) -> None:
-    """Review a campaign whose account can not pay the same again; never fails.
+def follow_charge(
+    *, campaign_id: UUID, charged_minor: int, balance_minor: int, now: datetime
+) -> None:
+    """Draw the conclusions from a charge: nothing at all for most, and never a failure.
 
-    The reward is given: what goes wrong here is for the periodic review to mend.
+    The reward is given; what goes wrong here is for the periodic review to mend.
+
+    :param balance_minor: what the charge has left, of the slot where the account is split: then
+        this looks too often, and a crossing of the whole account waits for the periodic review.
     """
     try:
-        review_campaign(campaign_id=campaign_id, now=now)
+        # Who can pay the same again is not depleted.
+        if balance_minor < charged_minor:
+            review_campaign(campaign_id=campaign_id, now=now)
+        if any(
+            balance_minor < threshold <= balance_minor + charged_minor
+            for threshold in thresholds_of_campaign(campaign_id=campaign_id)
+        ):
+            _watch_payers(campaign_id=campaign_id, now=now)
     except DatabaseError:
         log.exception("[BUDGET] Not reviewed", campaign_id=str(campaign_id))
 
 
-def review_after_refusal(*, account_id: UUID, now: datetime) -> None:
+def follow_refusal(*, account_id: UUID, now: datetime) -> None:
     """Review the campaigns of an account that could not pay; never fails."""
     try:
         review_account(account_id=account_id, now=now)
     except DatabaseError:
         log.exception("[BUDGET] Not reviewed", account_id=str(account_id))
+
+
+def _watch_payers(*, campaign_id: UUID, now: datetime) -> None:
+    with seeing(EVERYTHING):
+        campaign = Campaign.objects.get(pk=campaign_id)
+    for account_id in {campaign.account_id, campaign.own_account_id}:
+        if account_id is not None:
+            watch_balance(account_id=account_id, now=now)
 
 
 def _is_due(budget: CampaignBudget) -> bool:

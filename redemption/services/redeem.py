@@ -19,9 +19,11 @@ from alerts.keyring import digest
 from alerts.statements import call_function
 from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
+from credit.services.ledger import InsufficientCreditError
 from redemption.codes import normalise_code
 from redemption.models import Redemption
 from redemption.selectors.redemptions import CardFacts
+from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
 from redemption.services.stock_alerts import alert_out_of_stock
 from redemption.services.traces import record_refusal
@@ -193,9 +195,18 @@ def redeem(
             raise
         if isinstance(refusal, ServiceError) and not isinstance(refusal, UnknownCodeError):
             record_refusal(error=refusal, step="redeem", request_id=caller.request_id, now=now)
+        if isinstance(refusal, InsufficientCreditError) and refusal.account_id is not None:
+            follow_refusal(account_id=refusal.account_id, now=now)
         raise refusal from error
     if row["message_id"] is not None:
         ring_bell("sms.tasks.send_messages")
+    if row["balance_minor"] is not None:
+        follow_charge(
+            campaign_id=row["campaign_id"],
+            charged_minor=row["charged_minor"],
+            balance_minor=row["balance_minor"],
+            now=now,
+        )
     if row["state"] == "waiting_stock" and row["redemption_id"] == new_id:
         alert_out_of_stock(
             campaign_id=row["campaign_id"], condition_number=row["condition_number"], now=now

@@ -61,15 +61,34 @@
         output.textContent = show(after, form.dataset);
         output.classList.toggle("negative", after < 0n);
       }
-      const label = form.querySelector("[data-before=to]");
       const choice = form.querySelector("select[name=to] option:checked");
-      if (label && choice) label.textContent = choice.dataset.balance ?? "–";
+      if (choice?.value) {
+        form.querySelector("[data-before=to]").textContent = choice.dataset.balance;
+        form.querySelector("[data-name=to]").textContent = choice.textContent;
+      }
+    }
+  };
+
+  // What a card would be charged: its own price, or its value with the markup, rounded half-up
+  // once. The same rule as the database's, which has the last word when the form is saved.
+  const reprice = (form) => {
+    const markup = read(form.querySelector("[data-markup]").value.replace(/\s*%\s*$/, "") || "0", 2);
+    for (const row of form.querySelectorAll("[data-price]")) {
+      const typed = row.querySelector("[data-own]").value.trim();
+      const value = BigInt(row.dataset.value);
+      const own = typed && read(typed, Number(row.dataset.digits));
+      const marked = markup === null ? null : (value * (10000n + markup) + 5000n) / 10000n;
+      const price = typed ? own : marked;
+      row.querySelector("[data-charged]").textContent = price === null ? "–" : show(price, row.dataset);
+      row.querySelector("[data-margin]").hidden = true;
     }
   };
   for (const type of ["input", "change"]) {
     document.addEventListener(type, (event) => {
       const form = event.target.closest?.("form[data-preview]");
       if (form) refresh(form.parentElement);
+      const prices = event.target.closest?.("form[data-prices]");
+      if (prices && type === "input" && event.target.type !== "checkbox") reprice(prices);
     });
   }
   refresh(document);

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, expect
@@ -29,9 +27,9 @@ def operator(browser: Browser, contexts: list[BrowserContext], site: str) -> Vis
     user.save()
     visitor = Visitor(browser, contexts, width=1280)
     visitor.page.goto(f"{site}/admin/")
-    visitor.page.get_by_label("Username").fill(user.username)
+    visitor.page.get_by_label("User name").fill(user.username)
     visitor.page.get_by_label("Password").fill(PASSWORD)
-    visitor.page.get_by_role("button", name=re.compile("Log in")).click()
+    visitor.page.get_by_role("button", name="Sign in").click()
     expect(visitor.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
     return visitor
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission
@@ -18,7 +19,15 @@ from alerts.models import Alert
 from alerts.services.alerts import raise_alert
 from alerts.transactions import transaction
 from config.schedules import sync_jobs
-from credit.models import Account, Entry, IdempotencyRecord, Transaction, User
+from credit.models import (
+    Account,
+    Authenticator,
+    Entry,
+    IdempotencyRecord,
+    Transaction,
+    User,
+    UserSession,
+)
 from credit.services.api_keys import create_api_key
 from giftcards.models import CardBatch, CardEvent, GiftCard
 from redemption.models import (
@@ -40,6 +49,7 @@ from sms.models import (
     OptIn,
     StatusEvent,
 )
+from tests.people import give_app, make_person, sign_in_by_form
 from tests.staff import (
     make_agency_manager,
     make_platform_admin,
@@ -53,8 +63,9 @@ NOT_SHOWN = {"giftcards.stagedcard", "redemption.stagedrecipient"}
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
-    PendingReward, Recipient, RevealLink, ProvisioningTrace, EventSource, Message,
-    DeliveryAttempt, StatusEvent, OptIn, ChannelStop, Alert,
+    AccessAttempt, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
+    ProvisioningTrace, EventSource, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
+    Alert,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -102,6 +113,9 @@ def everything(db: None) -> World:
     EventSource.objects.create(client=world.client, name="crm", secret_encrypted="v1:secret")
     with transaction():
         create_api_key(name="Partner", owner=world.client, scopes=["redeem"], now=NOW)
+    give_app(make_person())
+    sign_in_by_form(make_person())
+    Browser().post("/login/", {"username": "nobody", "password": "guess"})
     raise_alert(kind="x", severity=Alert.Severity.WARNING, subject="Look", dedupe_key="x", now=NOW)
     sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
     return world
@@ -128,8 +142,18 @@ class TestAdminSite:
 
     @pytest.mark.django_db
     def test_keeps_a_platform_admin_without_staff_status_out(self) -> None:
-        page = sign_in(make_platform_admin(is_staff=False)).get("/admin/")
-        assert page.status_code == 302
+        browser = sign_in(make_platform_admin(is_staff=False))
+        assert browser.get("/admin/").status_code == 302
+        assert browser.get("/admin/", follow=True).status_code == 403
+
+    @pytest.mark.django_db
+    def test_has_no_log_in_of_its_own(self) -> None:
+        page = Browser().get("/admin/credit/account/", follow=True)
+        assert page.redirect_chain[-1][0] == "/login/?next=/admin/credit/account/"
+        posted = Browser().post("/admin/login/", {"username": "admin", "password": "x"})
+        assert (posted.status_code, posted["Location"]) == (302, "/login/?next=/admin/")
+        page = sign_in(make_platform_admin()).get("/admin/password_change/")
+        assert page["Location"] == "/account/password/"
 
     def test_shows_an_agency_manager_with_staff_status_nothing(self, everything: World) -> None:
         stranger = sign_in(make_agency_manager(everything.agency))

@@ -181,12 +181,19 @@ class TestComparisons:
         assert set(comparison.side.cpu_us) == {"PostgreSQL", "Python", "client"}
         assert Redemption.objects.filter(user_agent="giftline-bench", door="api").exists()
 
-    def test_hot_lets_one_account_pay(self, comparisons: Comparisons) -> None:
-        through_function, through_service = comparisons.hot()
-        assert_ran(through_function, clients=3)
-        assert_ran(through_service, clients=3)
+    def test_hot_lets_one_account_pay_as_one_number_and_in_slots(
+        self, comparisons: Comparisons
+    ) -> None:
+        whole, through_function, through_service = comparisons.hot()
+        for comparison in (whole, through_function, through_service):
+            assert_ran(comparison, clients=3)
+        assert whole.is_met is None
+        assert through_function.least_ratio == through_service.least_ratio == 0.85
         paying = Account.objects.filter(level="client", entries__amount_minor=-2500).distinct()
         assert paying.count() == COURSE.accounts + 1
+        paid = Entry.objects.filter(account=paying.get(slot_count=64), amount_minor=-2500)
+        assert paid.filter(slot=None).exists()
+        assert paid.exclude(slot=None).values("slot").distinct().count() > 1
 
     def test_claims_find_a_card_in_every_pool(self, comparisons: Comparisons) -> None:
         (comparison,) = comparisons.claims()

@@ -4,11 +4,14 @@ from typing import Final
 
 import pytest
 
+from alerts.transactions import transaction
+from credit.services.settlements import hold_credit, release_hold
+from credit.services.slots import split_account
 from tests.guards.forbidden import copy_row
 from tests.guards.raw import as_owner
 from tests.invariants import INVARIANTS, broken_invariants
 from tests.redemption.asking import ask, key_for
-from tests.world import build_world
+from tests.world import NOW, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,8 +24,22 @@ BREAKS: Final = {
     "every balance is the sum of its entries": (
         "UPDATE credit_account SET balance_minor = balance_minor + 1 WHERE level = 'client'"
     ),
+    "every slot's balance is the sum of its entries": (
+        "UPDATE credit_accountslot SET balance_minor = balance_minor + 1"
+    ),
     "replayed by number, every balance is what its entry says, and never negative": (
         "UPDATE credit_entry SET balance_after_minor = balance_after_minor + 1"
+    ),
+    "credit goes down one level, from a parent to its child": (
+        "UPDATE credit_transaction SET kind = 'allocation' WHERE kind = 'issue'"
+    ),
+    "what is held is what the open holds took": (
+        "UPDATE credit_entry SET amount_minor = amount_minor + 1 WHERE account_id ="
+        " (SELECT id FROM credit_account WHERE purpose = 'held')"
+    ),
+    "a settlement settles what it may, and nobody gains by it": (
+        "UPDATE credit_transaction SET settles_id = (SELECT id FROM credit_transaction"
+        " WHERE kind = 'issue' ORDER BY id LIMIT 1) WHERE kind = 'release'"
     ),
     "every charge names its debit, every debit its redemption": (
         "UPDATE redemption_redemption SET charged_minor = 1 WHERE charged_minor > 1"
@@ -65,7 +82,7 @@ BREAKS: Final = {
     ),
     "every text is about a redemption": "UPDATE sms_message SET reference_id = gen_random_uuid()",
     "every redemption has its link": "DELETE FROM redemption_reveallink",
-    "every key that was answered with a redemption leads to it": (
+    "every key that was answered leads to the redemption or the movement it stands for": (
         "UPDATE credit_idempotencyrecord SET object_id = gen_random_uuid()"
     ),
 }
@@ -73,8 +90,20 @@ BREAKS: Final = {
 
 @pytest.fixture(autouse=True)
 def rows() -> None:
-    """Two issued, one that waits, and one test."""
+    """Two issued, one that waits, and one test; a hold that was released; a split account."""
     world = build_world()
+    with transaction():
+        hold_id = hold_credit(
+            account_id=world.account.pk,
+            amount_minor=100,
+            currency="USD",
+            reference="order:1",
+            actor="system",
+            now=NOW,
+        )
+        release_hold(hold_id=hold_id, actor="system", now=NOW)
+    assert world.account.parent is not None
+    split_account(account_id=world.account.parent.pk, slots=2, actor="system", now=NOW)
     world.stock(2)
     for code in world.invite(3):
         ask(code, key=key_for(code, key=code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import IntegrityError
 from alerts.errors import ValidationFailedError
 from alerts.transactions import UnexpectedTransactionError, transaction
 from credit.models import Account, Transaction
-from credit.selectors.viewers import SYSTEM, Viewer
+from credit.selectors.viewers import SYSTEM, Grant, Role, Viewer
 from credit.services.accounts import open_campaign_account
 from credit.services.ledger import allocate
 from redemption.models import Campaign, Condition
@@ -28,14 +29,22 @@ def world() -> World:
     return build_world()
 
 
-def manager_of(world: World) -> Viewer:
-    """Return the view of the client's manager."""
-    return Viewer(actor="user:1", client_ids=frozenset({world.client.pk}))
+def manager_of(world: World, role: Role = Role.CLIENT_MANAGER) -> Viewer:
+    """Return the view of the client's manager, or of somebody else at the client's."""
+    return Viewer(
+        actor="user:1",
+        client_ids=frozenset({world.client.pk}),
+        grants=(Grant(role=role, client_id=world.client.pk),),
+    )
 
 
 def agency_manager_of(world: World) -> Viewer:
     """Return the view of the agency's manager."""
-    return Viewer(actor="user:2", agency_ids=frozenset({world.agency.pk}))
+    return Viewer(
+        actor="user:2",
+        agency_ids=frozenset({world.agency.pk}),
+        grants=(Grant(role=Role.AGENCY_MANAGER, agency_id=world.agency.pk),),
+    )
 
 
 def top_up(payer: Account | None, payee: Account | None, amount_minor: int) -> None:
@@ -183,6 +192,13 @@ class TestSwitchBudget:
         assert campaign_of(world).budget_mode == "shared"
         assert Account.objects.filter(level="campaign").count() == 0
 
+    @pytest.mark.parametrize("role", [Role.AUDITOR, Role.AGENT])
+    def test_is_not_for_those_who_only_look(self, world: World, role: Role) -> None:
+        viewer = manager_of(world, role)
+        with pytest.raises(CampaignNotFoundError):
+            switch_budget(viewer=viewer, campaign_id=world.campaign.pk, mode="isolated", now=NOW)
+        assert campaign_of(world).budget_mode == "shared"
+
     def test_is_no_part_of_a_transaction(self, world: World) -> None:
         with transaction(), pytest.raises(UnexpectedTransactionError):
             switch_budget(viewer=SYSTEM, campaign_id=world.campaign.pk, mode="isolated", now=NOW)
@@ -226,16 +242,15 @@ class TestListBudgets:
         assert budget.estimated_redemptions == 1 + 38
 
     def test_leaves_out_what_cannot_be_given(self, world: World) -> None:
-        for number, changes in enumerate(
-            (
-                {"is_active": False},
-                {"brand": None},
-                {"card_value_minor": None},
-                {"card_value_minor": 999},  # no such value of the brand
-            ),
-            start=2,
-        ):
-            facts = {"brand": world.brand, "card_value_minor": self.value(world, 100), **changes}
+        self.value(world, 100)
+        kinds: list[dict[str, Any]] = [
+            {"is_active": False},
+            {"brand": None},
+            {"card_value_minor": None},
+            {"card_value_minor": 999},  # no such value of the brand
+        ]
+        for number, changes in enumerate(kinds, start=2):
+            facts: dict[str, Any] = {"brand": world.brand, "card_value_minor": 100, **changes}
             Condition.objects.create(
                 campaign=world.campaign, number=number, name=f"No {number}", **facts
             )
