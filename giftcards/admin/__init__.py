@@ -1,3 +1,3 @@
-from giftcards.admin import cards, catalogue, pools
+from giftcards.admin import cards, catalogue, offers, pools
 
-__all__ = ["cards", "catalogue", "pools"]
+__all__ = ["cards", "catalogue", "offers", "pools"]

@@ -71,7 +71,8 @@ class RedemptionAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("state_label", "reason", "recipient_name", "campaign", "condition")}),
         ("Card and money", {"fields": ("card_link", "source", "face_money", "cost_money",
-                                       "charged_money", "transaction_link", "debits")}),
+                                       "charged_money", "agency_margin_money",
+                                       "platform_margin_money", "transaction_link", "debits")}),
         ("How it came in", {"fields": ("door", "actor", "contact_method", "contact_to",
                                        "ip_address", "user_agent", "request_id", "is_test")}),
         ("When", {"fields": ("created_at", "issued_at", "delivered_at", "confirmed_at",
@@ -85,6 +86,8 @@ class RedemptionAdmin(ReadOnlyAdmin):
     face_money = money_column("face_value_minor", title="face value")
     cost_money = money_column("cost_minor", title="cost")
     charged_money = money_column("charged_minor", title="charged")
+    agency_margin_money = money_column("agency_margin_minor", title="agency's margin")
+    platform_margin_money = money_column("platform_margin_minor", title="platform's margin")
     transaction_link = link_column("transaction")
 
     @admin.display(description="recipient")

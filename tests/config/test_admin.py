@@ -29,7 +29,15 @@ from credit.models import (
     UserSession,
 )
 from credit.services.api_keys import create_api_key
-from giftcards.models import CardBatch, CardEvent, GiftCard
+from giftcards.models import (
+    AgencyBrand,
+    AgencyPrice,
+    CardBatch,
+    CardEvent,
+    ClientBrand,
+    ClientDenomination,
+    GiftCard,
+)
 from redemption.models import (
     EventSource,
     PendingReward,
@@ -65,7 +73,7 @@ READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
     AccessAttempt, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
     ProvisioningTrace, EventSource, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
-    Alert,
+    Alert, AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -107,6 +115,11 @@ def everything(db: None) -> World:
         rejects=[{"line": 2, "field": "code", "message": "Twice in this file."}],
         actor="system",
     )
+    value = world.denomination
+    AgencyBrand.objects.create(agency=world.agency, brand=world.brand, markup_basis_points=1250)
+    AgencyPrice.objects.create(agency=world.agency, denomination=value, price_minor=2600)
+    ClientBrand.objects.create(client=world.client, brand=world.brand, is_offered=False)
+    ClientDenomination.objects.create(client=world.client, denomination=value)
     IdempotencyRecord.objects.create(
         owner=f"client:{world.client.pk}", key="k", fingerprint=b"f" * 32, status=201
     )
