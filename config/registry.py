@@ -230,6 +230,24 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "60s",
         "How often rewards that wait for cards, approval or opt-in are served.",
     ),
+    Setting(
+        "EVERY_REBALANCE",
+        Kind.SECONDS,
+        "60s",
+        "How often the slots of hot accounts are evened out.",
+    ),
+    Setting(
+        "EVERY_LEDGER_AUDIT",
+        Kind.SECONDS,
+        "24h",
+        "How often the whole ledger is checked to add up.",
+    ),
+    Setting(
+        "EVERY_BUDGET_REVIEW",
+        Kind.SECONDS,
+        "5m",
+        "How often budgets and low balances that nobody has looked at are reviewed.",
+    ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
     # Operations

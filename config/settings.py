@@ -165,6 +165,10 @@ PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
+    "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
+    "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
+    "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
+    "credit.tasks.clear_sign_ins": 24 * 3600.0,
 }
 
 # --- People -------------------------------------------------------------------------------------
