@@ -143,9 +143,14 @@ class FaultKind:
 
 def read_accounts() -> Iterator[AuditedAccount]:
     """Give every account with the sum of its entries, from the platform's down."""
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(_ACCOUNTS)
-        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+    # Not Django's own server-side cursor: what it fetches is not told whose rows may be seen.
+    with connection.cursor() as cursor:
+        cursor.execute(f"DECLARE audited_accounts CURSOR FOR {_ACCOUNTS}")
+        while True:
+            cursor.execute(f"FETCH {_ROWS_AT_ONCE} FROM audited_accounts")
+            rows = cursor.fetchall()
+            if not rows:
+                break
             for account_id, level, name, currency, entries, balance, total in rows:
                 yield AuditedAccount(
                     account_id=account_id,
@@ -156,6 +161,7 @@ def read_accounts() -> Iterator[AuditedAccount]:
                     balance_minor=balance,
                     sum_minor=int(total),
                 )
+        cursor.execute("CLOSE audited_accounts")
 
 
 def find_faults() -> list[FaultKind]:
