@@ -72,8 +72,11 @@ def allocate_credit(
     def move() -> Movement:
         payer = _find_account(mover, from_account_id)
         payee = _find_account(mover, to_account_id)
-        for name, account in (("from_account_id", payer), ("to_account_id", payee)):
-            _check_currency(account, currency, field=name)
+        for account in (payer, payee):
+            if account.currency != currency:
+                raise ValidationFailedError(
+                    errors={"currency": [f"The account keeps {account.currency}, not {currency}."]}
+                )
         return allocate(
             from_account=payer,
             to_account=payee,
@@ -200,13 +203,6 @@ def _find_account(mover: Viewer, account_id: UUID) -> Account:
         return Account.objects.get(mover.account_filter(), pk=account_id)
     except Account.DoesNotExist:
         raise AccountNotFoundError(account_id=account_id) from None
-
-
-def _check_currency(account: Account, currency: str, *, field: str) -> None:
-    if account.currency != currency:
-        raise ValidationFailedError(
-            errors={field: [f"The account keeps {account.currency}, not {currency}."]}
-        )
 
 
 def _ledger_key(viewer: Viewer, key: str, claim: KeyClaim | None) -> str:
