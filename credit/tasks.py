@@ -1,4 +1,4 @@
-"""What the clock asks of the ledger and of the log-in; each is one line into a service, harmless when run twice."""
+"""What the clock asks; each is one line into a service, harmless when run twice."""
 
 from celery import shared_task
 from django.utils import timezone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from axes.models import AccessAttempt
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -25,13 +25,16 @@ class UserSessionAdmin(ReadOnlyAdmin):
     list_display = ("user", "device", "address", "signed_in", "last_seen")
     list_select_related = ("user",)
     ordering = ("-last_seen_at",)
-    search_help_text = "A session's id"
+    search_help_text = "A user name, in full"
     fields = ("user", "device", "address", "signed_in_at", "last_seen_at", "user_agent")
     signed_in = time_column("signed_in_at", title="signed in")
     last_seen = time_column("last_seen_at", title="last seen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UserSession]:
         return live_sessions(now=timezone.now())
+
+    def match(self, term: str) -> Q:
+        return Q(user__username=term)
 
     @admin.display(description="device")
     def device(self, session: UserSession) -> str:
@@ -53,10 +56,13 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     list_filter = ("confirmed",)
     ordering = ("-pk",)
-    search_help_text = "An authenticator's number"
+    search_help_text = "A user name, in full"
     fields = ("user", "state", "codes_left", "created_at", "last_used_at")
     created = time_column("created_at")
     last_used = time_column("last_used_at")
+
+    def match(self, term: str) -> Q:
+        return Q(user__username=term)
 
     @admin.display(description="state")
     def state(self, app: Authenticator) -> SafeString:

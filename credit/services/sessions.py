@@ -6,17 +6,18 @@ the row, ending the row deletes the session, and the browser that had it is out 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.contrib.sessions.models import Session
 
-from credit.models import UserSession
+from credit.models import Authenticator, UserSession
 
 # In Django's session: when it was noted last, in seconds of the epoch.
 SEEN_AT: Final = "seen_at"
 _USER_AGENT_LENGTH: Final = 300
+_SET_UP_KEPT: Final = timedelta(days=1)
 
 
 def record_session(
@@ -61,6 +62,12 @@ def end_sessions(*, user_id: UUID, keep_key: str | None = None) -> int:
     """End all sessions of a person but the one with ``keep_key``; return how many."""
     sessions = UserSession.objects.filter(user_id=user_id).exclude(session_id=keep_key or "")
     return _delete(list(sessions.values_list("session_id", flat=True)))
+
+
+def clear_sign_ins(*, now: datetime) -> None:
+    """Delete what nobody can sign in with any more: old sessions, set-ups that were left."""
+    Session.objects.filter(expire_date__lte=now).delete()
+    Authenticator.objects.filter(confirmed=False, created_at__lt=now - _SET_UP_KEPT).delete()
 
 
 def _delete(keys: list[str]) -> int:

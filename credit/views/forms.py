@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from credit.models import User
 
 WRONG_PASSWORD = _("That is not your password.")
-WRONG_CODE = _("That code is not right, or it was used already. Type the one shown now.")
+WRONG_CODE = _("That code is not right, or it was used already. Look again and try once more.")
 TOO_SOON = _("After a wrong code there is a short wait. Take the next code that your app shows.")
 _CODE_LENGTH = 40
 

@@ -13,8 +13,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.urls import reverse
 
-from credit.models import User, UserSession
+from credit.models import Authenticator, User, UserSession
 from credit.selectors.sessions import describe_device
+from credit.services.sessions import clear_sign_ins
 from tests.people import PASSWORD, code_of, give_app, make_person, sign_in_by_form
 from tests.staff import make_platform_admin, sign_in
 
@@ -159,6 +160,23 @@ class TestTimeouts:
         browser = sign_in_by_form(make_person())
         clock.shift(timedelta(seconds=601))
         assert not is_in(browser)
+
+
+class TestClearSignIns:
+    def test_deletes_sessions_that_have_expired_and_set_ups_that_were_left(
+        self, clock: Any
+    ) -> None:
+        sign_in_by_form(make_person()).get("/account/second-factor/")
+        give_app(make_person())
+        Authenticator.objects.update(created_at=START)
+        clock.shift(timedelta(hours=23))
+        alive = sign_in_by_form(make_person())
+        clock.shift(timedelta(hours=1, seconds=1))
+        clear_sign_ins(now=START + timedelta(hours=24, seconds=1))
+        assert UserSession.objects.get().session_id == alive.session.session_key
+        assert Session.objects.count() == 1
+        assert [app.confirmed for app in Authenticator.objects.all()] == [True]
+        assert is_in(alive)
 
 
 class TestDeactivation:
