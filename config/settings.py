@@ -5,6 +5,7 @@ from typing import Any
 
 import environ
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from config.environment import PROJECT_DIR, load, var_dir
 
@@ -350,6 +351,9 @@ UNFOLD = {
     "STYLES": [lambda _request: static("css/admin.css")],
     "DASHBOARD_CALLBACK": "config.dashboard.fill_index",
     "SIDEBAR": {"navigation": "config.navigation.sidebar"},
+    "ACCOUNT": {
+        "navigation": [{"title": "Your account", "link": reverse_lazy("your-account")}],
+    },
     "COLORS": {
         # The green of the customers' pages.
         "primary": {

@@ -25,7 +25,7 @@ CODES = re.compile(r"\b[A-Z2-9]{5}-[A-Z2-9]{5}\b")
 
 
 @pytest.fixture(autouse=True)
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(START, tick=False) as traveller:
         yield traveller
 
