@@ -67,15 +67,17 @@ _REWARDS: Final = {
         WHERE (r.charged_minor > 0 OR t.id IS NOT NULL AND NOT (r.id IS NULL AND EXISTS (
                 SELECT 1 FROM credit_transaction s WHERE s.settles_id = t.id)))
             AND (r.charged_minor = t.amount) IS NOT TRUE""",
-    "every debit's reference names its redemption, and its client pays": """
+    "every debit's reference names its redemption, and its client or agency pays": """
         SELECT t.id FROM credit_transaction t
         JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
         JOIN credit_account a ON a.id = e.account_id
         LEFT JOIN redemption_redemption r ON r.transaction_id = t.id
+        LEFT JOIN credit_client c ON c.id = r.client_id
         WHERE t.kind = 'redemption' AND NOT (r.id IS NULL
                 AND EXISTS (SELECT 1 FROM credit_transaction s WHERE s.settles_id = t.id))
             AND (t.reference = format('redemption:%s:%s', r.id, r.debits)
-            AND a.client_id = r.client_id AND a.currency = r.currency) IS NOT TRUE""",
+            AND a.currency = r.currency AND (a.client_id = c.id
+                OR a.level = 'agency' AND a.agency_id = c.agency_id)) IS NOT TRUE""",
     "every card in use has the redemption that holds it": """
         SELECT c.id FROM giftcards_giftcard c
         LEFT JOIN redemption_redemption r ON r.id = c.holder_id AND r.card_id = c.id

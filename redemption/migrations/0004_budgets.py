@@ -37,5 +37,5 @@ class Migration(migrations.Migration):
                 name="redemption_campaign_own_account_is_its_alone",
             ),
         ),
-        install("redemption", "budgets"),
+        install("redemption", "budgets", "redeem"),
     ]

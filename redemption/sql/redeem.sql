@@ -109,6 +109,16 @@ BEGIN
     THEN
         RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
     END IF;
+    -- Out of credit, a campaign takes nobody new; who has asked before reads again what became of
+    -- it, as after a double click on the reward that was the last.
+    IF v_recipient.status = 'depleted' AND EXISTS (
+        SELECT 1 FROM redemption_redemption r JOIN redemption_condition k ON k.id = r.condition_id
+        WHERE r.recipient_id = v_recipient.id AND r.state <> 'failed'
+            AND (p_condition_number IS NULL OR k.number = p_condition_number)
+            AND NOT (p_resume AND r.state LIKE 'waiting\_%'))
+    THEN
+        v_recipient.status := 'active';
+    END IF;
     PERFORM redemption_check_open(
         v_recipient.status, v_recipient.is_active, v_recipient.starts_at, v_recipient.ends_at,
         v_recipient.claim_expires_at, v_recipient.approval, p_now);

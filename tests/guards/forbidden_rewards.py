@@ -6,6 +6,7 @@ from tests.guards.forbidden import NEW, NOW_CHECK, Forbidden, append_only, copy_
 
 CARD: Final = "giftcards_giftcard"
 REDEMPTION: Final = "redemption_redemption"
+CAMPAIGN: Final = "redemption_campaign"
 MESSAGE: Final = "sms_message"
 _TRANSITION: Final = "redemption_transition"
 _OTHER_CODE = "'\\x0102'"
@@ -204,6 +205,27 @@ REDEMPTIONS: Final = [
         "redemption_campaign_ends_after_it_starts",
         "redemption_campaign",
         "UPDATE redemption_campaign SET starts_at = now(), ends_at = now()",
+    ),
+    *(
+        Forbidden("redemption_campaign_account_fits", CAMPAIGN, f"UPDATE {CAMPAIGN} SET {change}")
+        for change in (
+            "account_id = (SELECT id FROM credit_account WHERE level = 'agency' LIMIT 1)",
+            "budget_mode = 'isolated'",
+            "billing_entity = 'agency'",
+            "own_account_id = account_id",
+        )
+    ),
+    Forbidden(
+        "redemption_campaign_budget_words_known",
+        CAMPAIGN,
+        f"UPDATE {CAMPAIGN} SET billing_entity = 'nobody', account_id = NULL",
+    ),
+    Forbidden(
+        "redemption_campaign_own_account_is_its_alone",
+        CAMPAIGN,
+        f"UPDATE {CAMPAIGN} SET own_account_id = account_id;"
+        + copy_row(CAMPAIGN, id=NEW, name="'Second'"),
+        without=("redemption_campaign_account_fits",),
     ),
     Forbidden(
         "redemption_recipient_crm_id_unique",

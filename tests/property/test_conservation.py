@@ -29,6 +29,7 @@ from credit.services.accounts import open_campaign_account
 from credit.services.ledger import allocate
 from giftcards.models import GiftCard
 from redemption.models import Campaign, Redemption
+from redemption.services.budgets import review_account
 from redemption.services.redeem import AlreadyProvisionedError, Contact
 from redemption.services.serving import serve_waiting
 from sms.models import Message
@@ -66,6 +67,7 @@ class House(RuleBasedStateMachine):
         self.issued_minor = 0
         self.stock = 0
         self.queues = True
+        self.is_depleted = False
         self.fresh: list[str] = []
         self.waiting: list[str] = []
         self.served: list[str] = []
@@ -113,12 +115,15 @@ class House(RuleBasedStateMachine):
                 )
         except ServiceError as refusal:
             return refusal.code.code
+        for account in (payer, payee):
+            review_account(account_id=account.pk, now=NOW)
         return "done"
 
     def _move(self, level: int, amount_minor: int) -> None:
         self.balances[level] += amount_minor
         if level:
             self.balances[level - 1] -= amount_minor
+            self._review()
         else:
             self.issued_minor += amount_minor
 
@@ -150,7 +155,9 @@ class House(RuleBasedStateMachine):
             expected = "GC-003"
         answer = self._ask(code, contact=contact, disclose=disclose)
         assert answer == expected
-        if answer == "issued":
+        if answer == "GC-006":
+            self._review()
+        elif answer == "issued":
             self.fresh.remove(code)
             self._serve(code, with_text=with_text)
         elif answer == "waiting_stock":
@@ -188,14 +195,21 @@ class House(RuleBasedStateMachine):
             method = Redemption.objects.values_list("contact_method", flat=True)
             self._serve(code, with_text=method.get(pk=self.ids[code]) != "none")
             served += 1
+        if self.waiting and self.stock:
+            self._review()  # the next one found too little
         assert serve_waiting(now=NOW, limit=100).served == served
 
     # --- What the model knows ------------------------------------------------------------------
 
     def _expect(self) -> str:
+        if self.is_depleted:
+            return "GC-006"
         if self.stock == 0:
             return "waiting_stock"
         return "issued" if max(self.balances[1:]) >= PRICE else "GC-006"
+
+    def _review(self) -> None:
+        self.is_depleted = max(self.balances[1:]) < PRICE
 
     def _serve(self, code: str, *, with_text: bool) -> None:
         payer = 2 if self.balances[2] >= PRICE else 1
@@ -203,6 +217,7 @@ class House(RuleBasedStateMachine):
         self.stock -= 1
         self.texts += with_text
         self.served.append(code)
+        self._review()
 
     @invariant()
     def agrees_with_the_database(self) -> None:
@@ -217,6 +232,8 @@ class House(RuleBasedStateMachine):
         assert mine.filter(state="waiting_stock").count() == len(self.waiting)
         assert mine.filter(state__in=["issued", "delivered"]).count() == len(self.served)
         assert Message.objects.filter(client=self.world.client).count() == self.texts
+        campaign = Campaign.objects.get(pk=self.world.campaign.pk)
+        assert campaign.status == ("depleted" if self.is_depleted else "active")
 
     def teardown(self) -> None:
         assert broken_invariants() == {}

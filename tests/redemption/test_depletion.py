@@ -25,6 +25,7 @@ from redemption.services.budgets import (
     review_campaign,
     switch_budget,
 )
+from redemption.services.redeem import AlreadyProvisionedError
 from redemption.services.serving import serve_waiting
 from redemption.tasks import review_budgets as review_task
 from tests.invariants import broken_invariants
@@ -86,6 +87,31 @@ class TestRedeem:
             with refused(ErrorCode.INSUFFICIENT_CREDIT):
                 ask(code)
         assert alerts() == [("critical", "open", 1)]
+
+    def test_leads_to_the_same_card_again_after_the_last_one(self, world: World) -> None:
+        world.stock(2)
+        one, two = world.invite(2)
+        ask(one)
+        first = ask(two)
+        for code, resume in ((two, False), (two, True), (one, False)):
+            with pytest.raises(AlreadyProvisionedError) as refusal:
+                ask(code, resume=resume)
+        with pytest.raises(AlreadyProvisionedError) as refusal:
+            ask(two)
+        assert refusal.value.redemption_id == first.redemption_id
+
+    def test_keeps_the_place_of_who_waits_and_takes_nobody_new(self, world: World) -> None:
+        waiting, new = world.invite(2)
+        place = ask(waiting)
+        empty(world.account, 5000)
+        review_account(account_id=world.account.pk, now=NOW)
+        again = ask(waiting)
+        assert (again.state, again.redemption_id) == ("waiting_stock", place.redemption_id)
+        with refused(ErrorCode.INSUFFICIENT_CREDIT):
+            ask(new)
+        with refused(ErrorCode.INSUFFICIENT_CREDIT):
+            ask(waiting, resume=True)
+        assert Redemption.objects.count() == 1
 
     def test_names_campaign_account_and_price_in_the_alert(self, world: World) -> None:
         world.stock(2)
