@@ -18,9 +18,15 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = sorted(str(name) for name in data if name not in self.fields)
             if unknown:
                 raise serializers.ValidationError(
-                    {name[:64]: ["This field is not known."] for name in unknown[:20]}
+                    {_shown(name): ["This field is not known."] for name in unknown[:20]}
                 )
         return super().to_internal_value(data)
+
+
+def _shown(name: str) -> str:
+    # It goes into the answer and may be kept with it: PostgreSQL takes no NUL, UTF-8 no half of
+    # a surrogate pair.
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[:64])
 
 
 def read_body(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def read_query(serializer_class: type[StrictSerializer], request: Request) -> di
     twice = [name for name in parameters if len(parameters.getlist(name)) > 1]
     if twice:
         raise ValidationFailedError(
-            errors={name[:64]: ["Give this parameter once."] for name in twice[:20]}
+            errors={_shown(name): ["Give this parameter once."] for name in twice[:20]}
         )
     try:
         validated: dict[str, Any] = _reader(serializer_class).run_validation(parameters.dict())

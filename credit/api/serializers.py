@@ -22,6 +22,7 @@ class AllocationRequest(StrictSerializer):
     )
     currency = serializers.RegexField(
         r"^[A-Z]{3}\Z",
+        trim_whitespace=False,
         error_messages={"invalid": "A currency is three capital letters, such as USD."},
         help_text="That of both accounts; it guards against a mistaken amount.",
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from os import SEEK_END
 from typing import IO, Any
 from uuid import UUID
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -52,6 +55,8 @@ _KEY_HEADER = OpenApiParameter(
     description="1 to 255 printable characters; a repeat with the same key and body gets the"
     " first answer again, with `Idempotency-Replayed: true`.",
 )
+# What is longer goes out piece by piece.
+_SENT_AT_ONCE_BYTES = 1024 * 1024
 _PRIVATE = {"Cache-Control": "no-store"}
 
 
@@ -170,7 +175,7 @@ class StatementView(APIView):
         examples=examples.STATEMENT,
         tags=["Credit"],
     )
-    def get(self, request: Request, account_id: UUID) -> FileResponse:
+    def get(self, request: Request, account_id: UUID) -> HttpResponseBase:
         viewer = require_scope(request, "credit:read").viewer
         query = read_query(StatementQuery, request)
         start, end = _period(query)
@@ -179,13 +184,15 @@ class StatementView(APIView):
         statement, file = spool_statement(
             viewer=viewer, account_id=account.account_id, start=start, end=end, write=write
         )
-        return FileResponse(
-            file,
-            filename=filename_of(statement, suffix=query["as"]),
-            as_attachment=query["as"] != "json",
-            content_type=media_type,
-            headers=_PRIVATE,
-        )
+        filename = filename_of(statement, suffix=query["as"])
+        disposition = content_disposition_header(query["as"] != "json", filename)
+        headers = {**_PRIVATE, **({"Content-Disposition": disposition} if disposition else {})}
+        if file.seek(0, SEEK_END) > _SENT_AT_ONCE_BYTES:
+            file.seek(0)
+            return FileResponse(file, content_type=media_type, headers=headers)
+        with file:
+            file.seek(0)
+            return HttpResponse(file.read(), content_type=media_type, headers=headers)
 
 
 def _write_pdf(statement: Statement, file: IO[bytes]) -> None:

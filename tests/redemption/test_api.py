@@ -310,6 +310,8 @@ class TestBadInput:
             (b'{"code": "a\\u0000b"}', "code"),
             (b'{"code": "' + b"x" * 200 + b'"}', "code"),
             (b'{"code": "x", "colour": "red"}', "colour"),
+            (b'{"code": "x", "\\u0000": 1}', "\ufffd"),
+            (b'{"code": "x", "\\ud800": 1}', "\ufffd"),
             (b'{"code": "x", "contact": []}', "contact"),
             (b'{"code": "x", "contact": {"method": "pigeon"}}', "contact.method"),
             (b'{"code": "x", "contact": {"method": "sms"}}', "contact.phone"),
