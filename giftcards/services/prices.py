@@ -17,7 +17,7 @@ import structlog
 from django.db.models import Model
 
 from alerts.errors import ValidationFailedError
-from alerts.scope import seeing
+from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction, transaction_required
 from credit.money import LARGEST_AMOUNT_MINOR
 from credit.selectors.organisations import find_agency, find_client
@@ -72,7 +72,7 @@ def set_agency_brand(
     if not 0 <= markup_basis_points <= LARGEST_MARKUP_BASIS_POINTS:
         raise ValidationFailedError(errors={"markup": ["Give a markup from 0 to 1000 %."]})
     with seeing(viewer.scope), transaction():
-        agency = find_agency(viewer=viewer, agency_id=agency_id)
+        agency = _lock(find_agency(viewer=viewer, agency_id=agency_id))
         brand = Brand.objects.filter(is_enabled=True).get(pk=brand_id)
         change = _save(
             AgencyBrand,
@@ -105,7 +105,7 @@ def set_agency_price(
             errors={"price": ["Give more than zero, or leave it empty to use the markup."]}
         )
     with seeing(viewer.scope), transaction():
-        agency = find_agency(viewer=viewer, agency_id=agency_id)
+        agency = _lock(find_agency(viewer=viewer, agency_id=agency_id))
         denomination = enabled_denominations().get(pk=denomination_id)
         key = {"agency_id": agency.pk, "denomination_id": denomination.pk}
         if price_minor is None:
@@ -131,7 +131,7 @@ def set_client_brand(
     :raises Brand.DoesNotExist: there is none, or the agency does not offer it.
     """
     with seeing(viewer.scope), transaction():
-        client = find_client(viewer=viewer, client_id=client_id)
+        client = _lock(find_client(viewer=viewer, client_id=client_id))
         brand = Brand.objects.get(
             pk=brand_id, pk__in=offered_by_agency(client.agency_id).values("brand_id")
         )
@@ -155,7 +155,7 @@ def set_client_denomination(
     :raises Denomination.DoesNotExist: there is none, or the agency does not offer it.
     """
     with seeing(viewer.scope), transaction():
-        client = find_client(viewer=viewer, client_id=client_id)
+        client = _lock(find_client(viewer=viewer, client_id=client_id))
         denomination = offered_by_agency(client.agency_id).get(pk=denomination_id)
         change = _save(
             ClientDenomination,
@@ -168,30 +168,34 @@ def set_client_denomination(
 
 
 @transaction_required
+def _lock(organisation: RowType) -> RowType:
+    """Let one change of an organisation's terms wait for the other, also of a row not there yet."""
+    rows = type(organisation)._default_manager  # noqa: SLF001  Django's public door
+    # An agency may not change its own row, and to lock is to PostgreSQL as good as to change.
+    with seeing(EVERYTHING):
+        return rows.select_for_update(no_key=True).get(pk=organisation.pk)
+
+
+@transaction_required
 def _save(
     model: type[RowType], *, key: Mapping[str, UUID], values: Facts, unset: Facts
 ) -> TermsChange:
-    """Write one row; of two at once the second waits and sees what the first has written."""
-    rows = model._default_manager.select_for_update()  # noqa: SLF001  Django's public door
-    row, is_new = rows.get_or_create(**key, defaults=values)
-    if is_new:
+    rows = model._default_manager  # noqa: SLF001  Django's public door
+    row = rows.filter(**key).first()
+    if row is None:
+        rows.create(**key, **values)
         return TermsChange(before=unset, after=values)
     before = {name: getattr(row, name) for name in values}
     if before != values:
-        for name, value in values.items():
-            setattr(row, name, value)
-        row.save(update_fields=list(values))
+        rows.filter(pk=row.pk).update(**values)
     return TermsChange(before=before, after=values)
 
 
 @transaction_required
 def _forget(model: type[RowType], *, key: Mapping[str, UUID], field: str) -> TermsChange:
-    rows = model._default_manager.select_for_update()  # noqa: SLF001  Django's public door
-    row = rows.filter(**key).first()
-    if row is None:
-        return TermsChange(before={field: None}, after={field: None})
-    before = {field: getattr(row, field)}
-    row.delete()
+    rows = model._default_manager.filter(**key)  # noqa: SLF001  Django's public door
+    before = {field: rows.values_list(field, flat=True).first()}
+    rows.delete()
     return TermsChange(before=before, after={field: None})
 
 

@@ -6,10 +6,8 @@ import dataclasses
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import BigIntegerField, BooleanField, F, Func, OuterRef, Subquery
-
-from giftcards.models import Denomination
 from redemption.models import Condition
+from redemption.selectors.offers import with_price
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,34 +26,10 @@ def list_charges(*, campaign_ids: Collection[UUID]) -> list[ConditionCharge]:
     Left out is what ``redemption_redeem`` refuses whatever the budget holds: a condition without
     brand or value, or whose value is not offered (Note [Price]).
     """
-    denomination = Denomination.objects.filter(
-        brand_id=OuterRef("brand_id"),
-        value_minor=OuterRef("card_value_minor"),
-        currency=OuterRef("currency"),
-    )
     rows = (
-        Condition.objects.filter(campaign_id__in=campaign_ids, is_active=True)
-        .alias(
-            denomination_id=Subquery(denomination.values("pk")[:1]),
-            is_offered=Func(
-                F("campaign__client__agency_id"),
-                F("campaign__client_id"),
-                F("denomination_id"),
-                function="giftcards_is_offered",
-                output_field=BooleanField(),
-            ),
-        )
-        .filter(is_offered=True)
-        .annotate(
-            charge_minor=Func(
-                F("campaign__client__agency_id"),
-                F("denomination_id"),
-                function="giftcards_price",
-                output_field=BigIntegerField(),
-            )
-        )
+        with_price(Condition.objects.filter(campaign_id__in=campaign_ids, is_active=True))
         .order_by("campaign_id", "number")
-        .values_list("campaign_id", "number", "charge_minor", "currency")
+        .values_list("campaign_id", "number", "price_minor", "currency")
     )
     return [
         ConditionCharge(

@@ -22,7 +22,7 @@ from credit.money import (
     TooManyDecimalsError,
     apply_percent,
 )
-from credit.selectors.viewers import SYSTEM, Viewer
+from credit.selectors.viewers import SYSTEM, Viewer, viewing
 from giftcards.models import (
     AgencyBrand,
     AgencyPrice,
@@ -347,6 +347,16 @@ class TestListAgencyBrands:
         (mine, _) = list_agency_brands(viewer=SYSTEM, agency_id=stranger.agency.pk)
         assert (mine.markup_basis_points, mine.denominations[0].price_minor) == (0, 2500)
 
+    def test_needs_no_more_than_the_agencys_own_scope(self, world: World, stranger: World) -> None:
+        for each in (world, stranger):
+            set_brand(each, markup_basis_points=1000)
+            set_price(each, 2600)
+        with viewing(agency_of(world)):
+            acorn, birch = list_agency_brands(viewer=agency_of(world), agency_id=world.agency.pk)
+            assert AgencyBrand.objects.count() == AgencyPrice.objects.count() == 1
+        assert (acorn.markup_basis_points, acorn.denominations[0].price_minor) == (1000, 2600)
+        assert (birch.markup_basis_points, birch.denominations[0].price_minor) == (0, 2500)
+
     def test_is_not_for_strangers(self, world: World, stranger: World) -> None:
         for viewer in (agency_of(stranger), client_of(world), Viewer(actor="nobody")):
             with pytest.raises(Agency.DoesNotExist):
@@ -361,6 +371,14 @@ class TestListClientBrands:
         assert (brand.brand_id, brand.is_offered) == (world.brand.pk, True)
         (value,) = brand.denominations
         assert (value.value_minor, value.price_minor, value.is_offered) == (2500, 2600, True)
+
+    def test_tells_a_client_its_agencys_prices_within_its_own_scope(self, world: World) -> None:
+        set_brand(world, markup_basis_points=1000)
+        choose_value(world, False)
+        with viewing(client_of(world)):
+            (brand,) = list_client_brands(viewer=client_of(world), client_id=world.client.pk)
+        (value,) = brand.denominations
+        assert (value.price_minor, value.is_offered) == (2750, False)
 
     def test_keeps_what_the_client_has_switched_off(self, world: World) -> None:
         choose_brand(world, False)

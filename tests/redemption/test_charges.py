@@ -9,7 +9,7 @@ import pytest
 
 from alerts.codes import ErrorCode
 from credit.models import Entry
-from credit.selectors.viewers import SYSTEM
+from credit.selectors.viewers import SYSTEM, Viewer, viewing
 from giftcards.models import Denomination, GiftCard, Pool
 from giftcards.services.prices import (
     set_agency_brand,
@@ -229,6 +229,19 @@ SWITCHES = [switch_agency_off, switch_client_off, switch_value_off]
 
 
 class TestNotOffered:
+    def test_is_foretold_to_a_client_within_its_own_scope(self, world: World) -> None:
+        world.stock(1)
+        (code,) = world.invite()
+        viewer = Viewer(actor="key:1", client_ids=frozenset({world.client.pk}))
+        states = []
+        for switch in (lambda _world: None, switch_agency_off):
+            switch(world)
+            with viewing(viewer):
+                found = find_code(code=code, now=NOW)
+            assert found is not None
+            states.append(found.state)
+        assert states == ["ready", "not_offered"]
+
     @pytest.mark.parametrize("switch_off", SWITCHES)
     def test_is_refused_with_nothing_half_done(
         self, world: World, switch_off: Callable[[World], None]
