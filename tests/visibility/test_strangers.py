@@ -1,0 +1,167 @@
+"""A stranger at every door: each address of the site, asked for with another tenant's ids."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import URLPattern, get_resolver, reverse
+
+from alerts.transactions import transaction
+from credit.models import Agency, Client, Membership, User
+from credit.services.api_keys import SCOPES, create_api_key
+from redemption.models import Redemption
+from tests.architecture.test_visibility import is_guarded, walk
+from tests.redemption.asking import ask
+from tests.staff import make_user, sign_in
+from tests.world import World, build_world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATTERNS = [pattern for _, pattern in walk(get_resolver()) if is_guarded(pattern) and pattern.name]
+PAGES = [pattern for pattern in PATTERNS if hasattr(pattern.callback, "page_roles")]
+CALLS = [pattern for pattern in PATTERNS if not hasattr(pattern.callback, "page_roles")]
+
+
+def with_ids(patterns: list[URLPattern]) -> list[URLPattern]:
+    return [pattern for pattern in patterns if pattern.pattern.converters]
+
+
+def without_ids(patterns: list[URLPattern]) -> list[URLPattern]:
+    return [pattern for pattern in patterns if not pattern.pattern.converters]
+
+
+@pytest.fixture
+def world() -> World:
+    world = build_world(name="Acorn")
+    world.stock(1)
+    ask(world.invite()[0])
+    return world
+
+
+@pytest.fixture
+def stranger() -> World:
+    return build_world(name="Birch")
+
+
+def ids_of(world: World) -> dict[str, Any]:
+    """Return an id of the world for each name that an address may ask for."""
+    return {
+        "account_id": world.account.pk,
+        "agency_id": world.agency.pk,
+        "brand_id": world.brand.pk,
+        "denomination_id": world.denomination.pk,
+        "campaign_id": world.campaign.pk,
+        "client_id": world.client.pk,
+        "redemption_id": Redemption.objects.get(client=world.client).pk,
+    }
+
+
+def address_of(pattern: URLPattern, world: World) -> str:
+    ids = ids_of(world) if pattern.pattern.converters else {}
+    # A new kind of id in an address must be added above, or its page goes untried.
+    return reverse(
+        str(pattern.name), kwargs={name: ids[name] for name in pattern.pattern.converters}
+    )
+
+
+def names_of(world: World) -> re.Pattern[str]:
+    """Return what betrays a world: its names and its ids."""
+    words = [world.client.name, world.agency.name, world.campaign.name, world.pool.name]
+    return re.compile("|".join([*words, *(str(key) for key in ids_of(world).values())]))
+
+
+def member(
+    role: Membership.Role, *, agency: Agency | None = None, client: Client | None = None
+) -> User:
+    user = make_user(is_staff=False)
+    Membership.objects.create(user=user, role=role, agency=agency, client=client)
+    return user
+
+
+def key_of(owner: Agency | Client) -> str:
+    with transaction():
+        _, secret = create_api_key(
+            name="stranger", owner=owner, scopes=SCOPES, now=datetime.now(UTC)
+        )
+    return secret
+
+
+def text_of(answer: Any) -> str:
+    """Return what an answer says, a file's content included."""
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    answer.close()
+    return body.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("pattern", with_ids(PAGES), ids=lambda pattern: pattern.name)
+class TestPageOfSomebody:
+    def test_is_not_there_for_another_tenant(
+        self, pattern: URLPattern, world: World, stranger: World
+    ) -> None:
+        sibling = Client.objects.create(agency=world.agency, name="Sibling", slug="sibling")
+        strangers = [
+            member(Membership.Role.AGENCY_MANAGER, agency=stranger.agency),
+            member(Membership.Role.CLIENT_MANAGER, client=stranger.client),
+            member(Membership.Role.CLIENT_MANAGER, client=sibling),
+            member(Membership.Role.AUDITOR, client=stranger.client),
+            member(Membership.Role.AGENT, client=world.client),
+            make_user(is_staff=True),
+        ]
+        address = address_of(pattern, world)
+        for person in strangers:
+            browser = sign_in(person)
+            looked, changed = browser.get(address), browser.post(address, {})
+            assert looked.status_code in (404, 405), list(person.memberships.all())
+            # An auditor may change nothing anywhere, and is told so whatever the address names.
+            assert changed.status_code in (403, 404, 405), list(person.memberships.all())
+            for answer in (looked, changed):
+                assert not names_of(world).search(text_of(answer))
+
+    def test_is_behind_the_log_in(self, pattern: URLPattern, world: World) -> None:
+        address = address_of(pattern, world)
+        answer = Browser().get(address)
+        if answer.status_code == 405:
+            answer = Browser().post(address)
+        assert (answer.status_code, answer["Location"]) == (302, f"/login/?next={address}")
+
+    def test_is_there_for_whom_it_is(self, pattern: URLPattern, world: World) -> None:
+        # The control: the same address answers somebody of the house.
+        browser = sign_in(member(Membership.Role.AGENCY_MANAGER, agency=world.agency))
+        answer = browser.get(address_of(pattern, world))
+        assert answer.status_code in (200, 302, 405), answer.status_code
+        answer.close()
+
+
+@pytest.mark.parametrize("pattern", without_ids(PAGES), ids=lambda pattern: pattern.name)
+class TestPageOfMany:
+    def test_names_nobody_elses(self, pattern: URLPattern, world: World, stranger: World) -> None:
+        for person in (
+            member(Membership.Role.AGENCY_MANAGER, agency=stranger.agency),
+            member(Membership.Role.CLIENT_MANAGER, client=stranger.client),
+            member(Membership.Role.AGENT, client=world.client),
+        ):
+            answer = sign_in(person).get(address_of(pattern, world), follow=True)
+            assert answer.status_code in (200, 404)
+            assert not names_of(world).search(text_of(answer))
+
+
+@pytest.mark.parametrize("pattern", CALLS, ids=lambda pattern: pattern.name)
+class TestCall:
+    def test_says_nothing_of_another_tenant(
+        self, pattern: URLPattern, world: World, stranger: World
+    ) -> None:
+        address = address_of(pattern, world)
+        for owner in (stranger.agency, stranger.client):
+            answer = Browser().get(address, headers={"Authorization": f"Api-Key {key_of(owner)}"})
+            allowed = (404, 405) if pattern.pattern.converters else (200, 405)
+            assert answer.status_code in allowed
+            body = text_of(answer).replace(address, "")
+            assert not names_of(world).search(body)
+
+    def test_wants_a_key(self, pattern: URLPattern, world: World) -> None:
+        answer = Browser().get(address_of(pattern, world))
+        assert answer.status_code in (401, 405)
