@@ -28,6 +28,7 @@ from alerts.admin.cells import (
 )
 from credit.admin.amounts import money, money_column
 from credit.models import Account, Entry, Transaction
+from credit.selectors.balances import balance_on
 
 LEVEL_COLOURS = {"platform": GREY, "agency": BLUE, "client": GREEN, "campaign": AMBER}
 STATUS_COLOURS = {"active": GREEN, "paused": AMBER, "closed": GREY}
@@ -41,6 +42,7 @@ KIND_COLOURS = {
     "capture": GREY,
     "card_sale": BLUE,
     "adjustment": RED,
+    "rebalance": GREY,
 }
 _LATEST = 20
 
@@ -66,7 +68,7 @@ class AccountAdmin(ReadOnlyAdmin):
     search_help_text = "A part of the name, or the id in full"
     fieldsets = (
         (None, {"fields": ("name", "level_label", "purpose", "status_label")}),
-        ("Money", {"fields": ("balance_money", "threshold_money", "currency")}),
+        ("Money", {"fields": ("balance_money", "slot_count", "threshold_money", "currency")}),
         ("Belongs to", {"fields": ("parent_link", "agency", "client", "created_at")}),
         (f"Latest {_LATEST} movements", {"fields": ("movements",)}),
     )
@@ -80,7 +82,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="balance", ordering="balance_minor")
     def balance_money(self, account: Account) -> SafeString | str:
-        return money(account.balance_minor, account.currency)
+        return money(balance_on(account), account.currency)
 
     @admin.display(description="parent")
     def parent_link(self, account: Account) -> SafeString | str:
@@ -89,7 +91,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def is_low(self, account: Account) -> SafeString | str:
-        balance, threshold = account.balance_minor, account.low_balance_threshold_minor
+        balance, threshold = balance_on(account), account.low_balance_threshold_minor
         if balance is None:
             return ""
         if balance == 0:

@@ -124,6 +124,14 @@ def kept_balance(prefix: str = "") -> Combinable:
     )
 
 
+def balance_on(account: Account) -> int | None:
+    """Return the balance of an account that was read: asks only where it is split. None for none.
+
+    For a page with an account here and there; a list asks once, by ``balances_of``.
+    """
+    return account.balance_minor if account.slot_count == 0 else balance_of(account.pk)
+
+
 def balances_of(account_ids: Collection[UUID]) -> dict[UUID, int | None]:
     """Return the balances of accounts as of one moment; None for the platform's."""
     found = Account.objects.filter(pk__in=account_ids).values_list("pk", kept_balance())
@@ -140,6 +148,18 @@ def balance_of(account_id: UUID) -> int:
         return balance
     entries = Entry.objects.filter(account_id=account_id)
     return int(entries.aggregate(total=Sum("amount_minor", default=0))["total"])
+
+
+def balance_after_debit(transaction_id: UUID) -> int | None:
+    """Return what the account that paid held right after; None when it is out of sight.
+
+    A split account's entries know their slots only: there it is what the account holds now.
+    """
+    paid = Entry.objects.filter(transaction_id=transaction_id, amount_minor__lt=0)
+    entry = paid.order_by("number").first()
+    if entry is None:
+        return None
+    return entry.balance_after_minor if entry.slot is None else balance_of(entry.account_id)
 
 
 def held_by_account(account_ids: Collection[UUID]) -> dict[UUID, int]:

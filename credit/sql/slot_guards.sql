@@ -1,32 +1,23 @@
--- A slot's balance moves with an entry or not at all, as an account's: only the owner's functions
--- may write it, and only they split an account. The runtime role has no right to write slots to
--- begin with; this holds where somebody gives it one.
-CREATE OR REPLACE FUNCTION credit_refuse_slot_change() RETURNS trigger
+-- Only the owner's functions split an account. What its slots hold is theirs alone as well, and
+-- takes no trigger: the runtime role may only read that table, while it may rename an account.
+CREATE OR REPLACE FUNCTION credit_refuse_split() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE')
     THEN
         RETURN NEW;
     END IF;
-    RAISE EXCEPTION 'the slots of an account are written by the ledger alone'
+    RAISE EXCEPTION 'account % is split and merged by the ledger alone', NEW.id
         USING ERRCODE = 'restrict_violation';
 END
 $$;
 
 CREATE TRIGGER credit_account_split_by_the_ledger BEFORE UPDATE OF slot_count ON credit_account
     FOR EACH ROW WHEN (OLD.slot_count <> NEW.slot_count)
-    EXECUTE FUNCTION credit_refuse_slot_change();
+    EXECUTE FUNCTION credit_refuse_split();
 
 CREATE TRIGGER credit_account_opens_whole BEFORE INSERT ON credit_account
-    FOR EACH ROW WHEN (NEW.slot_count <> 0) EXECUTE FUNCTION credit_refuse_slot_change();
-
-CREATE TRIGGER credit_accountslot_balance_is_the_ledgers
-    BEFORE UPDATE OF balance_minor ON credit_accountslot FOR EACH ROW
-    WHEN (OLD.balance_minor <> NEW.balance_minor)
-    EXECUTE FUNCTION credit_refuse_slot_change();
-
-CREATE TRIGGER credit_accountslot_opens_empty BEFORE INSERT ON credit_accountslot
-    FOR EACH ROW WHEN (NEW.balance_minor <> 0) EXECUTE FUNCTION credit_refuse_slot_change();
+    FOR EACH ROW WHEN (NEW.slot_count <> 0) EXECUTE FUNCTION credit_refuse_split();
 
 -- A slot stays where it is: entries name it.
 CREATE OR REPLACE FUNCTION credit_refuse_slot_move() RETURNS trigger

@@ -23,6 +23,7 @@ from alerts.admin.cells import (
 )
 from credit.admin.amounts import money, money_column
 from credit.models import Account
+from credit.selectors.balances import balance_on
 from credit.services.accounts import open_campaign_account, open_client_account
 from giftcards.models import Pool
 from redemption.admin.forms import (
@@ -137,7 +138,7 @@ class CampaignAdmin(PlatformAdmin):
     @admin.display(description="left")
     def left_money(self, campaign: Campaign) -> SafeString | str:
         account = campaign.account
-        return money(account.balance_minor, account.currency) if account else money(None, "")
+        return money(balance_on(account), account.currency) if account else money(None, "")
 
 
 @admin.register(Condition)

@@ -11,6 +11,7 @@ from alerts.admin.forms import WordedForm
 from credit.admin.amounts import AmountsForm
 from credit.models import Account
 from credit.money import display_amount
+from credit.selectors.balances import balance_on
 from giftcards.models import Denomination, Pool
 from redemption.models import Campaign
 
@@ -19,7 +20,7 @@ class AccountChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """A choice of an account with what is left on it."""
 
     def label_from_instance(self, account: Account) -> str:
-        left = display_amount(account.balance_minor or 0, account.currency)
+        left = display_amount(balance_on(account) or 0, account.currency)
         return f"{account.name} ({account.get_level_display()}, {left})"
 
 

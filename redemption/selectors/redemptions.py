@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from credit.models import Entry
+from credit.selectors.balances import balance_after_debit
 from credit.selectors.viewers import Viewer
 from giftcards.models import GiftCard
 from redemption.models import ProvisioningTrace, Redemption
@@ -87,12 +87,7 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
         .select_related("condition__brand", "card")
         .get(pk=redemption_id)
     )
-    # What the account held right after the charge, as the ledger says.
-    balance = None
-    if row.transaction_id is not None:
-        balance = Entry.objects.values_list("balance_after_minor", flat=True).get(
-            transaction_id=row.transaction_id, amount_minor__lt=0
-        )
+    balance = None if row.transaction_id is None else balance_after_debit(row.transaction_id)
     # A link that waits for its card leads nowhere yet.
     links = row.reveal_links.filter(revoked_at=None, redemption__issued_at__isnull=False)
     link = links.order_by("-version").values("version")[:1]

@@ -13,10 +13,13 @@ from tests.world import NOW
 
 
 def spend(account_id: UUID, amount_minor: int) -> int | None:
-    """Debit an account; return what the function says is left, None when it can not pay."""
+    """Debit an account; return what the function says is left, None when it can not pay.
+
+    It sells cards, so that no redemption is missed for it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT credit_debit_account(gen_random_uuid(), %s, %s, 'USD', 'redemption',"
+            "SELECT credit_debit_account(gen_random_uuid(), %s, %s, 'USD', 'card_sale',"
             " 'consumed', %s, 'test', %s)",
             [account_id, amount_minor, f"test:{uuid4()}", NOW],
         )

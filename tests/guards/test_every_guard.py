@@ -27,13 +27,23 @@ from tests.guards.forbidden_rewards import (
     REDEMPTIONS,
 )
 from tests.guards.forbidden_settlements import SETTLEMENTS
+from tests.guards.forbidden_slots import SLOTS
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.world import build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FORBIDDEN: Final = [*MONEY, *SETTLEMENTS, *CARDS, *OFFERS, *REDEMPTIONS, *MESSAGES, *ALERTS]
+FORBIDDEN: Final = [
+    *MONEY,
+    *SLOTS,
+    *SETTLEMENTS,
+    *CARDS,
+    *OFFERS,
+    *REDEMPTIONS,
+    *MESSAGES,
+    *ALERTS,
+]
 REFUSALS: Final = (
     psycopg.errors.RestrictViolation,
     psycopg.errors.CheckViolation,
