@@ -125,6 +125,7 @@ DATABASES["default"]["ENGINE"] = "config.backend"
 RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {
     "credit_transaction": ("SELECT",),
     "credit_entry": ("SELECT",),
+    "credit_auditevent": ("SELECT", "INSERT"),
     "credit_accountslot": ("SELECT",),
     "giftcards_cardevent": ("SELECT",),
     "sms_statusevent": ("SELECT", "INSERT"),

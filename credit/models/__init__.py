@@ -1,5 +1,6 @@
 from credit.models.access import ApiKey, IdempotencyRecord
 from credit.models.account import Account, AccountSlot
+from credit.models.audit import AuditEvent
 from credit.models.ledger import Entry, Transaction
 from credit.models.membership import Membership
 from credit.models.organisation import Agency, Client
@@ -11,6 +12,7 @@ __all__ = [
     "AccountSlot",
     "Agency",
     "ApiKey",
+    "AuditEvent",
     "Authenticator",
     "Client",
     "Entry",

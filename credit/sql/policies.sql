@@ -14,6 +14,10 @@ SELECT credit_show_where('credit_transaction', 'EXISTS (
     SELECT 1 FROM credit_entry e WHERE e.transaction_id = credit_transaction.id)', 'SELECT');
 SELECT credit_show_where('credit_accountslot',
     'EXISTS (SELECT 1 FROM credit_account a WHERE a.id = account_id)', 'SELECT');
+SELECT credit_show_where('credit_auditevent',
+    'client_id = ANY ((SELECT credit_scope_clients())::uuid[])
+    OR client_id IS NULL AND agency_id = ANY ((SELECT credit_scope_organisations())::uuid[])',
+    'SELECT');
 -- Asked for by the service alone, by an owner and key that it knows.
 SELECT credit_show_where('credit_idempotencyrecord', 'false', 'SELECT');
 -- Of the floor below, which knows clients by their plain id only.

@@ -1,0 +1,2 @@
+-- What was done stays written.
+SELECT alerts_make_append_only('credit_auditevent');
