@@ -69,7 +69,7 @@ def _refused(guard: str, *statements: str) -> Forbidden:
 
 
 WAY_DOWN: Final = [
-    _refused(_DOWN, movement(*case))  # type: ignore[arg-type]  # a kind and its sides
+    _refused(_DOWN, movement(*case))
     for case in (
         ("issue", (AGENCY, -5), (CLIENT, 5)),
         ("issue", (ADJUSTMENTS, -5), (AGENCY, 5)),

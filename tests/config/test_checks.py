@@ -1,0 +1,37 @@
+"""What the settings promise is checked at start."""
+
+from typing import Any
+
+import pytest
+
+from config.checks import check_credit_events, check_message_parties
+
+
+class TestCheckMessageParties:
+    def test_finds_everybody(self) -> None:
+        assert check_message_parties() == []
+
+    def test_names_who_is_missing(self, settings: Any) -> None:
+        settings.MESSAGE_PARTIES = {"note": {"render": "sms.services.parties.nobody"}}
+        (problem,) = check_message_parties()
+        assert problem.id == "giftline.E001"
+        assert "sms.services.parties.nobody" in problem.msg
+
+
+class TestCheckCreditEvents:
+    def test_finds_everybody(self) -> None:
+        assert check_credit_events() == []
+
+    @pytest.mark.parametrize(
+        ("events", "named"),
+        [
+            ({"account_changed": "redemption.services.budgets.nobody"}, "nobody"),
+            ({"account_changed": "nowhere.at_all"}, "nowhere.at_all"),
+            ({"account_moved": "redemption.services.budgets.review_account"}, "account_moved"),
+        ],
+    )
+    def test_names_what_is_wrong(self, settings: Any, events: dict[str, str], named: str) -> None:
+        settings.CREDIT_EVENTS = events
+        (problem,) = check_credit_events()
+        assert problem.id == "giftline.E002"
+        assert named in problem.msg
