@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db import OperationalError, connection
+
 from alerts.errors import ValidationFailedError
 from alerts.transactions import durable, transaction
 from credit.models import Account, Entry
+from credit.money import format_amount
 from credit.selectors.entries import EntryFacts, facts_of
 from credit.selectors.viewers import MANAGERS, SYSTEM, Role, Viewer, viewing
+from credit.services.audit import record_event
 from credit.services.events import tell_account_changed
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_answer
+from credit.services.idempotency import (
+    KeyAnsweredError,
+    KeyClaim,
+    StillRunningError,
+    find_record,
+    keep_answer,
+)
 from credit.services.ledger import adjust_balance, allocate
 from credit.services.transfers import AccountNotFoundError, Movement, balance_after
 
@@ -66,6 +77,8 @@ def allocate_credit(
     :raises InsufficientCreditError: GC-006.
     :raises KeyReusedError: the key stands for another request (GC-107).
     :raises KeyAnsweredError: the claim was answered with a refusal, which its record keeps.
+    :raises StillRunningError: the first call with the key, or whoever else has the accounts'
+        rows, takes longer than two seconds (GC-108).
     """
     mover = _as_mover(viewer)
 
@@ -77,7 +90,7 @@ def allocate_credit(
                 raise ValidationFailedError(
                     errors={"currency": [f"The account keeps {account.currency}, not {currency}."]}
                 )
-        return allocate(
+        movement = allocate(
             from_account=payer,
             to_account=payee,
             amount_minor=amount_minor,
@@ -86,6 +99,8 @@ def allocate_credit(
             now=now,
             note=note,
         )
+        _write_down("credit.allocated", movement, payee, amount_minor, viewer=viewer, now=now)
+        return movement
 
     return _move_once(mover, move, claim=claim, now=now)
 
@@ -151,7 +166,7 @@ def adjust_account(
         raise AccountNotFoundError(account_id=account_id)
 
     def move() -> Movement:
-        return adjust_balance(
+        movement = adjust_balance(
             account_id=account_id,
             amount_minor=amount_minor,
             reason=reason,
@@ -159,6 +174,11 @@ def adjust_account(
             key=_ledger_key(viewer, key, None),
             now=now,
         )
+        account = _find_account(admin, account_id)
+        _write_down(
+            "credit.adjusted", movement, account, amount_minor, viewer=viewer, now=now, why=reason
+        )
+        return movement
 
     return _move_once(admin, move, claim=None, now=now)
 
@@ -167,7 +187,7 @@ def _move_once(
     mover: Viewer, move: Callable[[], Movement], *, claim: KeyClaim | None, now: datetime
 ) -> Allocation:
     with viewing(mover):
-        with transaction():
+        with _patient_transaction():
             record = None if claim is None else find_record(claim=claim)
             if record is not None and record.error_code:
                 raise KeyAnsweredError
@@ -187,6 +207,23 @@ def _move_once(
     return allocation
 
 
+@contextlib.contextmanager
+def _patient_transaction() -> Iterator[None]:
+    """Open a transaction that waits two seconds for whoever is before it, and no longer.
+
+    :raises StillRunningError: the first call with a key, or a queue at an account, takes longer.
+    """
+    try:
+        with transaction():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+            yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != StillRunningError.LOCK_NOT_AVAILABLE:
+            raise
+        raise StillRunningError from error
+
+
 def _as_mover(viewer: Viewer) -> Viewer:
     """Narrow a view to what gives the right to move money: managers' roles, a key's scope.
 
@@ -200,9 +237,39 @@ def _as_mover(viewer: Viewer) -> Viewer:
 
 def _find_account(mover: Viewer, account_id: UUID) -> Account:
     try:
-        return Account.objects.get(mover.account_filter(), pk=account_id)
+        return Account.objects.select_related("client", "agency").get(
+            mover.account_filter(), pk=account_id
+        )
     except Account.DoesNotExist:
         raise AccountNotFoundError(account_id=account_id) from None
+
+
+def _write_down(
+    action: str,
+    movement: Movement,
+    account: Account,
+    amount_minor: int,
+    *,
+    viewer: Viewer,
+    now: datetime,
+    why: str = "",
+) -> None:
+    if movement.is_replay:
+        return
+    record_event(
+        actor=viewer.actor,
+        action=action,
+        object_kind="account",
+        object_id=account.pk,
+        now=now,
+        after={
+            "transaction_id": str(movement.transaction_id),
+            "amount": format_amount(amount_minor, account.currency),
+            "currency": account.currency,
+        },
+        reason=why,
+        owner=account.client or account.agency,
+    )
 
 
 def _ledger_key(viewer: Viewer, key: str, claim: KeyClaim | None) -> str:

@@ -27,7 +27,7 @@ from alerts.statements import call_function
 from alerts.transactions import savepoint, transaction_required
 from credit.models import Account, Entry, Transaction
 from credit.money import LARGEST_AMOUNT_MINOR
-from credit.services.idempotency import KeyReusedError
+from credit.services.idempotency import KeyReusedError, StillRunningError
 
 LONGEST_KEY: Final = 160
 LONGEST_NOTE: Final = 500
@@ -139,6 +139,7 @@ def move_credit(*, transfer: Transfer, now: datetime) -> Movement:
     :raises AccountNotActiveError: credit would go from or to an account that is not (GC-115).
     :raises AlreadySettledError: what it settles was settled otherwise (GC-115).
     :raises KeyReusedError: the key stands for another transfer (GC-107).
+    :raises StillRunningError: the transaction's lock_timeout has passed (GC-108).
     """
     first = _find_first(transfer)
     if first is not None:
@@ -240,6 +241,8 @@ def _explain(error: DatabaseError, transfer: Transfer) -> Exception:
             transaction_id=transfer.settles_id,
             settled_by_id=settled_by.pk if settled_by else None,
         )
+    if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+        return StillRunningError()
     if isinstance(error.__cause__, psycopg.errors.NumericValueOutOfRange):
         return ValidationFailedError(errors={"amount": ["The account can not hold that much."]})
     refusal = from_database_error(error)

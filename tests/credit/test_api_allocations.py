@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.test import Client as HttpClient
 
@@ -13,6 +14,7 @@ from credit.models import Account, Client, Entry, IdempotencyRecord, Transaction
 from credit.services.accounts import open_campaign_account, open_client_account
 from credit.services.api_keys import SCOPES
 from tests.credit.partners import Partner, agency_account, assert_problem
+from tests.database import owner_url
 from tests.invariants import broken_invariants
 from tests.races import run_at_once
 from tests.world import World, build_world
@@ -438,3 +440,12 @@ class TestAtOnce:
         assert world.balance() == 90_000
         replayed = ["Idempotency-Replayed" in answer.headers for answer in answers]  # type: ignore[union-attr]
         assert sorted(replayed) == [False] + [True] * 5
+
+    def test_does_not_wait_for_ever(self, world: World, own: Account, client: Partner) -> None:
+        before = books()
+        with psycopg.connect(owner_url()) as other:
+            other.execute("SELECT 1 FROM credit_account WHERE id = %s FOR UPDATE", [own.pk])
+            response = client.allocate(world.account, own, "1.00", key="one")
+        assert_refused(response, 409, "GC-108", before)
+        assert response["Retry-After"] == "2"
+        assert client.allocate(world.account, own, "1.00", key="one").status_code == 201
