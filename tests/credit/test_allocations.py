@@ -10,7 +10,7 @@ import pytest
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import UnexpectedTransactionError, transaction
-from credit.models import Account, Entry, Transaction
+from credit.models import Account, AuditEvent, Entry, Transaction
 from credit.selectors.viewers import SYSTEM, Viewer
 from credit.services.allocations import (
     Allocation,
@@ -56,6 +56,22 @@ class TestAllocateCredit:
         row = Transaction.objects.get(pk=made.transaction_id)
         assert row.actor == mover.actor
         assert row.reference == f"account:{tree.client.pk}"
+
+    def test_is_written_down_once(self, tree: Tree) -> None:
+        mover = viewer(tree.world, "agency_manager")
+        asked = request(mover, tree.agency, tree.client)
+        made = allocate_credit(**asked)
+        allocate_credit(**asked)
+        with pytest.raises(InsufficientCreditError):
+            allocate_credit(**request(mover, tree.agency, tree.client, 10_000))
+        (event,) = AuditEvent.objects.filter(actor=mover.actor)
+        assert (event.action, event.object_id) == ("credit.allocated", str(tree.client.pk))
+        assert (event.client_id, event.agency_id) == (tree.world.client.pk, tree.world.agency.pk)
+        assert event.details["after"] == {
+            "transaction_id": str(made.transaction_id),
+            "amount": "1.00",
+            "currency": "USD",
+        }
 
     @pytest.mark.parametrize(
         ("role", "payer", "payee"),
