@@ -173,22 +173,18 @@ def _balance(account: AccountFacts) -> Figure:
 
 
 def _below(agency: AgencyStanding, account: AccountFacts) -> Figure:
-    """What its clients have, as far as it is in the agency's own currency."""
-    same = [
-        client
-        for client in agency.clients
-        if client.account is not None and client.account.currency == account.currency
-    ]
+    # All of them are in the currency of the agency's account, from which theirs are filled.
+    having = [client for client in agency.clients if client.account is not None]
     total = sum(
         (client.account.balance_minor or 0) + client.campaigns_minor
-        for client in same
+        for client in having
         if client.account is not None
     )
     return Figure(
         label=_("With clients"),
         value=str(show_amount(total, account.currency)),
-        words=ngettext("of %(count)d client", "of %(count)d clients", len(same))
-        % {"count": len(same)},
+        words=ngettext("of %(count)d client", "of %(count)d clients", len(having))
+        % {"count": len(having)},
     )
 
 

@@ -43,6 +43,7 @@ class PriceRow:
     typed: str
     charged: Amount
     margin: Amount
+    has_margin: bool
     is_below: bool
     symbol: str
     currency: str
@@ -202,7 +203,8 @@ def _part(
     request: HttpRequest, viewer: Viewer, agency: OpenAgency, brand_id: UUID, errors: Errors
 ) -> HttpResponse:
     row = _row(_terms(viewer, agency, brand_id), agency, request.POST if errors else {}, errors)
-    answer = render(
+    # A refusal too: a browser writes any other status into its console as a fault.
+    return render(
         request,
         "agency/_brand_saved.html",
         {
@@ -211,10 +213,7 @@ def _part(
             "q": request.POST.get("q", ""),
             "number": request.POST.get("page", ""),
         },
-        status=400 if errors else 200,
     )
-    answer["X-Part"] = "1"
-    return answer
 
 
 def _page(
@@ -278,6 +277,7 @@ def _price_row(row: AgencyDenomination, typed: Mapping[str, str], errors: Errors
         typed=typed.get(_field(row), "")[:64] if errors else kept,
         charged=show_amount(row.price_minor, row.currency),
         margin=show_change(row.price_minor - row.value_minor, row.currency),
+        has_margin=row.price_minor != row.value_minor,
         is_below=row.price_minor < row.value_minor,
         symbol=symbol_of(row.currency),
         currency=row.currency,

@@ -325,16 +325,15 @@ def _party(account: AccountFacts) -> Party:
 
 
 def _print(request: HttpRequest, page: AllocatePage) -> HttpResponse:
-    is_part = "HX-Request" in request.headers
-    answer = render(
+    if "HX-Request" in request.headers:
+        # A refusal too: a browser writes any other status into its console as a fault.
+        return render(request, page.part, {"page": page})
+    return render(
         request,
-        page.part if is_part else "allocate/page.html",
-        {"page": page},
+        "allocate/page.html",
+        {"page": page, "crumbs": [page.back]},
         status=400 if page.errors else 200,
     )
-    if is_part:
-        answer["X-Part"] = "1"
-    return answer
 
 
 def _new_key() -> str:

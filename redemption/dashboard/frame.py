@@ -7,13 +7,14 @@ made only when a page asks for it. A view adds ``crumbs`` and ``tabs`` for its o
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from credit.models import User
@@ -60,7 +61,7 @@ def build_frame(request: HttpRequest) -> Frame | None:
             dataclasses.replace(link, is_current=request.path.startswith(link.url))
             for link in links
         ),
-        account_url=_address("your-account"),
+        account_url=reverse("your-account"),
     )
 
 
@@ -79,14 +80,20 @@ def homes_of(viewer: Viewer, user: User) -> list[Link]:
     if agency.sees_platform or agency.agency_ids:
         homes.append(
             Link(
-                label=_("Agency"),
+                label=_("Agencies") if _are_many(agency, agency.agency_ids) else _("Agency"),
                 text=_("Credit, clients, brands and prices"),
                 url=reverse("agency"),
             )
         )
     client = viewer.narrowed_to((Role.CLIENT_MANAGER, Role.AUDITOR))
-    if (client.sees_platform or client.client_ids) and (address := _address("client")):
-        homes.append(Link(label=_("Client"), text=_("Budgets, campaigns and brands"), url=address))
+    if client.sees_platform or client.client_ids:
+        homes.append(
+            Link(
+                label=_("Clients") if _are_many(client, client.client_ids) else _("Client"),
+                text=_("Budgets, campaigns and brands"),
+                url=reverse("client"),
+            )
+        )
     return homes
 
 
@@ -115,9 +122,5 @@ def with_query(url: str, **fields: str | UUID | None) -> str:
     return f"{url}?{query}" if query else url
 
 
-def _address(name: str) -> str:
-    """Return a page's address; empty where this installation has no such page."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
+def _are_many(viewer: Viewer, ids: Collection[UUID]) -> bool:
+    return viewer.sees_platform or len(ids) > 1

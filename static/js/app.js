@@ -10,16 +10,14 @@
     dialog.querySelector("[autofocus], [aria-invalid=true], h2")?.focus();
     refresh(dialog);
   });
-  // A refusal is an answer to show, too, where it is a page's part (400, 402, 409, 422).
+  // Parts are answered with 200, refusals too. Anything else, or an answer from elsewhere, is a
+  // whole page (signed out, gone) and no part: ask for this one anew, and it leads there.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr } = event.detail;
-    if (xhr.status >= 400 && xhr.status < 500 && xhr.getResponseHeader("X-Part")) {
-      event.detail.shouldSwap = true;
-      event.detail.isError = false;
-    } else if (xhr.status >= 400) {
-      // Anything else is a whole page: go there, as without scripts.
-      location.assign(event.detail.pathInfo.requestPath);
-    }
+    const { xhr, pathInfo } = event.detail;
+    const isElsewhere = new URL(xhr.responseURL).pathname !== pathInfo.requestPath.split("?")[0];
+    if (xhr.status < 400 && !isElsewhere) return;
+    event.detail.shouldSwap = false;
+    location.assign(location.pathname + location.search);
   });
   dialog?.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) {
@@ -48,7 +46,10 @@
   const refresh = (root) => {
     for (const form of root.querySelectorAll("form[data-preview]")) {
       const typed = form.querySelector("[data-amount]");
-      const amount = read(typed.value, Number(form.dataset.digits));
+      const text = typed.value.trim();
+      const { symbol, digits } = form.dataset;
+      const amount = read(symbol && text.startsWith(symbol) ? text.slice(symbol.length) : text, Number(digits));
+      for (const arrow of form.querySelectorAll("[data-arrow]")) arrow.hidden = false;
       for (const output of form.querySelectorAll("[data-after]")) {
         const choice = form.querySelector("select[name=to] option:checked");
         const before = output.dataset.after === "to" && choice ? choice.dataset.minor : output.dataset.minor;
