@@ -55,6 +55,8 @@ _KEY_HEADER = OpenApiParameter(
     description="1 to 255 printable characters; a repeat with the same key and body gets the"
     " first answer again, with `Idempotency-Replayed: true`.",
 )
+# The framework's own way to choose a renderer, which is not ours.
+_NO_FORMAT = OpenApiParameter(name="format", exclude=True)
 # What is longer goes out piece by piece.
 _SENT_AT_ONCE_BYTES = 1024 * 1024
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -145,11 +147,11 @@ class _FileRenderer(BaseRenderer):
 
 
 class CSVRenderer(_FileRenderer):
-    media_type = "text/csv"
+    media_type, format = "text/csv", "csv"
 
 
 class PDFRenderer(_FileRenderer):
-    media_type = "application/pdf"
+    media_type, format = "application/pdf", "pdf"
 
 
 class StatementView(APIView):
@@ -165,7 +167,7 @@ class StatementView(APIView):
         " opening and entries add up to closing. `balance_after` is counted on from the opening"
         " balance. All of it is as of one moment. A PDF has at most 20,000 entries (GC-116)."
         " Scope `credit:read`.",
-        parameters=[StatementQuery],
+        parameters=[StatementQuery, _NO_FORMAT],
         responses={
             (200, "application/json"): StatementOutput,
             (200, "text/csv"): OpenApiTypes.STR,
