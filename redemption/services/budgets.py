@@ -199,8 +199,8 @@ def follow_charge(
 
     The reward is given; what goes wrong here is for the periodic review to mend.
 
-    :param balance_minor: what the charge has left, of the slot where the account is split: then
-        this looks too often, and a crossing of the whole account waits for the periodic review.
+    :param balance_minor: what the charge has left; of a split account without what others take at
+        the same time, so that a crossing may be left to the periodic review.
     """
     try:
         # Who can pay the same again is not depleted.
