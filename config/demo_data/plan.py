@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 CURRENCY: Final = "USD"
-HISTORY_DAYS: Final = 60
+HISTORY_DAYS: Final = 210
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class PlannedClient:
     agency: str
     credit_minor: int
     top_up_minor: int = 0
+    low_balance_threshold_minor: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,16 @@ class PlannedCampaign:
     own_budget_minor: int | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTerms:
+    """On what terms an agency offers a brand: a markup, or a price for its one value."""
+
+    agency: str
+    brand_slug: str
+    markup_basis_points: int = 0
+    price_minor: int | None = None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Calendar:
     """The demo's days: the past is told from ``begins_at`` up to ``today``, its first start."""
@@ -86,8 +97,16 @@ CLIENTS: Final = (
         agency="lantern",
         credit_minor=5_000_000,
         top_up_minor=1_500_000,
+        low_balance_threshold_minor=1_000_000,
     ),
-    PlannedClient(slug="tidewell", name="Tidewell Health", agency="lantern", credit_minor=250_000),
+    # Its balance is below what it wants to be warned of.
+    PlannedClient(
+        slug="tidewell",
+        name="Tidewell Health",
+        agency="lantern",
+        credit_minor=250_000,
+        low_balance_threshold_minor=200_000,
+    ),
     PlannedClient(slug="orrin", name="Orrin Telecom", agency="quayside", credit_minor=800_000),
 )
 POOLS: Final = (
@@ -98,7 +117,7 @@ POOLS: Final = (
         code_format="",
         value_minor=2500,
         cost_minor=2400,
-        cards=450,
+        cards=535,
         client="solmara",
     ),
     PlannedPool(
@@ -108,7 +127,7 @@ POOLS: Final = (
         code_format="AAA-99999999",
         value_minor=5000,
         cost_minor=4700,
-        cards=120,
+        cards=162,
         client=None,
     ),
     PlannedPool(
@@ -138,7 +157,7 @@ POOLS: Final = (
         code_format="XXXXXXXXXXXXXXXX",
         value_minor=2000,
         cost_minor=1980,
-        cards=90,
+        cards=120,
         client="orrin",
     ),
 )
@@ -148,8 +167,8 @@ CAMPAIGNS: Final = (
         condition="Came to the home visit",
         client="solmara",
         pool="Solmara Brightleaf",
-        invited=155,
-        redeemed=120,
+        invited=220,
+        redeemed=205,
         crm_event_name="home_visit_done",
     ),
     PlannedCampaign(
@@ -157,17 +176,28 @@ CAMPAIGNS: Final = (
         condition="Sent in the meter reading",
         client="solmara",
         pool="Halcyon master",
-        invited=55,
-        redeemed=40,
+        invited=80,
+        redeemed=70,
         crm_event_name="reading_received",
         own_budget_minor=400_000,
+    ),
+    # Its budget does for twelve cards, and then for none.
+    PlannedCampaign(
+        name="Winter Warm-Up",
+        condition="Had the boiler serviced",
+        client="solmara",
+        pool="Halcyon master",
+        invited=28,
+        redeemed=12,
+        crm_event_name="boiler_serviced",
+        own_budget_minor=65_000,
     ),
     PlannedCampaign(
         name="Step Challenge",
         condition="Walked for thirty days",
         client="tidewell",
         pool="Tidewell Cobalt",
-        invited=60,
+        invited=55,
         redeemed=40,
         crm_event_name="challenge_completed",
     ),
@@ -176,7 +206,7 @@ CAMPAIGNS: Final = (
         condition="Finished the course",
         client="tidewell",
         pool="Tidewell Fernway",
-        invited=35,
+        invited=30,
         redeemed=20,
         waiting=3,
         crm_event_name="course_finished",
@@ -186,10 +216,16 @@ CAMPAIGNS: Final = (
         condition="A friend has joined",
         client="orrin",
         pool="Orrin Juniper",
-        invited=50,
-        redeemed=35,
+        invited=75,
+        redeemed=65,
         crm_event_name="referral_joined",
     ),
+)
+TERMS: Final = (
+    PlannedTerms(agency="lantern", brand_slug="halcyon-outdoors", markup_basis_points=500),
+    PlannedTerms(agency="lantern", brand_slug="cobalt-coffee", markup_basis_points=750),
+    PlannedTerms(agency="lantern", brand_slug="fernway-books", price_minor=1590),
+    PlannedTerms(agency="quayside", brand_slug="juniper-pay", markup_basis_points=250),
 )
 # What the log-ins, the keys and demo.json are about.
 DEMO_AGENCY: Final = "lantern"

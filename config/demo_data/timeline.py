@@ -65,7 +65,7 @@ def _tell_campaign(planned: PlannedCampaign, calendar: Calendar) -> Iterator[Pas
 def _draw_time(rng: random.Random, calendar: Calendar, until: datetime) -> datetime:
     days = [calendar.begins_at + timedelta(days=number) for number in range(HISTORY_DAYS + 1)]
     weights = [
-        (_WEEKEND_SHARE if day.weekday() >= 5 else 1.0) * (1 + number / HISTORY_DAYS)
+        (_WEEKEND_SHARE if day.weekday() >= 5 else 1.0) * (1 + 2 * number / HISTORY_DAYS)
         for number, day in enumerate(days)
     ]
     day = rng.choices(days, weights=weights)[0].astimezone(UTC).date()

@@ -16,9 +16,11 @@ from django.db.models import Count, F, Sum
 from pytest_django import DjangoDbBlocker
 
 from alerts.keyring import decrypt
+from alerts.models import Alert
 from config.demo_data.texts import Postman
 from config.demo_data.timeline import PastRedemption
 from credit.models import Account, ApiKey, Client, Entry, Membership, Transaction, User
+from credit.selectors.balances import balance_of
 from credit.services.api_keys import SCOPES, find_api_key
 from giftcards.models import Brand, GiftCard, Pool, StagedCard
 from giftcards.patterns import CodePattern
@@ -182,11 +184,12 @@ class TestSeedDemo:
 
     def test_leaves_no_chart_blank(self) -> None:
         now = datetime.now(UTC)
-        redemptions = Redemption.objects.filter(created_at__gte=now - timedelta(days=61))
-        assert redemptions.count() == Redemption.objects.count() == 258
+        redemptions = Redemption.objects.filter(created_at__gte=now - timedelta(days=211))
+        assert redemptions.count() == Redemption.objects.count() == 415
         assert not Redemption.objects.filter(created_at__gt=now).exists()
-        days = redemptions.dates("created_at", "day")
-        assert len(days) > 45
+        lately = redemptions.filter(created_at__gte=now - timedelta(days=30))
+        assert len(lately.dates("created_at", "day")) > 22
+        assert len(redemptions.dates("created_at", "month")) >= 7
         assert set(redemptions.values_list("door", flat=True)) == {"web", "desk", "crm", "api"}
         assert set(redemptions.values_list("state", flat=True)) == {
             "confirmed",
@@ -227,11 +230,33 @@ class TestSeedDemo:
         ).aggregate(total=Sum("amount_minor"))["total"]
         assert charged == debited
 
+    def test_has_a_campaign_that_is_out_of_credit(self) -> None:
+        depleted = Campaign.objects.get(status="depleted")
+        assert (depleted.name, depleted.budget_mode) == ("Winter Warm-Up", "isolated")
+        assert balance_of(depleted.account_id) == 65_000 - 12 * 5250
+        warned = Alert.objects.filter(kind="low_credit").exclude(state="resolved")
+        tidewell = Account.objects.get(level="client", client__slug="tidewell")
+        assert [alert.dedupe_key for alert in warned] == [f"low_credit:{tidewell.pk}"]
+
+    def test_charges_what_the_agencies_ask(self) -> None:
+        charges = set(
+            Redemption.objects.filter(charged_minor__isnull=False).values_list(
+                "condition__brand__slug", "charged_minor"
+            )
+        )
+        assert charges == {
+            ("brightleaf-market", 2500),
+            ("halcyon-outdoors", 5250),
+            ("cobalt-coffee", 1075),
+            ("fernway-books", 1590),
+            ("juniper-pay", 2050),
+        }
+
     def test_binds_each_issued_card_to_one_redemption(self) -> None:
         issued = Redemption.objects.exclude(state="waiting_stock")
-        assert issued.count() == 255
-        assert issued.filter(card__holder_id=F("pk"), card__status="delivered").count() == 255
-        assert GiftCard.objects.exclude(status="available").count() == 255
+        assert issued.count() == 412
+        assert issued.filter(card__holder_id=F("pk"), card__status="delivered").count() == 412
+        assert GiftCard.objects.exclude(status="available").count() == 412
 
     def test_gives_codes_that_can_be_redeemed(self, demo: dict[str, Any]) -> None:
         caller = Caller(door=Redemption.Door.WEB, actor="customer", request_id="r")

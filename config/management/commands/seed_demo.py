@@ -17,13 +17,14 @@ from config.demo_data.history import seed_history
 from config.demo_data.organisations import seed_organisations
 from config.demo_data.report import describe_world
 from config.demo_data.stock import seed_stock
+from config.demo_data.terms import seed_terms
 from config.envfile import write_private_file
 from config.progress import step
 
 
 class Command(BaseCommand):
     help = (
-        "Makes the demo's data: organisations, credit, cards, campaigns, people, log-ins and two"
+        "Makes the demo's data: organisations, credit, cards, campaigns, people, log-ins and seven"
         " months of history. Safe to repeat: it adds what is missing, and codes until there are"
         " twenty unused ones."
     )
@@ -39,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         previous = _read_previous(options["previous"])
         now = datetime.now(UTC)
-        # Two months in seconds: each line of the log would be about somebody's past.
+        # Seven months in seconds: each line of the log would be about somebody's past.
         logging.disable(logging.ERROR)
         try:
             with step("Organisations, accounts and credit"):
@@ -50,7 +51,9 @@ class Command(BaseCommand):
                 seed_stock(calendar=calendar)
             with step("Campaigns and the people they invite"):
                 seed_campaigns(calendar=calendar)
-            with step("Two months of redemptions and texts"):
+            with step("Markups, prices and warnings"):
+                seed_terms(calendar=calendar)
+            with step("Seven months of redemptions and texts"):
                 seed_history(calendar=calendar)
             with step("Codes to try"):
                 codes = seed_codes()
