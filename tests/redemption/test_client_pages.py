@@ -58,6 +58,11 @@ def pages_of(world: World) -> list[str]:
     ]
 
 
+def parent_of(world: World) -> Account:
+    assert world.account.parent is not None
+    return world.account.parent
+
+
 def text_of(response: Any) -> str:
     """What a person reads: without tags, with single spaces."""
     content: bytes = response.content
@@ -282,7 +287,7 @@ class TestClientOverview:
         with transaction():
             allocate(
                 from_account=world.platform_account,
-                to_account=Account.objects.get(pk=world.account.parent_id),
+                to_account=parent_of(world),
                 amount_minor=777_700,
                 actor="system",
                 key=f"test:{uuid4()}",
