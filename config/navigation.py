@@ -53,6 +53,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Accounts", "account_balance_wallet", "credit_account_changelist"),
             ("Transactions", "receipt_long", "credit_transaction_changelist"),
+            ("Changes", "manage_history", "credit_auditevent_changelist"),
         ),
     ),
     (

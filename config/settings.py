@@ -374,7 +374,12 @@ UNFOLD = {
 }
 # The page of a thing that a lower app knows by kind and plain id only.
 ADMIN_PAGES = {
+    "account": "admin:credit_account_change",
+    "agency": "admin:credit_agency_change",
+    "api_key": "admin:credit_apikey_change",
+    "campaign": "admin:redemption_campaign_change",
     "client": "admin:credit_client_change",
+    "key": "admin:credit_apikey_change",
     "user": "admin:credit_user_change",
     "redemption": "admin:redemption_redemption_change",
 }

@@ -1,3 +1,3 @@
-from credit.admin import access, ledger, organisations, people, sign_in
+from credit.admin import access, api_keys, ledger, organisations, people, sign_in
 
-__all__ = ["access", "ledger", "organisations", "people", "sign_in"]
+__all__ = ["access", "api_keys", "ledger", "organisations", "people", "sign_in"]

@@ -1,60 +1,15 @@
-"""API keys and idempotency records: made by services, never by a form."""
+"""Idempotency records and audit events: written by services, to be looked at only."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib import admin
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from alerts.admin.base import ReadOnlyAdmin
-from alerts.admin.cells import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    RED,
-    error_column,
-    label,
-    state_column,
-    time_column,
-)
-from credit.models import ApiKey, IdempotencyRecord
-
-OWNER_COLOURS = {"platform": GREY, "agency": BLUE, "client": GREEN}
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
-    """Partners' keys, by their first characters: the key itself is shown once and not kept."""
-
-    list_display = (
-        "name",
-        "prefix",
-        "owner_label",
-        "agency",
-        "client",
-        "validity",
-        "scopes",
-        "last_used",
-    )
-    list_filter = ("owner_kind", "client", "agency")
-    list_select_related = ("agency", "client")
-    lookups = ("pk", "prefix")
-    search_help_text = "A key's id or its first characters (glk_…)"
-    fieldsets = (
-        (None, {"fields": ("name", "prefix", "owner_label", "agency", "client", "scopes")}),
-        ("When", {"fields": ("created_at", "expires_at", "revoked_at", "last_used_at")}),
-    )
-    last_used = time_column("last_used_at")
-    owner_label = state_column("owner_kind", OWNER_COLOURS, title="owner")
-
-    @admin.display(description="validity")
-    def validity(self, key: ApiKey) -> SafeString:
-        if key.revoked_at is not None:
-            return label("Revoked", RED)
-        if key.expires_at is not None and key.expires_at <= timezone.now():
-            return label("Expired", AMBER)
-        return label("Valid", GREEN)
+from alerts.admin.base import ReadOnlyAdmin, read_key
+from alerts.admin.cells import NOTHING, error_column, link_to_thing, table, time_column
+from credit.models import AuditEvent, IdempotencyRecord
 
 
 @admin.register(IdempotencyRecord)
@@ -68,3 +23,47 @@ class IdempotencyRecordAdmin(ReadOnlyAdmin):
     fields = ("owner", "key", "status", "error", "object_id", "state", "details", "created_at")
     created = time_column("created_at")
     error = error_column("error_code", title="error")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Who changed what is agreed, who may do what, or where money goes."""
+
+    list_display = ("happened", "action", "who", "what", "agency", "client")
+    list_filter = ("action", "agency", "client")
+    list_select_related = ("agency", "client")
+    ordering = ("-at",)
+    lookups = ("pk", "object_id")
+    search_help_text = "The id of what was changed, or the event's own"
+    fields = ("happened", "action", "who", "what", "agency", "client", "changes", "request_id")
+    happened = time_column("at", title="when")
+
+    @admin.display(description="who")
+    def who(self, event: AuditEvent) -> SafeString | str:
+        return _link(event.actor) or event.actor
+
+    @admin.display(description="what")
+    def what(self, event: AuditEvent) -> SafeString | str:
+        kind = event.object_kind.replace("_", " ")
+        return _link(f"{event.object_kind}:{event.object_id}") or f"{kind} {event.object_id}"
+
+    @admin.display(description="changes")
+    def changes(self, event: AuditEvent) -> SafeString | str:
+        before, after = event.details.get("before", {}), event.details.get("after", {})
+        rows = [
+            (name.replace("_", " "), _value(before.get(name)), _value(after.get(name)))
+            for name in {**before, **after}
+        ]
+        if event.details.get("reason"):
+            rows.append(("reason", "", event.details["reason"]))
+        return table(("Field", "Before", "After"), rows) if rows else NOTHING
+
+
+def _link(thing: str) -> SafeString | str:
+    kind, _, rest = thing.partition(":")
+    key = read_key("UUIDField", rest)
+    return link_to_thing(kind, key) if isinstance(key, UUID) else ""
+
+
+def _value(value: object) -> str:
+    return "–" if value is None else ", ".join(value) if isinstance(value, list) else str(value)

@@ -27,9 +27,7 @@ class Migration(migrations.Migration):
                 ("object_id", models.CharField(max_length=48)),
                 (
                     "details",
-                    models.JSONField(
-                        db_default=models.Value({}, output_field=models.JSONField())
-                    ),
+                    models.JSONField(db_default=models.Value({}, output_field=models.JSONField())),
                 ),
                 ("request_id", models.CharField(blank=True, db_default="", max_length=64)),
                 (
@@ -62,4 +60,15 @@ class Migration(migrations.Migration):
             },
         ),
         install("credit", "audit_guards"),
+        migrations.AddField(
+            model_name="apikey",
+            name="replaced_by",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="replaces",
+                to="credit.apikey",
+            ),
+        ),
     ]

@@ -6,14 +6,17 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
+from uuid import UUID
 
 from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
+from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
-from alerts.transactions import transaction_required
+from alerts.transactions import durable, transaction, transaction_required
 from credit.models import Agency, ApiKey, Client
+from credit.services.audit import record_event
 
 SCOPES: Final = (
     "redeem",
@@ -53,19 +56,125 @@ class ScopeMissingError(ServiceError):
     scope: str
 
 
+@dataclasses.dataclass(eq=False, kw_only=True)
+class ApiKeyOverError(ServiceError):
+    """The key is revoked, expired or has a successor."""
+
+    code: ClassVar = ErrorCode.STATE_FORBIDS
+
+
 @transaction_required
 def create_api_key(
-    *, name: str, owner: Agency | Client | None, scopes: Sequence[str], now: datetime
+    *,
+    name: str,
+    owner: Agency | Client | None,
+    scopes: Sequence[str],
+    now: datetime,
+    actor: str = "system",
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key of a client, an agency or (``None``) the platform; return it and its secret.
 
     The secret is not kept: it is shown now or never.
 
-    :raises ValidationFailedError: a scope is unknown.
+    :raises ValidationFailedError: a scope is unknown, or the expiry is past.
     """
+    errors: dict[str, list[str]] = {}
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
-        raise ValidationFailedError(errors={"scopes": [f"Unknown: {', '.join(unknown)}."]})
+        errors["scopes"] = [f"Unknown: {', '.join(unknown)}."]
+    if expires_at is not None and expires_at <= now:
+        errors["expires_at"] = ["Choose a time to come."]
+    if errors:
+        raise ValidationFailedError(errors=errors)
+    key, secret = _make(name=name, owner=owner, scopes=scopes, now=now, expires_at=expires_at)
+    record_event(
+        actor=actor,
+        action="api_key.created",
+        object_kind="api_key",
+        object_id=key.pk,
+        after={"name": name, "prefix": key.prefix, "scopes": list(key.scopes)},
+        owner=owner,
+        now=now,
+    )
+    return key, secret
+
+
+@durable
+def rotate_api_key(
+    *, key_id: UUID, overlap: timedelta, actor: str, now: datetime
+) -> tuple[ApiKey, str]:
+    """Make a successor with the same owner and scopes; the old key goes on for the overlap.
+
+    What was done under the old key's Idempotency-Keys stays known: they are the owner's. A
+    second rotation of the same key is refused, or its overlap would grow with each.
+
+    :raises ApiKey.DoesNotExist: there is no such key.
+    :raises ApiKeyOverError: the key is revoked or about to expire already (GC-115).
+    """
+    with seeing(EVERYTHING), transaction():
+        old = _lock(key_id)
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+            raise ApiKeyOverError
+        if old.replaced_by_id is not None:
+            raise ApiKeyOverError
+        owner = old.client or old.agency
+        key, secret = _make(name=old.name, owner=owner, scopes=old.scopes, now=now, expires_at=None)
+        until = now + overlap
+        old.expires_at = until if old.expires_at is None else min(old.expires_at, until)
+        old.replaced_by = key
+        old.save(update_fields=["expires_at", "replaced_by"])
+        record_event(
+            actor=actor,
+            action="api_key.rotated",
+            object_kind="api_key",
+            object_id=old.pk,
+            after={"successor": str(key.pk), "good_until": old.expires_at.isoformat()},
+            owner=owner,
+            now=now,
+        )
+    return key, secret
+
+
+@durable
+def revoke_api_key(*, key_id: UUID, actor: str, now: datetime) -> bool:
+    """End a key at once; return whether it was still good.
+
+    :raises ApiKey.DoesNotExist: there is no such key.
+    """
+    with seeing(EVERYTHING), transaction():
+        key = _lock(key_id)
+        if key.revoked_at is not None:
+            return False
+        key.revoked_at = now
+        key.save(update_fields=["revoked_at"])
+        record_event(
+            actor=actor,
+            action="api_key.revoked",
+            object_kind="api_key",
+            object_id=key.pk,
+            owner=key.client or key.agency,
+            now=now,
+        )
+    return True
+
+
+def _lock(key_id: UUID) -> ApiKey:
+    return (
+        ApiKey.objects.select_for_update(of=("self",))
+        .select_related("client", "agency")
+        .get(pk=key_id)
+    )
+
+
+def _make(
+    *,
+    name: str,
+    owner: Agency | Client | None,
+    scopes: Sequence[str],
+    now: datetime,
+    expires_at: datetime | None,
+) -> tuple[ApiKey, str]:
     secret = _PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         name=name,
@@ -80,8 +189,9 @@ def create_api_key(
         client=owner if isinstance(owner, Client) else None,
         prefix=secret[:12],
         digest=_digest(secret),
-        scopes=list(scopes),
+        scopes=[scope for scope in SCOPES if scope in scopes],
         created_at=now,
+        expires_at=expires_at,
     )
     return key, secret
 

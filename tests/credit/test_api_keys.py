@@ -6,11 +6,18 @@ import pytest
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import transaction
-from credit.models import ApiKey
-from credit.services.api_keys import NotAuthenticatedError, create_api_key, find_api_key
+from credit.models import ApiKey, AuditEvent
+from credit.services.api_keys import (
+    ApiKeyOverError,
+    NotAuthenticatedError,
+    create_api_key,
+    find_api_key,
+    revoke_api_key,
+    rotate_api_key,
+)
 from tests.world import NOW, World, build_world
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -72,3 +79,61 @@ class TestFindApiKey:
         with pytest.raises(NotAuthenticatedError) as caught:
             find_api_key(secret, now=NOW)
         assert str(key.pk) not in str(caught.value)
+
+
+class TestRotateApiKey:
+    def test_lets_both_keys_open_the_door_for_a_while(self, world: World) -> None:
+        old, old_secret = make_key(world)
+        new, secret = rotate_api_key(
+            key_id=old.pk, overlap=timedelta(days=7), actor="user:1", now=NOW
+        )
+        assert (new.client, new.scopes, new.name) == (world.client, ["redeem"], "Till")
+        almost_over, over = NOW + timedelta(days=6, hours=23), NOW + timedelta(days=7)
+        assert find_api_key(old_secret, now=almost_over).pk == old.pk
+        assert find_api_key(secret, now=over).pk == new.pk
+        with pytest.raises(NotAuthenticatedError):
+            find_api_key(old_secret, now=over)
+
+    def test_does_not_lengthen_a_key_that_ends_sooner(self, world: World) -> None:
+        with transaction():
+            old, _ = create_api_key(
+                name="x",
+                owner=None,
+                scopes=["redeem"],
+                now=NOW,
+                expires_at=NOW + timedelta(days=1),
+            )
+        rotate_api_key(key_id=old.pk, overlap=timedelta(days=7), actor="user:1", now=NOW)
+        old.refresh_from_db()
+        assert old.expires_at == NOW + timedelta(days=1)
+
+    def test_happens_once(self, world: World) -> None:
+        old, _ = make_key(world)
+        rotate_api_key(key_id=old.pk, overlap=timedelta(days=7), actor="user:1", now=NOW)
+        with pytest.raises(ApiKeyOverError):
+            rotate_api_key(key_id=old.pk, overlap=timedelta(days=7), actor="user:1", now=NOW)
+        assert ApiKey.objects.count() == 2
+
+    def test_of_a_revoked_key_is_refused(self, world: World) -> None:
+        old, _ = make_key(world)
+        assert revoke_api_key(key_id=old.pk, actor="user:1", now=NOW)
+        with pytest.raises(ApiKeyOverError):
+            rotate_api_key(key_id=old.pk, overlap=timedelta(0), actor="user:1", now=NOW)
+        assert ApiKey.objects.count() == 1
+
+
+class TestRevokeApiKey:
+    def test_shuts_the_door_at_once(self, world: World) -> None:
+        key, secret = make_key(world)
+        assert revoke_api_key(key_id=key.pk, actor="user:1", now=NOW)
+        with pytest.raises(NotAuthenticatedError):
+            find_api_key(secret, now=NOW)
+        assert not revoke_api_key(key_id=key.pk, actor="user:2", now=NOW)
+
+    def test_is_written_down_once_without_the_secret(self, world: World) -> None:
+        key, secret = make_key(world)
+        for _ in range(2):
+            revoke_api_key(key_id=key.pk, actor="user:1", now=NOW)
+        events = AuditEvent.objects.filter(object_id=str(key.pk)).order_by("action")
+        assert [event.action for event in events] == ["api_key.created", "api_key.revoked"]
+        assert all(secret not in str(vars(event)) for event in events)
