@@ -47,8 +47,7 @@ _COUNT: Final = """
          failures_since_start, attempt_time)
     VALUES (%(name)s, %(address)s, '', '', %(path)s, '', '', 1, %(now)s)
     ON CONFLICT (username, ip_address, user_agent) DO UPDATE SET
-        failures_since_start = CASE WHEN axes_accessattempt.attempt_time < %(since)s THEN 1
-                               ELSE axes_accessattempt.failures_since_start + 1 END,
+        failures_since_start = axes_accessattempt.failures_since_start + 1,
         path_info = EXCLUDED.path_info,
         attempt_time = EXCLUDED.attempt_time
 """
@@ -84,6 +83,7 @@ class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]
         if request.axes_locked_out:
             return
         name = counted_name(request, credentials)
+        # What is too old to count is not to be counted on.
         expired = request.axes_attempt_time - settings.AXES_COOLOFF_TIME
         AccessAttempt.objects.filter(attempt_time__lte=expired).delete()
         _count_failure(
@@ -176,16 +176,7 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None = None
 
 def _count_failure(*, name: str, address: str, path: str, now: datetime) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _COUNT,
-            {
-                "name": name,
-                "address": address,
-                "path": path,
-                "now": now,
-                "since": now - settings.AXES_COOLOFF_TIME,
-            },
-        )
+        cursor.execute(_COUNT, {"name": name, "address": address, "path": path, "now": now})
 
 
 def _end_of_lock(counted: list[tuple[int, datetime]], reason: str) -> datetime | None:

@@ -199,6 +199,22 @@ class TestAccountPages:
         answers = [browser.post("/account/password/", form).status_code for _ in range(5)]
         assert answers == [200] * 4 + [429]
 
+    @pytest.mark.parametrize("has_app", [True, False])
+    def test_count_a_wrong_code_too(self, clock: Any, has_app: bool) -> None:
+        person = make_person()
+        browser = Browser()
+        app = give_app(person)[0] if has_app else None
+        browser.post("/login/", {"username": person.username, "password": PASSWORD})
+        if app:
+            browser.post("/login/code/", {"code": code_of(app)})
+        browser.get("/account/second-factor/")
+        answers = []
+        for _ in range(5):
+            clock.shift(timedelta(seconds=20))
+            form = {"password": PASSWORD, "code": "000000"}
+            answers.append(browser.post("/account/second-factor/", form).status_code)
+        assert answers == [200] * 4 + [429]
+
 
 class TestRecords:
     def test_hold_nothing_of_what_was_typed(

@@ -298,6 +298,7 @@ class TestPasswordLink:
         assert "Your password is set." in page.content.decode()
         person.refresh_from_db()
         assert person.check_password(NEW)
+        assert UserSession.objects.filter(user=person).count() == 0
         assert not is_in(there)
         form = {"username": person.username, "password": NEW}
         assert Browser().post("/login/", form).status_code == 302
