@@ -21,6 +21,7 @@ from alerts.transactions import transaction
 from config.schedules import sync_jobs
 from credit.models import (
     Account,
+    AuditEvent,
     Authenticator,
     Entry,
     IdempotencyRecord,
@@ -67,11 +68,15 @@ from tests.staff import (
 from tests.world import NOW, World, build_world
 
 # Rows on their way into another table, for seconds; nobody looks at them.
-NOT_SHOWN = {"giftcards.stagedcard", "redemption.stagedrecipient"}
+NOT_SHOWN = {
+    "credit.accountslot",  # on its account
+    "giftcards.stagedcard",
+    "redemption.stagedrecipient",
+}
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
-    AccessAttempt, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
+    AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
     ProvisioningTrace, EventSource, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
     Alert, AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination,
 ]  # fmt: skip
