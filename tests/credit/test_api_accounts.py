@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from alerts.transactions import transaction
 from credit.models import Account, Client
 from credit.services.accounts import open_campaign_account, open_client_account
 from credit.services.ledger import allocate
+from credit.services.slots import split_account
 from tests.credit.partners import Partner, agency_account, assert_problem
 from tests.world import NOW, World, build_world
 
@@ -225,6 +227,41 @@ class TestEntries:
         )
         spent = [e["amount"] for e in response.json()["results"] if e["amount"][0] == "-"]
         assert spent == amounts
+
+
+class TestSplitAccount:
+    def test_has_one_balance_from_entry_to_entry(
+        self, world: World, campaign_account: Account
+    ) -> None:
+        give(world.account, campaign_account, 10_000)
+        split_account(account_id=world.account.pk, slots=4, actor="test", now=NOW)
+        for _ in range(3):
+            # More than a slot holds, so that several of them pay.
+            give(world.account, campaign_account, 30_000)
+        client = Partner(world.client)
+        assert client.get(f"/accounts/{world.account.pk}/").json()["balance"] == "0.00"
+        path = f"/accounts/{world.account.pk}/entries/"
+        entries = client.get(path).json()["results"]
+        assert {entry["kind"] for entry in entries} == {"allocation"}
+        assert sum(Decimal(entry["amount"]) for entry in entries) == 0
+        held = Decimal(0)
+        for entry in reversed(entries):
+            held += Decimal(entry["amount"])
+            assert Decimal(entry["balance_after"]) == held
+        assert len(entries) > 5
+        # The same from page to page, and in the statement.
+        paged, response = [], client.get(path, page_size=2)
+        while True:
+            paged += response.json()["results"]
+            if response.json()["next"] is None:
+                break
+            response = client.follow(response.json()["next"])
+        assert paged == entries
+        statement = client.get(
+            f"/accounts/{world.account.pk}/statement/", **{"from": "2026-03-01", "to": "2026-03-31"}
+        ).json()
+        assert statement["entries"] == entries[::-1]
+        assert statement["closing_balance"] == "0.00"
 
 
 class TestBadQueries:
