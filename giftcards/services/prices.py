@@ -13,26 +13,26 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-import structlog
 from django.db.models import Model
 
 from alerts.errors import ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction, transaction_required
+from credit.models import Agency, Client
 from credit.money import LARGEST_AMOUNT_MINOR
 from credit.selectors.organisations import find_agency, find_client
 from credit.selectors.viewers import Viewer
+from credit.services.audit import record_event
 from giftcards.models import (
     AgencyBrand,
     AgencyPrice,
     Brand,
     ClientBrand,
     ClientDenomination,
+    Denomination,
 )
 from giftcards.money import LARGEST_MARKUP_BASIS_POINTS
 from giftcards.selectors.offers import enabled_denominations, offered_by_agency
-
-log = structlog.get_logger()
 
 Facts = Mapping[str, bool | int | None]
 RowType = TypeVar("RowType", bound=Model)
@@ -80,7 +80,7 @@ def set_agency_brand(
             values={"is_offered": is_offered, "markup_basis_points": markup_basis_points},
             unset={"is_offered": True, "markup_basis_points": 0},
         )
-        _record("agency brand", viewer, agency.pk, brand.pk, change, now)
+        _record("agency_brand", viewer, agency, brand, change, now)
     return change
 
 
@@ -117,7 +117,7 @@ def set_agency_price(
                 values={"price_minor": price_minor},
                 unset={"price_minor": None},
             )
-        _record("agency price", viewer, agency.pk, denomination.pk, change, now)
+        _record("agency_price", viewer, agency, denomination, change, now)
     return change
 
 
@@ -141,7 +141,7 @@ def set_client_brand(
             values={"is_offered": is_offered},
             unset={"is_offered": True},
         )
-        _record("client brand", viewer, client.pk, brand.pk, change, now)
+        _record("client_brand", viewer, client, brand, change, now)
     return change
 
 
@@ -163,7 +163,7 @@ def set_client_denomination(
             values={"is_offered": is_offered},
             unset={"is_offered": True},
         )
-        _record("client denomination", viewer, client.pk, denomination.pk, change, now)
+        _record("client_denomination", viewer, client, denomination, change, now)
     return change
 
 
@@ -201,22 +201,22 @@ def _forget(model: type[RowType], *, key: Mapping[str, UUID], field: str) -> Ter
 
 @transaction_required
 def _record(
-    subject: str,
+    kind: str,
     viewer: Viewer,
-    organisation_id: UUID,
-    subject_id: UUID,
+    owner: Agency | Client,
+    subject: Brand | Denomination,
     change: TermsChange,
     now: datetime,
 ) -> None:
-    """Keep who changed what, in the transaction of the change; the one place that does."""
+    """Keep who changed what, in the transaction of the change; saying it again is no change."""
     if change.is_change:
-        log.info(
-            "[PRICES] Changed",
-            subject=subject,
-            subject_id=str(subject_id),
-            organisation_id=str(organisation_id),
+        record_event(
             actor=viewer.actor,
-            before=dict(change.before),
-            after=dict(change.after),
-            at=now.isoformat(),
+            action=f"{kind}.changed",
+            object_kind=subject._meta.model_name or "",  # noqa: SLF001  Django's public door
+            object_id=subject.pk,
+            before=change.before,
+            after=change.after,
+            owner=owner,
+            now=now,
         )

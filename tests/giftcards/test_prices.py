@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.errors import ValidationFailedError
-from credit.models import Agency, Client
+from credit.models import Agency, AuditEvent, Client
 from credit.money import (
     LARGEST_AMOUNT_MINOR,
     AmountError,
@@ -210,6 +210,18 @@ class TestSetAgencyBrand:
         assert (row.is_offered, row.markup_basis_points) == (False, 250)
         assert not set_brand(world, markup_basis_points=250, is_offered=False).is_change
 
+    def test_writes_down_who_changed_what_for_the_agency_to_read(self, world: World) -> None:
+        set_brand(world, markup_basis_points=250)
+        set_brand(world, markup_basis_points=250)
+        event = AuditEvent.objects.get()
+        assert (event.actor, event.action) == ("user:agency", "agency_brand.changed")
+        assert (event.object_kind, event.object_id) == ("brand", str(world.brand.pk))
+        assert (event.agency_id, event.client_id, event.at) == (world.agency.pk, None, NOW)
+        assert event.details == {
+            "before": {"is_offered": True, "markup_basis_points": 0},
+            "after": {"is_offered": True, "markup_basis_points": 250},
+        }
+
     @pytest.mark.parametrize("basis_points", [-1, 100_001, 2**80])
     def test_refuses_a_markup_out_of_bounds(self, world: World, basis_points: int) -> None:
         with pytest.raises(ValidationFailedError) as refusal:
@@ -233,6 +245,7 @@ class TestSetAgencyBrand:
         with pytest.raises(Brand.DoesNotExist):
             set_brand(world, brand_id=uuid4())
         assert rows() == [0, 0, 0, 0]
+        assert AuditEvent.objects.count() == 0
 
 
 class TestSetAgencyPrice:
@@ -272,6 +285,19 @@ class TestSetClientBrand:
         choose_brand(world, True, viewer=agency_of(world))
         assert is_handed_out(world)
         assert ClientBrand.objects.count() == 1
+
+    def test_writes_down_who_chose_for_client_and_agency_to_read(self, world: World) -> None:
+        choose_brand(world, True)
+        choose_brand(world, False)
+        choose_value(world, False)
+        brand, value = AuditEvent.objects.order_by("action")
+        assert (brand.action, value.action) == (
+            "client_brand.changed",
+            "client_denomination.changed",
+        )
+        for event in (brand, value):
+            assert (event.agency_id, event.client_id) == (world.agency.pk, world.client.pk)
+            assert event.details == {"before": {"is_offered": True}, "after": {"is_offered": False}}
 
     def test_chooses_from_what_the_agency_offers(self, world: World, stranger: World) -> None:
         set_brand(world, is_offered=False)
