@@ -233,6 +233,7 @@ class TestSeedDemo:
     def test_has_a_campaign_that_is_out_of_credit(self) -> None:
         depleted = Campaign.objects.get(status="depleted")
         assert (depleted.name, depleted.budget_mode) == ("Winter Warm-Up", "isolated")
+        assert depleted.account_id is not None
         assert balance_of(depleted.account_id) == 65_000 - 12 * 5250
         warned = Alert.objects.filter(kind="low_credit").exclude(state="resolved")
         tidewell = Account.objects.get(level="client", client__slug="tidewell")
