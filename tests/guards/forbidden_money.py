@@ -1,5 +1,6 @@
 """What is forbidden to money and to organisations."""
 
+import dataclasses
 from typing import Final
 
 from tests.guards.forbidden import NEW, NOW_CHECK, Forbidden, append_only, copy_row, never_removed
@@ -33,6 +34,15 @@ _ADD_USER = (
     "INSERT INTO credit_user (id, username, password, first_name, last_name, email,"
     " is_superuser, is_staff, is_active, date_joined)"
     " VALUES (gen_random_uuid(), 'ana', '', '', '', '', false, false, true, now());"
+)
+_ADD_EVENT = (
+    "INSERT INTO credit_auditevent (id, actor, action, object_kind, object_id)"
+    " VALUES (gen_random_uuid(), 'user:1', 'x.y', 'x', '1'); SET CONSTRAINTS ALL IMMEDIATE;"
+)
+_ADD_AUTHENTICATOR = (
+    "INSERT INTO credit_authenticator (user_id, name, confirmed, secret_encrypted, last_step,"
+    " recovery_digests, throttling_failure_count)"
+    " SELECT id, 'app', true, '', -1, '{}', 0 FROM credit_user LIMIT 1;"
 )
 _ADD_MEMBERSHIP = (
     "INSERT INTO credit_membership (user_id, role, client_id)"
@@ -154,6 +164,15 @@ MONEY: Final = [
         "credit_membership_unique",
         "credit_membership",
         _ADD_USER + _ADD_MEMBERSHIP.format("auditor") * 2,
+    ),
+    Forbidden(
+        "credit_authenticator_one_per_person",
+        "credit_authenticator",
+        _ADD_USER + _ADD_AUTHENTICATOR * 2,
+    ),
+    *(
+        dataclasses.replace(case, sql=_ADD_EVENT + case.sql)
+        for case in append_only("credit_auditevent", "action")
     ),
     Forbidden(
         "credit_agency_slug_unique",

@@ -44,7 +44,7 @@ BREAKS: Final = {
     "every charge names its debit, every debit its redemption": (
         "UPDATE redemption_redemption SET charged_minor = 1 WHERE charged_minor > 1"
     ),
-    "every debit's reference names its redemption, and its client pays": (
+    "every debit's reference names its redemption, and its client or agency pays": (
         "UPDATE redemption_redemption SET debits = 2"
     ),
     "every card in use has the redemption that holds it": (
