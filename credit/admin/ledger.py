@@ -26,6 +26,7 @@ from alerts.admin.cells import (
     table,
     time_column,
 )
+from credit.admin.account_actions import AccountActions
 from credit.admin.amounts import money, money_column
 from credit.models import Account, Entry, Transaction
 from credit.selectors.balances import balance_on
@@ -48,8 +49,8 @@ _LATEST = 20
 
 
 @admin.register(Account)
-class AccountAdmin(ReadOnlyAdmin):
-    """What is left of each budget; credit moves by allocations, never by a form."""
+class AccountAdmin(AccountActions, ReadOnlyAdmin):
+    """What is left of each budget; credit moves by services, never by a form's fields."""
 
     list_display = (
         "name",

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 
 from alerts.admin.base import PlatformAdmin
 from alerts.admin.cells import time_column
 from alerts.admin.forms import WordedForm
-from credit.models import Agency, Client
+from credit.models import Account, Agency, Client
+from credit.services.accounts import open_agency_account, open_client_account
 
 
 class AgencyForm(WordedForm):
-    """An agency's name and whether it works."""
+    """An agency's name, whether it works, and what its account is kept in."""
+
+    currency = forms.RegexField(
+        r"^[A-Z]{3}$",
+        initial="USD",
+        help_text="Three letters (ISO 4217). Its account and those of its clients are kept in it, "
+        "for good.",
+        error_messages={"invalid": "Give the currency by its three letters: USD, EUR, GBP."},
+        required=False,
+    )
 
     constraint_words: ClassVar = {
         "credit_agency_slug_unique": ("slug", "Another agency has this slug."),
@@ -37,8 +48,15 @@ class AgencyAdmin(PlatformAdmin):
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
     prepopulated_fields: ClassVar = {"slug": ("name",)}
-    fields = ("name", "slug", "is_active")
     created = time_column("created_at")
+
+    def get_fields(self, request: object, obj: Agency | None = None) -> tuple[str, ...]:
+        return ("name", "slug", "is_active") + (() if obj else ("currency",))
+
+    def save_model(self, request: Any, obj: Agency, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            open_agency_account(agency=obj, currency=form.cleaned_data.get("currency") or "USD")
 
 
 @admin.register(Client)
@@ -56,6 +74,12 @@ class ClientAdmin(PlatformAdmin):
 
     def get_readonly_fields(self, request: object, obj: Client | None = None) -> tuple[str, ...]:
         return () if obj is None else ("agency",)
+
+    def save_model(self, request: Any, obj: Client, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        account = Account.objects.filter(level=Account.Level.AGENCY, agency=obj.agency).first()
+        if not change and account is not None:
+            open_client_account(client=obj, currency=account.currency)
 
     def get_prepopulated_fields(
         self, request: object, obj: Client | None = None
