@@ -24,7 +24,6 @@ from alerts.admin.cells import (
 from credit.admin.amounts import money, money_column
 from credit.models import Account
 from credit.selectors.balances import balance_on
-from credit.services.accounts import open_campaign_account, open_client_account
 from giftcards.models import Pool
 from redemption.admin.forms import (
     AccountChoiceField,
@@ -34,10 +33,12 @@ from redemption.admin.forms import (
     PoolChoiceField,
 )
 from redemption.models import Campaign, Condition
+from redemption.services.budgets import assign_payer
 
 STATUS_COLOURS = {"draft": GREY, "active": GREEN, "paused": AMBER, "depleted": RED, "ended": GREY}
 BUDGET_COLOURS = {"shared": GREY, "isolated": BLUE}
-_DEFAULT_CURRENCY = "USD"
+# Decided when the campaign is made; later a switch, which loses sight of no money.
+_PAYER_FIELDS = ("budget_mode", "billing_entity", "account")
 
 
 class ConditionInline(EditableInline):
@@ -94,9 +95,10 @@ class CampaignAdmin(PlatformAdmin):
         (
             "Budget",
             {
-                "fields": ("budget_mode", "account", "own_account_link"),
-                "description": "Left empty, the account is the client's own, or a new one where "
-                "the campaign has a budget of its own.",
+                "fields": ("budget_mode", "billing_entity", "account", "own_account_link"),
+                "description": "Left empty, the account is that of who is billed, or a new one "
+                "where the campaign has a budget of its own. Once there is an account, the budget "
+                "is switched on the client's pages, which tell what stays where.",
             },
         ),
         ("Rules", {"fields": ("opt_in_required", "approval_required", "queue_when_empty")}),
@@ -109,26 +111,29 @@ class CampaignAdmin(PlatformAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Campaign | None = None
     ) -> tuple[str, ...]:
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "client")
+        if obj is None:
+            return self.readonly_fields
+        decided = _PAYER_FIELDS if obj.account_id else ()
+        return (*self.readonly_fields, "client", *decided)
 
     def get_form(self, request: Any, obj: Campaign | None = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
-        if obj is not None:
-            form.base_fields["account"].queryset = _payers(Q(client_id=obj.client_id))
+        if obj is not None and "account" in form.base_fields:
+            own = Q(client_id=obj.client_id) | Q(client=None, agency_id=obj.client.agency_id)
+            form.base_fields["account"].queryset = _payers(own)
         return form
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "account":
             kwargs["form_class"] = AccountChoiceField
-            kwargs["queryset"] = _payers(Q(level__in=["client", "campaign"]))
+            kwargs["queryset"] = _payers(Q())
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: Any) -> None:
         super().save_related(request, form, formsets, change)
         campaign: Campaign = form.instance
         if campaign.account_id is None:
-            campaign.account = _open_account(campaign)
-            campaign.save(update_fields=["account"])
+            assign_payer(campaign=campaign, mode=campaign.budget_mode)
 
     @admin.display(description="own account")
     def own_account_link(self, campaign: Campaign) -> SafeString | str:
@@ -164,12 +169,5 @@ class ConditionAdmin(ReadOnlyAdmin):
 
 
 def _payers(narrowed: Q) -> Any:
-    return Account.objects.filter(narrowed, level__in=["client", "campaign"]).order_by("name")
-
-
-def _open_account(campaign: Campaign) -> Account:
-    first = campaign.conditions.order_by("number").first()
-    currency = first.currency if first else _DEFAULT_CURRENCY
-    if campaign.budget_mode == Campaign.BudgetMode.ISOLATED:
-        return open_campaign_account(client=campaign.client, name=campaign.name, currency=currency)
-    return open_client_account(client=campaign.client, currency=currency)
+    below_platform = Account.objects.exclude(level=Account.Level.PLATFORM)
+    return below_platform.filter(narrowed).order_by("name")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Q
 from unfold.forms import PaginationInlineFormSet
 
 from alerts.admin.forms import WordedForm
@@ -53,21 +54,33 @@ class CampaignForm(WordedForm):
         client = cleaned.get("client") or (self.instance.client_id and self.instance.client)
         if account is None or not client:
             return cleaned
-        if account.client_id != client.pk:
+        is_agencys = account.level == Account.Level.AGENCY
+        if account.agency_id != client.agency_id or not (
+            is_agencys or account.client_id == client.pk
+        ):
             self.add_error("account", f"This account does not belong to {client.name}.")
             return cleaned
         is_own = account.level == Account.Level.CAMPAIGN
-        if cleaned.get("budget_mode") == Campaign.BudgetMode.SHARED and is_own:
+        is_shared = cleaned.get("budget_mode") == Campaign.BudgetMode.SHARED
+        billed = cleaned.get("billing_entity")
+        if is_shared and is_own:
             self.add_error(
                 "account",
-                "This is a single campaign's account. A shared budget is paid from the client's.",
+                "This is a single campaign's account. A shared budget is paid from the "
+                f"{billed}'s.",
             )
-        if cleaned.get("budget_mode") == Campaign.BudgetMode.ISOLATED and not is_own:
+        elif is_shared and account.level != billed:
+            self.add_error("account", f"The {billed} is billed, and this is another account.")
+        if not is_shared and not is_own:
             self.add_error(
                 "account",
-                "This is the client's own account. A budget of its own needs an account below "
-                "it: leave this empty to open one.",
+                "This is no campaign's account. A budget of its own needs one: leave this empty to "
+                "open it.",
             )
+        # The constraint names a field that is not in the form, so Django leaves it to the database.
+        others = Campaign.objects.exclude(pk=self.instance.pk)
+        if is_own and others.filter(Q(account=account) | Q(own_account=account)).exists():
+            self.add_error("account", "Another campaign has this account.")
         return cleaned
 
 

@@ -96,7 +96,7 @@ def switch_budget(*, viewer: Viewer, campaign_id: UUID, mode: str, now: datetime
                 raise CampaignNotFoundError(campaign_id=campaign_id)
             (before,) = read_budgets(campaigns=campaigns, viewer=manager)
         with seeing(EVERYTHING):
-            opened_account = _set_payer(campaign, mode)
+            opened_account = assign_payer(campaign=campaign, mode=mode)
     review_campaign(campaign_id=campaign_id, now=now)
     with viewing(manager):
         (after,) = read_budgets(campaigns=campaigns, viewer=manager)
@@ -104,9 +104,48 @@ def switch_budget(*, viewer: Viewer, campaign_id: UUID, mode: str, now: datetime
     return BudgetSwitch(before=before, after=after, opened_account=opened_account)
 
 
+@durable
+def set_billing_entity(
+    *, viewer: Viewer, campaign_id: UUID, billing_entity: str, now: datetime
+) -> None:
+    """Let the client or its agency pay for a campaign while its budget is shared.
+
+    For those who manage the agency, since it is the agency's money. What the campaign's own
+    account holds stays there. A repeat changes nothing.
+
+    :raises CampaignNotFoundError: GC-111, of no agency that the viewer manages.
+    :raises ValidationFailedError: there is no such entity.
+    """
+    if billing_entity not in Campaign.BillingEntity.values:
+        raise ValidationFailedError(errors={"billing_entity": ["Choose client or agency."]})
+    manager = viewer.as_manager()
+    agencies = Q() if manager.sees_platform else Q(client__agency_id__in=manager.agency_ids)
+    with transaction():
+        with viewing(manager):
+            campaigns = Campaign.objects.select_for_update(no_key=True, of=("self",))
+            campaign = campaigns.filter(agencies, pk=campaign_id).first()
+        if campaign is None:
+            raise CampaignNotFoundError(campaign_id=campaign_id)
+        with seeing(EVERYTHING):
+            campaign.billing_entity = billing_entity
+            assign_payer(campaign=campaign, mode=campaign.budget_mode)
+    log.info(
+        "[BUDGET] Billed",
+        campaign_id=str(campaign_id),
+        billing_entity=billing_entity,
+        actor=viewer.actor,
+    )
+    review_campaign(campaign_id=campaign_id, now=now)
+
+
 @transaction_required
-def _set_payer(campaign: Campaign, mode: str) -> bool:
-    """Write the mode and the accounts that fit it; return whether one of its own was opened."""
+def assign_payer(*, campaign: Campaign, mode: str) -> bool:
+    """Write a campaign's budget mode, who is billed, and the accounts that fit.
+
+    Accounts that are missing are opened; money does not move.
+
+    :return: whether the campaign got an account of its own.
+    """
     was_isolated = campaign.budget_mode == Campaign.BudgetMode.ISOLATED
     own = campaign.account if was_isolated else campaign.own_account
     shared = _open_shared_account(campaign)
@@ -118,7 +157,7 @@ def _set_payer(campaign: Campaign, mode: str) -> bool:
     campaign.budget_mode = mode
     campaign.own_account = own
     campaign.account = own if mode == Campaign.BudgetMode.ISOLATED else shared
-    campaign.save(update_fields=["budget_mode", "own_account", "account"])
+    campaign.save(update_fields=["budget_mode", "billing_entity", "own_account", "account"])
     return opened_account
 
 

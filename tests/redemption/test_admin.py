@@ -89,15 +89,42 @@ class TestCampaignForm:
         shared = send_campaign(world, account=str(own.pk))
         assert "A shared budget is paid from the client's." in words_of(shared)
         isolated = send_campaign(world, account=str(world.account.pk), budget_mode="isolated")
-        assert "leave this empty to open one" in words_of(isolated)
+        assert "leave this empty to open it" in words_of(isolated)
         assert Campaign.objects.count() == 1
 
-    def test_offers_an_existing_campaign_its_clients_accounts_only(self) -> None:
+    def test_offers_an_existing_campaign_what_may_pay_for_it_only(self) -> None:
         world, _other = build_world(), build_world(name="Birch")
+        Campaign.objects.update(account=None)
         browser = sign_in(make_platform_admin())
         url = reverse("admin:redemption_campaign_change", args=[world.campaign.pk])
         field = browser.get(url).context["adminform"].form.fields["account"]
-        assert list(field.queryset) == [world.account]
+        assert set(field.queryset) == {world.account, world.account.parent}
+
+    def test_leaves_the_budget_of_an_existing_campaign_to_the_switch(self) -> None:
+        world = build_world()
+        changes = {"budget_mode": "isolated", "billing_entity": "agency", "account": ""}
+        assert send_campaign(world, world.campaign, **changes).status_code == 302
+        world.campaign.refresh_from_db()
+        assert (world.campaign.budget_mode, world.campaign.billing_entity) == ("shared", "client")
+        assert world.campaign.account == world.account
+
+    def test_bills_the_agency_where_it_pays(self) -> None:
+        world = build_world()
+        assert send_campaign(world, billing_entity="agency").status_code == 302
+        assert Campaign.objects.get(name="New").account == world.account.parent
+
+    def test_refuses_an_account_of_who_is_not_billed(self) -> None:
+        world = build_world()
+        page = send_campaign(world, account=str(world.account.pk), billing_entity="agency")
+        assert "The agency is billed, and this is another account." in words_of(page)
+
+    def test_refuses_the_own_account_of_another_campaign(self) -> None:
+        world = build_world()
+        send_campaign(world, budget_mode="isolated")
+        taken = Campaign.objects.get(name="New").account
+        assert taken is not None
+        page = send_campaign(world, name="Second", account=str(taken.pk), budget_mode="isolated")
+        assert "Another campaign has this account." in words_of(page)
 
     def test_refuses_a_name_that_the_client_has(self) -> None:
         world = build_world()

@@ -16,7 +16,12 @@ from credit.services.accounts import open_campaign_account
 from credit.services.ledger import allocate
 from redemption.models import Campaign, Condition
 from redemption.selectors.budgets import CampaignBudget, list_budgets, read_budgets
-from redemption.services.budgets import CampaignNotFoundError, review_campaign, switch_budget
+from redemption.services.budgets import (
+    CampaignNotFoundError,
+    review_campaign,
+    set_billing_entity,
+    switch_budget,
+)
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask
 from tests.world import NOW, World, build_world
@@ -202,6 +207,42 @@ class TestSwitchBudget:
     def test_is_no_part_of_a_transaction(self, world: World) -> None:
         with transaction(), pytest.raises(UnexpectedTransactionError):
             switch_budget(viewer=SYSTEM, campaign_id=world.campaign.pk, mode="isolated", now=NOW)
+
+
+class TestSetBillingEntity:
+    @staticmethod
+    def bill(world: World, entity: str, viewer: Viewer = SYSTEM) -> None:
+        set_billing_entity(
+            viewer=viewer, campaign_id=world.campaign.pk, billing_entity=entity, now=NOW
+        )
+
+    def test_lets_the_agency_pay_and_the_client_again(self, world: World) -> None:
+        top_up(world.platform_account, world.account.parent, 2500)
+        before = money()
+        self.bill(world, "agency", agency_manager_of(world))
+        assert campaign_of(world).account == world.account.parent
+        assert money() == before
+        world.stock(1)
+        assert ask(world.invite()[0]).balance_minor == 0
+        assert world.balance() == 100_000
+        assert campaign_of(world).status == "depleted"
+        self.bill(world, "client", agency_manager_of(world))
+        assert (campaign_of(world).account, campaign_of(world).status) == (world.account, "active")
+        assert broken_invariants() == {}
+
+    def test_leaves_an_isolated_campaign_on_its_own_account(self, world: World) -> None:
+        own = isolate(world, 2500)
+        self.bill(world, "agency")
+        assert campaign_of(world).account == own
+        assert campaign_of(world).billing_entity == "agency"
+
+    def test_is_for_those_who_manage_the_agency(self, world: World) -> None:
+        for viewer in (manager_of(world), agency_manager_of(build_world(name="Birch"))):
+            with pytest.raises(CampaignNotFoundError):
+                self.bill(world, "agency", viewer)
+        with pytest.raises(ValidationFailedError):
+            self.bill(world, "platform")
+        assert campaign_of(world).billing_entity == "client"
 
 
 class TestListBudgets:
