@@ -80,6 +80,7 @@ class Visitor:
 
     def fits(self) -> bool:
         """Tell whether nothing sticks out to the side."""
+        # Not window.innerWidth: a phone's grows with what sticks out.
         wide: int = self.page.evaluate("document.scrollingElement.scrollWidth")
-        room: int = self.page.evaluate("window.innerWidth")
-        return wide <= room
+        size = self.page.viewport_size
+        return size is not None and wide <= size["width"]
