@@ -42,10 +42,11 @@ def seed_history(*, calendar: Calendar) -> int:
     if not missing:
         return 0
     cast, postman = _gather(), Postman()
-    half_way = calendar.begins_at + _HALF_WAY
+    half_way, is_topped_up = calendar.begins_at + _HALF_WAY, False
     for past in missing:
-        if past.at >= half_way:
+        if past.at >= half_way and not is_topped_up:
             _top_up(now=half_way)
+            is_topped_up = True
         _redeem(past, cast, postman)
     return len(missing)
 
