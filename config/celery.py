@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from celery import Celery, Task
+from celery import Celery, Task, bootsteps
 
 from alerts.scope import EVERYTHING, seeing
 
@@ -21,3 +21,15 @@ class PlatformTask(Task):  # type: ignore[type-arg]
 app = Celery("giftline", task_cls=PlatformTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+class RoleCheck(bootsteps.StartStopStep):
+    """A worker does not start with a role that row-level security does not bind."""
+
+    def start(self, worker: Any) -> None:
+        from config.roles import refuse_powerful_role
+
+        refuse_powerful_role()
+
+
+app.steps["worker"].add(RoleCheck)

@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from alerts.admin.alerts import SEVERITY_COLOURS
 from alerts.selectors.alerts import list_unresolved
-from redemption.dashboard.charts import draw_bars
 from credit.models import Account, Client
 from credit.money import display_amount
 from credit.selectors.balances import list_accounts
 from credit.selectors.viewers import SYSTEM
 from giftcards.selectors.inventory import count_stuck, list_stock
 from giftcards.selectors.levels import list_lowest
+from redemption.dashboard.charts import draw_bars
 from redemption.selectors.figures import (
     Profit,
     count_by_day,

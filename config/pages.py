@@ -29,7 +29,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Send everybody to where their work is: customers to the form, the others by their roles."""
     if not request.user.is_authenticated:
         return redirect("redeem")
-    user = cast(User, request.user)
+    user = request.user
     viewer = viewer_of_user(user.pk)
     if viewer.sees_platform and user.is_staff:
         return redirect("admin:index")

@@ -31,6 +31,8 @@ _PREFIX = "giftline-tests-"
 # The environment variable with the template database's name, another one in each run: two runs
 # may share a server.
 TEMPLATE = "TEST_TEMPLATE_DATABASE"
+# The address of the server for its superuser, where it is our own.
+SUPERUSER = "TEST_SUPERUSER_URL"
 GIVEN = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
 
 
@@ -76,6 +78,7 @@ def _start() -> None:
         postgres.ensure_roles(
             owner_password=passwords[OWNER_ROLE], runtime_password=passwords[RUNTIME_ROLE]
         )
+        os.environ[SUPERUSER] = postgres.superuser_url
         os.environ["DATABASE_URL"] = postgres.url(RUNTIME_ROLE, passwords[RUNTIME_ROLE])
         os.environ["MIGRATION_DATABASE_URL"] = postgres.url(OWNER_ROLE, passwords[OWNER_ROLE])
     if "REDIS_URL" not in given:
