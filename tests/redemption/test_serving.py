@@ -9,7 +9,7 @@ import pytest
 from alerts.models import Alert
 from alerts.transactions import transaction
 from credit.models import Entry
-from giftcards.models import GiftCard
+from giftcards.models import ClientBrand, GiftCard
 from redemption.models import (
     Campaign,
     Condition,
@@ -190,6 +190,21 @@ class TestServeWaiting:
         assert (Message.objects.count(), debits(world)) == (6, 6)
         assert world.balance() == 100_000 - 6 * 2500
 
+    def test_passes_over_whose_card_is_not_offered_until_it_is_again(self) -> None:
+        world, other = build_world(), build_world(name="Birch")
+        first, *_ = queue_up(world, 3)
+        (second,) = queue_up(other, 1)
+        world.stock(3)
+        other.stock(1)
+        ClientBrand.objects.create(client=world.client, brand=world.brand, is_offered=False)
+        traces = ProvisioningTrace.objects.filter(status="refused")
+        assert serve(limit=1) == ServingResult(served=1, refused=0, empty_conditions=0)
+        assert states([first, second]) == [STATE.WAITING_STOCK, STATE.ISSUED]
+        assert serve() == ServingResult(served=0, refused=0, empty_conditions=0)
+        assert not traces.exists()
+        ClientBrand.objects.update(is_offered=True)
+        assert serve() == ServingResult(served=3, refused=0, empty_conditions=0)
+
 
 class TestServeWaitingWithADecision:
     def test_serves_who_was_approved_and_not_who_still_waits(self) -> None:
@@ -220,6 +235,17 @@ class TestServeWaitingWithADecision:
         assert serve().served == 1
         assert states(ids) == [STATE.WAITING_OPT_IN, STATE.ISSUED]
         assert [m.to for m in Message.objects.all()] == ["+15005550001"]
+
+    def test_lets_nobody_whose_card_is_not_offered_stand_in_the_way(self) -> None:
+        world, other = build_world(), build_world(name="Birch")
+        Campaign.objects.update(approval_required=True)
+        ids = [ask(each.invite()[0]).redemption_id for each in (world, other)]
+        other.stock(1)
+        world.stock(1)
+        Recipient.objects.update(approval=Recipient.Approval.APPROVED)
+        ClientBrand.objects.create(client=world.client, brand=world.brand, is_offered=False)
+        assert serve(limit=1) == ServingResult(served=1, refused=0, empty_conditions=0)
+        assert states(ids) == [STATE.WAITING_APPROVAL, STATE.ISSUED]
 
     def test_joins_the_queue_at_its_end_when_no_card_is_left(self) -> None:
         world = build_world()
