@@ -19,6 +19,7 @@ from credit.models import Account
 from credit.money import display_amount
 from credit.selectors.balances import balance_of
 from credit.selectors.viewers import Viewer, viewing
+from credit.services.audit import record_event
 from credit.services.transfers import AccountNotFoundError, check_amount
 
 log = structlog.get_logger()
@@ -41,14 +42,29 @@ def set_low_balance_threshold(
     if amount_minor is not None:
         check_amount(amount_minor)
     manager = viewer.as_manager()
-    with viewing(manager):
-        changed = (
-            Account.objects.filter(manager.account_filter(), pk=account_id)
+    with viewing(manager), transaction():
+        account = (
+            Account.objects.select_for_update(no_key=True, of=("self",))
+            .filter(manager.account_filter(), pk=account_id)
             .exclude(level=Account.Level.PLATFORM)
-            .update(low_balance_threshold_minor=amount_minor)
+            .select_related("agency", "client")
+            .first()
         )
-    if not changed:
-        raise AccountNotFoundError(account_id=account_id)
+        if account is None:
+            raise AccountNotFoundError(account_id=account_id)
+        before = account.low_balance_threshold_minor
+        if before != amount_minor:
+            Account.objects.filter(pk=account_id).update(low_balance_threshold_minor=amount_minor)
+            record_event(
+                actor=viewer.actor,
+                action="threshold.set",
+                object_kind="account",
+                object_id=account_id,
+                before={"threshold_minor": before},
+                after={"threshold_minor": amount_minor},
+                owner=account.client or account.agency,
+                now=now,
+            )
     log.info("[BUDGET] Threshold set", account_id=str(account_id), actor=viewer.actor)
     watch_balance(account_id=account_id, now=now)
 

@@ -31,6 +31,7 @@ from credit.services.accounts import (
     open_campaign_account,
     open_client_account,
 )
+from credit.services.audit import record_event
 from credit.services.warnings import watch_balance, watch_balances
 from redemption.models import Campaign
 from redemption.selectors.budgets import CampaignBudget, read_budgets
@@ -97,6 +98,15 @@ def switch_budget(*, viewer: Viewer, campaign_id: UUID, mode: str, now: datetime
             (before,) = read_budgets(campaigns=campaigns, viewer=manager)
         with seeing(EVERYTHING):
             opened_account = assign_payer(campaign=campaign, mode=mode)
+            if before.mode != mode:
+                _record(
+                    campaign,
+                    "budget.switched",
+                    viewer,
+                    before={"mode": before.mode},
+                    after={"mode": mode, "own_rest_minor": before.own_rest_minor},
+                    now=now,
+                )
     review_campaign(campaign_id=campaign_id, now=now)
     with viewing(manager):
         (after,) = read_budgets(campaigns=campaigns, viewer=manager)
@@ -127,8 +137,17 @@ def set_billing_entity(
         if campaign is None:
             raise CampaignNotFoundError(campaign_id=campaign_id)
         with seeing(EVERYTHING):
-            campaign.billing_entity = billing_entity
+            before, campaign.billing_entity = campaign.billing_entity, billing_entity
             assign_payer(campaign=campaign, mode=campaign.budget_mode)
+            if before != billing_entity:
+                _record(
+                    campaign,
+                    "budget.billed",
+                    viewer,
+                    before={"billing_entity": before},
+                    after={"billing_entity": billing_entity},
+                    now=now,
+                )
     log.info(
         "[BUDGET] Billed",
         campaign_id=str(campaign_id),
@@ -268,6 +287,27 @@ def _watch_payers(*, campaign_id: UUID, now: datetime) -> None:
     for account_id in {campaign.account_id, campaign.own_account_id}:
         if account_id is not None:
             watch_balance(account_id=account_id, now=now)
+
+
+def _record(
+    campaign: Campaign,
+    action: str,
+    viewer: Viewer,
+    *,
+    before: dict[str, str],
+    after: dict[str, str | int],
+    now: datetime,
+) -> None:
+    record_event(
+        actor=viewer.actor,
+        action=action,
+        object_kind="campaign",
+        object_id=campaign.pk,
+        before=before,
+        after=after,
+        owner=campaign.client,
+        now=now,
+    )
 
 
 def _is_due(budget: CampaignBudget) -> bool:

@@ -10,7 +10,7 @@ from alerts.errors import ValidationFailedError
 from alerts.models import Alert
 from alerts.scope import NOTHING, seeing
 from alerts.transactions import UnexpectedTransactionError, transaction
-from credit.models import Account
+from credit.models import Account, AuditEvent
 from credit.selectors.viewers import SYSTEM, Role, Viewer
 from credit.services.slots import split_account
 from credit.services.transfers import AccountNotFoundError
@@ -209,6 +209,18 @@ class TestSetLowBalanceThreshold:
             set_threshold(world.account, amount, viewer)
             world.account.refresh_from_db()
             assert world.account.low_balance_threshold_minor == amount
+
+    def test_is_written_down_where_it_changes_something(self, world: World) -> None:
+        seen = AuditEvent.objects.count()
+        for amount in (THRESHOLD, 7, 7):
+            set_threshold(world.account, amount, manager_of(world))
+        event = AuditEvent.objects.exclude(actor="system").get()
+        assert AuditEvent.objects.count() == seen + 1
+        assert (event.action, event.object_id) == ("threshold.set", str(world.account.pk))
+        assert event.details == {
+            "before": {"threshold_minor": THRESHOLD},
+            "after": {"threshold_minor": 7},
+        }
 
     def test_of_an_account_out_of_sight_finds_none(self, world: World) -> None:
         stranger = build_world(name="Birch")

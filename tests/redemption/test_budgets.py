@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import UnexpectedTransactionError, transaction
-from credit.models import Account, Transaction
+from credit.models import Account, AuditEvent, Transaction
 from credit.selectors.viewers import SYSTEM, Grant, Role, Viewer
 from credit.services.accounts import open_campaign_account
 from credit.services.ledger import allocate
@@ -114,6 +114,23 @@ class TestSwitchBudget:
         assert (done.after.mode, done.after.own_rest_minor) == ("isolated", 0)
         assert (done.after.remaining_minor, done.after.shared) == (0, None)
         assert money() == before
+
+    def test_is_written_down_once(self, world: World) -> None:
+        for _ in range(2):
+            switch_budget(
+                viewer=manager_of(world), campaign_id=world.campaign.pk, mode="isolated", now=NOW
+            )
+        event = AuditEvent.objects.get()
+        assert (event.actor, event.action, event.client) == (
+            "user:1",
+            "budget.switched",
+            world.client,
+        )
+        assert (event.object_kind, event.object_id) == ("campaign", str(world.campaign.pk))
+        assert event.details == {
+            "before": {"mode": "shared"},
+            "after": {"mode": "isolated", "own_rest_minor": 0},
+        }
 
     def test_to_isolated_with_an_empty_account_leaves_it_depleted(self, world: World) -> None:
         done = switch_budget(
@@ -227,6 +244,7 @@ class TestSetBillingEntity:
         assert world.balance() == 100_000
         assert campaign_of(world).status == "depleted"
         self.bill(world, "client", agency_manager_of(world))
+        assert AuditEvent.objects.filter(action="budget.billed").count() == 2
         assert (campaign_of(world).account, campaign_of(world).status) == (world.account, "active")
         assert broken_invariants() == {}
 

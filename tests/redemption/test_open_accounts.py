@@ -6,6 +6,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from alerts.transactions import transaction
@@ -241,6 +242,14 @@ class TestCommand:
         path.write_text("level,amount\nagency,1\n")
         with pytest.raises(CommandError, match='The column "name" is missing'):
             self.call("--csv", str(path))
+
+    def test_reads_the_sample_of_the_documents(self, town: Client) -> None:
+        north = town.agency
+        for number, name in enumerate(("Solmara Energy", "Tidewell Health")):
+            Client.objects.create(agency=north, name=name, slug=f"sample-{number}")
+        Agency.objects.filter(pk=north.pk).update(name="Lantern Agency")
+        said = self.call("--csv", str(settings.BASE_DIR / "docs/examples/opening-balances.csv"))
+        assert "$31,200.50 issued." in said
 
     def test_makes_nothing_but_accounts(self, town: Client) -> None:
         self.call()
