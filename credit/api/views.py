@@ -46,6 +46,7 @@ from credit.services.allocations import Allocation, allocate_credit
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
 from credit.services.statement_files import filename_of, spool_statement, write_csv
 from credit.services.statement_pdf import write_pdf
+from credit.services.transfers import AccountNotActiveError, InsufficientCreditError
 
 _READING = problems(400, 401, 403, 404, 405, 406, 429)
 _KEY_HEADER = OpenApiParameter(
@@ -254,17 +255,27 @@ def _allocate(request: Request, viewer: Viewer, claim: KeyClaim) -> Allocation:
         amount_minor = parse_amount(body["amount"], body["currency"])
     except AmountError as error:
         raise ValidationFailedError(errors={"amount": [str(error)]}) from None
-    return allocate_credit(
-        viewer=viewer,
-        from_account_id=body["from_account_id"],
-        to_account_id=body["to_account_id"],
-        amount_minor=amount_minor,
-        currency=body["currency"],
-        note=body["note"],
-        key=claim.key,
-        now=timezone.now(),
-        claim=claim,
-    )
+    # The catalogue's words for these two are for whoever redeems; `errors` tells the payer which.
+    try:
+        return allocate_credit(
+            viewer=viewer,
+            from_account_id=body["from_account_id"],
+            to_account_id=body["to_account_id"],
+            amount_minor=amount_minor,
+            currency=body["currency"],
+            note=body["note"],
+            key=claim.key,
+            now=timezone.now(),
+            claim=claim,
+        )
+    except InsufficientCreditError as error:
+        error.errors = {"amount": ["The account that pays holds less."]}
+        raise
+    except AccountNotActiveError as error:
+        for name in ("from_account_id", "to_account_id"):
+            if body[name] == error.account_id:
+                error.errors = {name: [f"This account is {error.status}."]}
+        raise
 
 
 def _kept_refusal(claim: KeyClaim) -> ServiceError:

@@ -131,7 +131,8 @@ class TestRefusals:
     def test_refuses_more_than_there_is(self, world: World, own: Account, client: Partner) -> None:
         before = books()
         response = client.allocate(world.account, own, "1000.01", key="one")
-        assert_refused(response, 402, "GC-006", before)
+        body = assert_refused(response, 402, "GC-006", before)
+        assert body["errors"] == {"amount": ["The account that pays holds less."]}
         # With credit it would come out differently, so the key is free.
         assert IdempotencyRecord.objects.count() == 0
 
@@ -143,7 +144,9 @@ class TestRefusals:
         account = world.account if side == "payer" else own
         Account.objects.filter(pk=account.pk).update(status=status)
         before = books()
-        assert_refused(client.allocate(world.account, own, "1.00"), 409, "GC-115", before)
+        body = assert_refused(client.allocate(world.account, own, "1.00"), 409, "GC-115", before)
+        name = "from_account_id" if side == "payer" else "to_account_id"
+        assert body["errors"] == {name: [f"This account is {status}."]}
 
     def test_goes_down_one_level_only(self, world: World, own: Account, sibling: Account) -> None:
         agency, platform = Partner(world.agency), Partner(None)
