@@ -4,7 +4,7 @@ from redemption.dashboard import agency, agency_brands, allocate, statements
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
-from redemption.dashboard.client_warning import client_warning
+from redemption.dashboard.low_credit import agency_warning, client_warning
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
 
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
         agency_brands.save_brand,
         name="agency-brand",
     ),
+    path("agency/<uuid:agency_id>/warning/", agency_warning, name="agency-warning"),
     path("accounts/<uuid:account_id>/allocate/", allocate.allocate, name="allocate"),
     path("statements/<uuid:account_id>/", statements.statement, name="statement"),
     path(

@@ -119,6 +119,7 @@ class TestAgencyInABrowser:
             "overview": "/agency/",
             "allocate": reverse("allocate", args=[visit.agency_account.pk]),
             "brands": reverse("agency-brands", args=[agency]),
+            "warning": reverse("agency-warning", args=[agency]),
             "statement": reverse("statement", args=[account]),
             "own-statement": reverse("statement", args=[visit.agency_account.pk]),
             "empty": reverse("statement", args=[account]) + "?from=2020-01-01&to=2020-01-31",

@@ -135,6 +135,7 @@ class TestStranger:
             "overview": reverse("agency-page", args=[world.agency.pk]),
             "csv": reverse("agency-clients-csv", args=[world.agency.pk]),
             "brands": reverse("agency-brands", args=[world.agency.pk]),
+            "warning": reverse("agency-warning", args=[world.agency.pk]),
             "allocate": reverse("allocate", args=[account.pk]),
             "statement": reverse("statement", args=[account.pk]),
             "file": reverse("statement-csv", args=[account.pk]),
@@ -567,6 +568,34 @@ class TestBrands:
         assert "<html" not in text_of(answer)
         assert "$27.50" in text_of(answer)
         assert 'hx-swap-oob="true"' in text_of(answer)
+
+
+class TestLowCreditWarning:
+    def test_is_set_for_the_agencys_own_account(
+        self, world: World, agency_account: Account
+    ) -> None:
+        address = reverse("agency-warning", args=[world.agency.pk])
+        browser = manager(world)
+        page = browser.post(address, {"amount": "3000"}, follow=True)
+        assert "A warning goes out once the balance is below $3,000.00." in plain(page)
+        agency_account.refresh_from_db()
+        assert agency_account.low_balance_threshold_minor == 300_000
+        assert "Low: under $3,000.00" in plain(browser.get("/agency/"))
+        wrong = browser.post(address, {"amount": "1e3"})
+        assert wrong.status_code == 400
+        assert "Write the amount in digits" in text_of(wrong)
+        agency_account.refresh_from_db()
+        assert agency_account.low_balance_threshold_minor == 300_000
+        world.account.refresh_from_db()
+        assert world.account.low_balance_threshold_minor is None
+
+    def test_is_not_for_an_auditor_to_set(self, world: World, agency_account: Account) -> None:
+        browser = person(Role.AUDITOR, agency=world.agency)
+        address = reverse("agency-warning", args=[world.agency.pk])
+        assert browser.get(address).status_code == 200
+        assert browser.post(address, {"amount": "3000"}).status_code == 403
+        agency_account.refresh_from_db()
+        assert agency_account.low_balance_threshold_minor is None
 
 
 class TestStatementPage:

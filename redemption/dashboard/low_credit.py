@@ -1,14 +1,14 @@
-"""From which balance on a client's people are warned that its credit is low."""
+"""From which balance on the people of an agency or a client are warned that its credit is low."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -20,7 +20,10 @@ from credit.selectors.balances import AccountFacts
 from credit.selectors.viewers import Viewer
 from credit.services.warnings import set_low_balance_threshold
 from redemption.dashboard.client import client_context, open_client
-from redemption.dashboard.frame import CLIENT_ROLES, say
+from redemption.dashboard.frame import AGENCY_ROLES, CLIENT_ROLES, say
+from redemption.dashboard.places import agency_context, open_account, open_agency
+
+_TEMPLATE: Final = "low_credit/warning.html"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +43,41 @@ class WarningPage:
 def client_warning(request: HttpRequest, viewer: Viewer, client_id: UUID) -> HttpResponse:
     """Show the threshold of a client's budget; on POST, set it. An empty one means no warning."""
     client = open_client(viewer, client_id)
-    context = client_context(client, current="client-warning")
-    account = client.facts.account
+    context = {
+        **client_context(client, current="client-warning"),
+        "owner": client.facts.name,
+        "giver": client.facts.agency_name,
+    }
+    return _serve(request, viewer, client.facts.account, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page_for(*AGENCY_ROLES)
+def agency_warning(request: HttpRequest, viewer: Viewer, agency_id: UUID) -> HttpResponse:
+    """Show the threshold of an agency's own account; on POST, set it."""
+    agency = open_agency(viewer, agency_id)
+    account = open_account(viewer, agency.account_id) if agency.account_id else None
+    context = {
+        **agency_context(viewer, agency, current="agency-warning"),
+        "owner": agency.name,
+        "giver": _("The platform"),
+    }
+    return _serve(request, viewer, account, context)
+
+
+def _serve(
+    request: HttpRequest,
+    viewer: Viewer,
+    account: AccountFacts | None,
+    context: dict[str, Any],
+) -> HttpResponse:
     if account is None:
-        return render(request, "client/warning.html", {**context, "page": None})
+        return render(request, _TEMPLATE, {**context, "page": None})
     before = account.low_balance_threshold_minor
     if request.method != "POST":
         shown = "" if before is None else format_amount(before, account.currency)
         page = _warning_page(account, shown)
-        return render(request, "client/warning.html", {**context, "page": page})
+        return render(request, _TEMPLATE, {**context, "page": page})
     typed = request.POST.get("amount", "").strip()
     try:
         threshold = parse_amount(typed, account.currency) if typed else None
@@ -64,8 +93,8 @@ def client_warning(request: HttpRequest, viewer: Viewer, client_id: UUID) -> Htt
         page = _warning_page(account, typed, errors=error.errors.get("amount", []))
     else:
         _tell(request, account, threshold)
-        return redirect(reverse("client-warning", args=[client_id]))
-    return render(request, "client/warning.html", {**context, "page": page}, status=400)
+        return redirect(request.path)
+    return render(request, _TEMPLATE, {**context, "page": page}, status=400)
 
 
 def _warning_page(
