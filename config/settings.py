@@ -291,7 +291,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Giftline API",
     "VERSION": "1.0.0",
-    "DESCRIPTION": "Validate and redeem codes, and see what became of them.",
+    "DESCRIPTION": "Redeem codes, see what became of them, and look after the credit behind.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

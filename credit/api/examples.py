@@ -34,7 +34,7 @@ def _entry(key: str, number: int, account_id: str, amount: str, balance_after: s
         "amount": amount,
         "currency": "USD",
         "balance_after": balance_after,
-        "reference": "key:8c7d6e5f-4a3b-4c2d-9e1f-0a9b8c7d6e06:spring",
+        "reference": f"account:{_CLIENT}",
         "note": "Spring campaign",
         "created_at": "2026-03-02T15:30:00Z",
     }
