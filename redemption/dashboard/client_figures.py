@@ -60,8 +60,8 @@ def balance_figure(client: ClientFacts) -> ClientFigure:
         asking = _("Nothing left: ask %(agency)s for credit")
         tone, words = "bad", asking % {"agency": client.agency_name}
     elif account.is_low:
-        low = _("Low: below the %(threshold)s you chose")
-        tone, words = "warn", low % {"threshold": money(account.low_balance_threshold_minor or 0)}
+        threshold = money(account.low_balance_threshold_minor or 0)
+        tone, words = "warn", _("Low: under %(amount)s") % {"amount": threshold}
     if account.held_minor:
         aside = _("%(amount)s more is set aside for purchases under way")
         words = f"{words}. {aside % {'amount': money(account.held_minor)}}."

@@ -254,7 +254,7 @@ class TestClientOverview:
 
     def test_says_when_the_balance_is_low_or_gone(self, world: World) -> None:
         Account.objects.filter(pk=world.account.pk).update(low_balance_threshold_minor=100_001)
-        assert "Low: below the $1,000.01 you chose" in self.read(world)
+        assert "Low: under $1,000.01" in self.read(world)
         empty = build_world(name="Birch", credit_minor=0)
         assert "Balance $0.00 Nothing left: ask Birch Agency for credit" in self.read(empty)
 
