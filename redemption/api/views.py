@@ -196,7 +196,7 @@ def _print_code(facts: CodeFacts) -> dict[str, Any]:
     return {
         "valid": facts.is_valid,
         # Why it can't be had is between the client and its agency.
-        "state": "not_active" if facts.state == "not_offered" else facts.state,
+        "state": ("not_active" if facts.state in ("not_offered", "out_of_credit") else facts.state),
         "campaign": {"id": str(facts.campaign_id), "name": facts.campaign_name},
         "conditions": [
             {

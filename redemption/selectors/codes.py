@@ -25,6 +25,7 @@ CodeState = Literal[
     "expired",
     "not_active",
     "not_offered",
+    "out_of_credit",
 ]
 
 
@@ -160,6 +161,8 @@ def _state_of(
         return "in_progress" if states <= _UNDER_WAY else "redeemed"
     if campaign.claim_expires_at is not None and campaign.claim_expires_at < now:
         return "expired"
+    if campaign.status == Campaign.Status.DEPLETED:
+        return "out_of_credit"
     if not _is_open(campaign, now=now) or recipient.approval == Recipient.Approval.REJECTED:
         return "not_active"
     if not offered:

@@ -51,6 +51,7 @@ _REFUSALS: Final = {
     "expired": ErrorCode.CODE_EXPIRED,
     "not_active": ErrorCode.CAMPAIGN_NOT_ACTIVE,
     "not_offered": ErrorCode.BRAND_UNAVAILABLE,
+    "out_of_credit": ErrorCode.INSUFFICIENT_CREDIT,
     "redeemed": ErrorCode.ALREADY_REDEEMED,
     "in_progress": ErrorCode.ALREADY_REDEEMED,
 }

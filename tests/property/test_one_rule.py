@@ -66,7 +66,8 @@ COMES_TO: Final = {
     "waiting_opt_in": {"waiting_opt_in"},
     "waiting_approval": {"waiting_approval"},
     "expired": {"GC-106"},
-    "not_active": {"GC-104", "GC-006", "GC-115"},
+    "not_active": {"GC-104", "GC-115"},
+    "out_of_credit": {"GC-006"},
     "not_offered": {"GC-001", "GC-002"},
 }
 tries = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+from django.test import Client as HttpClient
 
 from alerts.codes import ErrorCode
 from alerts.models import Alert
@@ -195,6 +197,38 @@ class TestRedeem:
         assert (status_of(world), alerts()) == ("active", [])
         assert ask(two).balance_minor == 0
         assert status_of(world) == "depleted"
+
+
+class TestForm:
+    """What customers see, through Django's test client."""
+
+    PHONE: ClassVar = {"method": "sms", "phone": "202 555 0123"}
+
+    def test_asks_a_new_customer_to_come_back(self) -> None:
+        world = build_world(credit_minor=0)
+        world.stock(1)
+        set_status(world, "depleted")
+        page = HttpClient().post("/redeem/", {"code": world.invite()[0]}, follow=True)
+        assert page.status_code == 402
+        words = page.content.decode()
+        assert "Your code is safe and still yours" in words
+        assert "GC-" not in words
+
+    def test_shows_the_last_card_again(self) -> None:
+        world = build_world(credit_minor=2500)
+        world.stock(1)
+        (code,) = world.invite()
+        http = HttpClient()
+        http.post("/redeem/", {"code": code}, follow=True)
+        first = http.post("/redeem/", self.PHONE, follow=True)
+        assert status_of(world) == "depleted"
+        again = http.post("/redeem/", self.PHONE, follow=True)
+        http.get("/redeem/?again")
+        anew = http.post("/redeem/", {"code": code}, follow=True)
+        for page in (first, again, anew):
+            assert page.status_code == 200
+            assert "GIFT-" in page.content.decode()
+        assert Redemption.objects.count() == 1
 
 
 class TestReviewCampaign:
