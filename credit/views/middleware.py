@@ -30,15 +30,14 @@ class SignedInMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Customers have no session, and asking for one would cost them a query.
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and auth.SESSION_KEY in request.session:
+        if _has_signed_in(request):
             self._check(request)
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        if not settings.OTP_REQUIRED or auth.SESSION_KEY not in request.session:
+        if not settings.OTP_REQUIRED or not _has_signed_in(request):
             return None
         user = cast(Any, request.user)
         match = request.resolver_match
@@ -72,6 +71,11 @@ class SignedInMiddleware:
             request.session[ENDED] = reason
         elif SEEN_AT not in request.session or now - seen >= _NOTED_EVERY_SECONDS:
             touch_session(request, user)
+
+
+def _has_signed_in(request: HttpRequest) -> bool:
+    # Customers and partners have no session: their answers should not depend on the cookie.
+    return settings.SESSION_COOKIE_NAME in request.COOKIES and auth.SESSION_KEY in request.session
 
 
 def _moves_money(user: User) -> bool:
