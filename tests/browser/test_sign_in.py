@@ -66,6 +66,10 @@ class TestSignInInABrowser:
         codes = page.locator("#codes").inner_text().split()
         assert len(codes) == 10
         assert visitor.fits()
+        page.emulate_media(media="print")
+        expect(page.locator("#codes")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
+        expect(page.locator("#codes")).to_have_css("color", "rgb(0, 0, 0)")
+        page.emulate_media(media="screen")
         page.get_by_role("link", name="I have kept them, go on").click()
 
         sign_out(page)
