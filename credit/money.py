@@ -11,6 +11,8 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 # The widest amount that a column (bigint) holds, in either direction.
 LARGEST_AMOUNT_MINOR: Final = 2**63 - 1
 
@@ -115,19 +117,23 @@ def parse_amount(text: str, currency: str, *, allow_negative: bool = False) -> i
     stripped = text.strip(_SURROUNDING_SPACE)
     # Python's int() takes quadratic time for a million digits, so the length comes first.
     if len(stripped) > _LONGEST_TEXT:
-        raise AmountTooLargeError("The amount is too large.")
+        raise AmountTooLargeError(_("The amount is too large."))
     match = _AMOUNT.fullmatch(stripped)
     if match is None:
         raise MalformedAmountError(_explain_malformed(stripped, digits))
     if match["sign"] and not allow_negative:
-        raise NegativeAmountError("The amount can't be negative.")
+        raise NegativeAmountError(_("The amount can't be negative."))
     fraction = match["fraction"] or ""
     if len(fraction) > digits:
-        allowed = f"at most {digits} decimals" if digits else "no decimals"
-        raise TooManyDecimalsError(f"An amount in {currency} has {allowed}.")
+        words = (
+            _("An amount in %(currency)s has at most %(digits)s decimals.")
+            if digits
+            else _("An amount in %(currency)s has no decimals.")
+        )
+        raise TooManyDecimalsError(words % {"currency": currency, "digits": digits})
     amount_minor = int(match["units"] + fraction.ljust(digits, "0"))
     if amount_minor > LARGEST_AMOUNT_MINOR:
-        raise AmountTooLargeError("The amount is too large.")
+        raise AmountTooLargeError(_("The amount is too large."))
     return -amount_minor if match["sign"] else amount_minor
 
 
@@ -175,8 +181,13 @@ def apply_percent(amount_minor: int, percent: Decimal) -> int:
 def _explain_malformed(text: str, digits: int) -> str:
     example = f"1250.{'5'.ljust(digits, '0')}" if digits else "1250"
     if not text:
-        return f"Give an amount, such as {example}."
-    if "," in text or any(character.isspace() or character in "'_" for character in text):
-        only_a_dot = "with no separator but a dot" if digits else "without separators"
-        return f"Write the amount {only_a_dot}, such as {example}."
-    return f"Write the amount in digits, such as {example}."
+        words = _("Give an amount, such as %(example)s.")
+    elif "," in text or any(character.isspace() or character in "'_" for character in text):
+        words = (
+            _("Write the amount with no separator but a dot, such as %(example)s.")
+            if digits
+            else _("Write the amount without separators, such as %(example)s.")
+        )
+    else:
+        words = _("Write the amount in digits, such as %(example)s.")
+    return words % {"example": example}

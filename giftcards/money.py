@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from credit.money import (
     AmountTooLargeError,
     MalformedAmountError,
@@ -28,15 +30,17 @@ def parse_markup(text: str) -> int:
     stripped = text.strip(" \t\r\n").removesuffix("%").rstrip(" \t")
     match = _PERCENT.fullmatch(stripped) if len(stripped) <= _LONGEST_TEXT else None
     if match is None:
-        raise MalformedAmountError("Write the markup as a percentage, such as 12.5.")
+        raise MalformedAmountError(_("Write the markup as a percentage, such as 12.5."))
     if match["sign"]:
-        raise NegativeAmountError("The markup can't be negative; for a lower price, set a price.")
+        raise NegativeAmountError(
+            _("The markup can't be negative; for a lower price, set a price.")
+        )
     fraction = match["fraction"] or ""
     if len(fraction) > _DIGITS:
-        raise TooManyDecimalsError("A markup has at most 2 decimals, such as 12.25.")
+        raise TooManyDecimalsError(_("A markup has at most 2 decimals, such as 12.25."))
     basis_points = int(match["units"] + fraction.ljust(_DIGITS, "0"))
     if basis_points > LARGEST_MARKUP_BASIS_POINTS:
-        raise AmountTooLargeError("The markup is at most 1000 %.")
+        raise AmountTooLargeError(_("The markup is at most 1000 %."))
     return basis_points
 
 

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from credit.models.organisation import Agency, Client
 
@@ -10,11 +11,11 @@ class Membership(models.Model):
     """What a person may do, and for whom; one person may hold several."""
 
     class Role(models.TextChoices):
-        PLATFORM_ADMIN = "platform_admin", "Platform admin"
-        AGENCY_MANAGER = "agency_manager", "Agency manager"
-        CLIENT_MANAGER = "client_manager", "Client manager"
-        AGENT = "agent", "Call-centre agent"
-        AUDITOR = "auditor", "Auditor"
+        PLATFORM_ADMIN = "platform_admin", gettext_noop("Platform admin")
+        AGENCY_MANAGER = "agency_manager", gettext_noop("Agency manager")
+        CLIENT_MANAGER = "client_manager", gettext_noop("Client manager")
+        AGENT = "agent", gettext_noop("Call-centre agent")
+        AUDITOR = "auditor", gettext_noop("Auditor")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"

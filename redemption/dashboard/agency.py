@@ -194,7 +194,8 @@ def _nothing(agency: AgencyStanding) -> str:
 
 def _chart(agency: AgencyStanding, account: AccountFacts) -> object:
     return draw_bars(
-        [(date_format(day.day, "M j"), day.charged_minor) for day in agency.days],
+        # The order of day and month is the language's own.
+        [(date_format(day.day, _("M j")), day.charged_minor) for day in agency.days],
         tick_every=7,
         words=lambda minor: str(show_amount(minor, account.currency)),
         scale_words=lambda minor: show_rounded(minor, account.currency),

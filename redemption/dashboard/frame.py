@@ -56,7 +56,7 @@ def build_frame(request: HttpRequest) -> Frame | None:
     return Frame(
         person_name=user.get_short_name() or user.get_username(),
         organisation=", ".join(viewer.organisation_names),
-        roles=", ".join(viewer.role_names),
+        roles=", ".join(_(name) for name in viewer.role_names),
         links=tuple(
             dataclasses.replace(link, is_current=request.path.startswith(link.url))
             for link in links

@@ -60,7 +60,7 @@ def agency_warning(request: HttpRequest, viewer: Viewer, agency_id: UUID) -> Htt
     context = {
         **agency_context(viewer, agency, current="agency-warning"),
         "owner": agency.name,
-        "giver": _("The platform"),
+        "giver": _("the platform"),
     }
     return _serve(request, viewer, account, context)
 
