@@ -255,6 +255,15 @@ TWILIO_MESSAGING_SERVICE_SID = ENV.text("TWILIO_MESSAGING_SERVICE_SID")
 TWILIO_API_BASE_URL = ENV.text("TWILIO_API_BASE_URL").rstrip("/")
 SMS_TIMEOUT = ENV.seconds("SMS_TIMEOUT")
 SMS_RETRY_SCHEDULE = ENV.schedule("SMS_RETRY_SCHEDULE")
+
+# --- Cards from providers -----------------------------------------------------------------------
+TILLO_BASE_URL = ENV.text("TILLO_BASE_URL").rstrip("/")
+TILLO_API_KEY = ENV.text("TILLO_API_KEY")
+TILLO_SECRET_KEY = ENV.text("TILLO_SECRET_KEY")
+TILLO_SECTOR = ENV.text("TILLO_SECTOR")
+PROVIDER_TIMEOUT = ENV.seconds("PROVIDER_TIMEOUT")
+
+# --- Listeners ----------------------------------------------------------------------------------
 # Who hears of what happened to an account, by the event; called after the commit.
 CREDIT_EVENTS = {"account_changed": "redemption.services.budgets.review_account"}
 # Who writes a message's words and who is told what became of it, by what it is about. The texts'
