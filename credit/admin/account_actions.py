@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -70,25 +71,21 @@ class AccountActions:
                 request, "Credit is issued to an agency, which hands it down to its clients."
             )
             return _back(request, account)
+
+        def move(data: dict[str, Any]) -> str:
+            issue_credit(
+                viewer=_viewer(request),
+                to_account_id=account.pk,
+                amount_minor=data["amount"],
+                note=data["reason"],
+                key=data["key"],
+                now=timezone.now(),
+            )
+            amount = display_amount(data["amount"], account.currency)
+            return f"{amount} issued to {account.name}."
+
         form = MovementForm(request.POST or None, account=account, may_take=False)
-        if request.method == "POST" and form.is_valid():
-            data = form.cleaned_data
-            try:
-                issue_credit(
-                    viewer=_viewer(request),
-                    to_account_id=account.pk,
-                    amount_minor=data["amount"],
-                    note=data["reason"],
-                    key=data["key"],
-                    now=timezone.now(),
-                )
-            except ServiceError as error:
-                _explain(form, error)
-            else:
-                words = display_amount(data["amount"], account.currency)
-                messages.success(request, f"{words} issued to {account.name}.")
-                return _back(request, account)
-        return self._page(request, account, form, f"Issue credit to {account.name}", "Issue it")
+        return self._serve(request, form, move, f"Issue credit to {account.name}", "Issue it")
 
     @action(description="Correct the balance", icon="balance")  # type: ignore[untyped-decorator]
     def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -99,25 +96,21 @@ class AccountActions:
         if account.level == Account.Level.PLATFORM:
             messages.info(request, "The platform's accounts keep no balance to correct.")
             return _back(request, account)
+
+        def move(data: dict[str, Any]) -> str:
+            adjust_account(
+                viewer=_viewer(request),
+                account_id=account.pk,
+                amount_minor=data["amount"],
+                reason=data["reason"],
+                key=data["key"],
+                now=timezone.now(),
+            )
+            amount = display_amount(data["amount"], account.currency)
+            return f"Corrected by {amount}. To undo it, correct it back."
+
         form = MovementForm(request.POST or None, account=account, may_take=True)
-        if request.method == "POST" and form.is_valid():
-            data = form.cleaned_data
-            try:
-                adjust_account(
-                    viewer=_viewer(request),
-                    account_id=account.pk,
-                    amount_minor=data["amount"],
-                    reason=data["reason"],
-                    key=data["key"],
-                    now=timezone.now(),
-                )
-            except ServiceError as error:
-                _explain(form, error)
-            else:
-                words = display_amount(data["amount"], account.currency)
-                messages.success(request, f"Corrected by {words}. To undo it, correct it back.")
-                return _back(request, account)
-        return self._page(request, account, form, f"Correct {account.name}", "Correct it")
+        return self._serve(request, form, move, f"Correct {account.name}", "Correct it")
 
     @action(  # type: ignore[untyped-decorator]
         description="Split or merge",
@@ -144,10 +137,24 @@ class AccountActions:
             messages.error(request, error.code.operator)
         return _back(request, account)
 
-    def _page(
-        self, request: HttpRequest, account: Account, form: MovementForm, title: str, button: str
+    def _serve(
+        self,
+        request: HttpRequest,
+        form: MovementForm,
+        move: Callable[[dict[str, Any]], str],
+        title: str,
+        button: str,
     ) -> HttpResponse:
-        balance = balance_on(account)
+        """Show the form, or move money by it: ``move`` says in words what it has done."""
+        account = form.account
+        if request.method == "POST" and form.is_valid():
+            try:
+                words = move(form.cleaned_data)
+            except ServiceError as error:
+                _explain(form, error)
+            else:
+                messages.success(request, words)
+                return _back(request, account)
         return TemplateResponse(
             request,
             "admin/account_movement.html",
@@ -157,7 +164,7 @@ class AccountActions:
                 "opts": self.opts,
                 "form": form,
                 "button": button,
-                "balance": display_amount(balance or 0, account.currency),
+                "balance": display_amount(balance_on(account) or 0, account.currency),
                 "back_url": reverse("admin:credit_account_change", args=[account.pk]),
             },
         )

@@ -30,13 +30,6 @@ def world() -> World:
     return build_world()
 
 
-@pytest.fixture
-def agency_account(world: World) -> Account:
-    account = Account.objects.get(level="agency", agency=world.agency)
-    put(account, 250_000)
-    return account
-
-
 def figure(page: Any, label: str) -> str:
     (found,) = [one for one in page.context["figures"] if one.label == label]
     return str(found.value)

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from credit.models import Account, Membership
 from giftcards.models import AgencyBrand, AgencyPrice
-from tests.redemption.visiting import give_reward, manager, person, plain, put, text_of
+from tests.redemption.visiting import give_reward, manager, person, plain, text_of
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,13 +21,6 @@ Role = Membership.Role
 @pytest.fixture
 def world() -> World:
     return build_world()
-
-
-@pytest.fixture
-def agency_account(world: World) -> Account:
-    account = Account.objects.get(level="agency", agency=world.agency)
-    put(account, 250_000)
-    return account
 
 
 class TestBrands:

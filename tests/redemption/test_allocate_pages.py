@@ -10,7 +10,7 @@ from django.urls import reverse
 from alerts.transactions import transaction
 from credit.models import Account, Entry, Membership, Transaction
 from credit.services.accounts import open_campaign_account
-from tests.redemption.visiting import manager, person, plain, put, text_of
+from tests.redemption.visiting import manager, person, plain, text_of
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,13 +20,6 @@ Role = Membership.Role
 @pytest.fixture
 def world() -> World:
     return build_world()
-
-
-@pytest.fixture
-def agency_account(world: World) -> Account:
-    account = Account.objects.get(level="agency", agency=world.agency)
-    put(account, 250_000)
-    return account
 
 
 class TestAllocate:

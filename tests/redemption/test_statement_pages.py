@@ -26,13 +26,6 @@ def world() -> World:
     return build_world()
 
 
-@pytest.fixture
-def agency_account(world: World) -> Account:
-    account = Account.objects.get(level="agency", agency=world.agency)
-    put(account, 250_000)
-    return account
-
-
 class TestStatementPage:
     def test_adds_up_from_opening_to_closing(self, world: World, agency_account: Account) -> None:
         put(world.account, 20_000)
