@@ -34,6 +34,7 @@ def superuser() -> Iterator[None]:
 
 
 class TestRefusePowerfulRole:
+    @pytest.mark.two_roles
     def test_lets_the_runtime_role_serve(self, settings: Settings) -> None:
         settings.SANDBOX = False
         refuse_powerful_role()
