@@ -79,6 +79,12 @@ def read_header(file: ByteSource) -> Header:
     return _read_header(_Lines(file), frozenset())
 
 
+def find_fields(header: Header, *, fields: Sequence[str]) -> dict[str, int]:
+    """Return the place of each field whose name a header has, the first of several."""
+    simplified = [_simplify(name) for name in header.names]
+    return {field: simplified.index(field) for field in fields if field in simplified}
+
+
 def read_rows(
     file: ByteSource,
     *,
@@ -86,6 +92,7 @@ def read_rows(
     required: Collection[str],
     mapping: Mapping[str, str] | None = None,
     max_rows: int | None = None,
+    first_line: int = 1,
 ) -> Iterator[Row | RowProblem]:
     """Read the rows of a file with a header; columns that are no field are left out.
 
@@ -95,12 +102,14 @@ def read_rows(
     :param fields: what the columns are called here; a field without a column has empty cells.
     :param required: the fields that must have a column.
     :param mapping: the header's name of a field, where it has another.
+    :param first_line: the number of the file's first line: 0 when whoever calls has put a header
+        before lines that had none, and their numbers are to stay.
     :raises FileProblem: a column is missing or there twice, or the file is no text; at once, or
         at a line further down when the rows are read.
     :raises TooManyRowsProblem: after ``max_rows`` rows, not counting blank lines.
     """
     headers = {field: (mapping or {}).get(field, field) for field in fields}
-    lines = _Lines(file)
+    lines = _Lines(file, first_line=first_line)
     header = _read_header(lines, {_simplify(name) for name in headers.values()})
     columns = _find_columns(header, headers, required=set(required) | set(mapping or {}))
     return _read_rows(lines, header, columns, fields, max_rows)
@@ -120,8 +129,8 @@ def safe_cell(text: str) -> str:
 class _Lines:
     """The lines of a file, each with ``\\n`` at its end, and where we are in it."""
 
-    def __init__(self, file: ByteSource) -> None:
-        self.number = 0
+    def __init__(self, file: ByteSource, *, first_line: int = 1) -> None:
+        self.number = first_line - 1
         self._record_begins = 1
         self._record_characters = 0
         self._lines = self._read(file)

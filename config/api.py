@@ -198,7 +198,7 @@ def problem(
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, bool, type(None))) else str(value)
+    return value if isinstance(value, (int, bool, dict, type(None))) else str(value)
 
 
 @csrf_exempt

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # First, since Django tries one address after the other, and most requests are to this one.
     path("api/v1/", include("redemption.api.urls")),
     path("api/v1/", include("credit.api.urls")),
+    path("api/v1/", include("giftcards.api.urls")),
     path("", pages.home, name="home"),
     path("welcome/", pages.welcome, name="welcome"),
     path("", include("credit.urls")),

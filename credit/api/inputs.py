@@ -100,9 +100,12 @@ def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
 MAX_KEY_LENGTH = 255
 
 
-def read_idempotency_key(request: Request, *, organisation: str, required: bool) -> KeyClaim | None:
+def read_idempotency_key(
+    request: Request, *, organisation: str, required: bool, body: Any = None
+) -> KeyClaim | None:
     """Return the claim of the request's Idempotency-Key on this request.
 
+    :param body: what was asked for, where that is not the parsed body alone: as JSON could say it.
     :raises ValidationFailedError: it is missing where required, or not printable (GC-012).
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
@@ -121,5 +124,5 @@ def read_idempotency_key(request: Request, *, organisation: str, required: bool)
         key=key,
         method=request.method or "",
         path=request.path,
-        body=request.data,
+        body=request.data if body is None else body,
     )

@@ -6,9 +6,12 @@ the lock: a second call with the same key waits there for the first one's commit
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
+
+from django.db import OperationalError, connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
@@ -79,14 +82,50 @@ def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
     return record
 
 
+@transaction_required
+def hold_key(*, claim: KeyClaim) -> None:
+    """Be the only one who works under a key until the transaction ends.
+
+    For what takes longer than a moment: without it, a second call would do all the work before
+    it meets the first one's record.
+
+    :raises KeyReusedError: the key stands for another request (GC-107).
+    :raises KeyAnsweredError: it was answered before; its record says how.
+    :raises StillRunningError: the first call takes longer than two seconds (GC-108).
+    """
+    number = digest(f"{claim.owner}\n{claim.key}", purpose="idempotency_lock")[:8]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)]
+            )
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != StillRunningError.LOCK_NOT_AVAILABLE:
+            raise
+        raise StillRunningError from error
+    if find_record(claim=claim) is not None:
+        raise KeyAnsweredError
+
+
 @seeing(EVERYTHING)
 @transaction_required
-def keep_answer(*, claim: KeyClaim, object_id: UUID, status: int, now: datetime) -> None:
+def keep_answer(
+    *,
+    claim: KeyClaim,
+    object_id: UUID,
+    status: int,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> None:
     """Write what a key stands for now, in the transaction of its effect.
 
     A second call with the key waits here for the first one's commit.
 
     :param object_id: what was made; the answer is printed anew from it.
+    :param details: the answer itself where nothing was made that it could be printed from; no
+        secrets.
     :raises KeyReusedError: the key was answered meanwhile, for another request (GC-107).
     :raises KeyAnsweredError: it was answered meanwhile, with a refusal or another object.
     """
@@ -98,6 +137,7 @@ def keep_answer(*, claim: KeyClaim, object_id: UUID, status: int, now: datetime)
                 fingerprint=claim.fingerprint,
                 status=status,
                 object_id=object_id,
+                details=details or {},
                 created_at=now,
             )
         ],

@@ -27,6 +27,8 @@ from alerts.services.imports import (
     error_of,
 )
 from alerts.transactions import durable, savepoint, transaction, transaction_required
+from credit.services.audit import record_event
+from credit.services.idempotency import KeyClaim, hold_key, keep_answer
 from giftcards.models import CardBatch, Pool
 from giftcards.patterns import CodePattern, PatternError
 from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
@@ -38,6 +40,7 @@ from giftcards.services.card_staging import (
 )
 
 _IMPORTED_ONCE: Final = "giftcards_cardbatch_file_imported_once"
+_STATUSES: Final = {"imported": 201, "refused": 400, "previewed": 200}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,9 @@ def import_cards(
     now: datetime,
     mapping: Mapping[str, str] | None = None,
     max_rows: int | None = None,
+    first_line: int = 1,
     progress: Progress | None = None,
+    claim: KeyClaim | None = None,
 ) -> ImportReport:
     """Bring the cards of a CSV file into a pool, in one transaction and constant memory.
 
@@ -79,6 +84,12 @@ def import_cards(
         those out.
     :param dry_run: check, tell and write nothing at all.
     :param mapping: the header's name of a field (code, pin, number, expires_on) where it differs.
+    :param first_line: the number of the file's first line, as ``read_rows`` takes it.
+    :param claim: the caller's Idempotency-Key, whose record is written in the same transaction;
+        of a dry run the answer itself is kept.
+    :raises KeyAnsweredError: the claim was answered before, as its record says.
+    :raises KeyReusedError: the claim's key stands for another request (GC-107).
+    :raises StillRunningError: the first call with the key is still at work (GC-108).
     :raises FileAlreadyUploadedError: GC-114.
     :raises FileTooLargeError: it has more than ``max_rows`` rows (GC-116).
     :raises ChangedMeanwhileError: somebody took out a duplicate while it was being told (GC-115).
@@ -99,13 +110,22 @@ def import_cards(
     measured = MeasuredSource(source, progress=progress)
     try:
         rows = read_rows(
-            measured, fields=FIELDS, required=REQUIRED, mapping=mapping, max_rows=max_rows
+            measured,
+            fields=FIELDS,
+            required=REQUIRED,
+            mapping=mapping,
+            max_rows=max_rows,
+            first_line=first_line,
         )
         with transaction():
+            if claim is not None:
+                hold_key(claim=claim)
             row_count, accepted = _bring_in(upload, rows, measured)
             report = _report(upload, rows=row_count, accepted=accepted)
             if not dry_run:
                 _keep(report, upload, file_name=file_name, actor=actor)
+            if claim is not None:
+                _keep_answer(report, upload, claim)
     except FileProblem as problem:
         raise error_of(problem) from problem
     except IntegrityError as error:
@@ -188,6 +208,38 @@ def _keep(report: ImportReport, upload: _Upload, *, file_name: str, actor: str) 
         rejects=[problem._asdict() for problem in report.problems],
         actor=actor,
         created_at=upload.now,
+    )
+    if report.state == "imported":
+        record_event(
+            actor=actor,
+            action="cards.uploaded",
+            object_kind="cardbatch",
+            object_id=upload.batch_id,
+            now=upload.now,
+            after={
+                "pool_id": str(upload.pool.pk),
+                "accepted": report.accepted,
+                "rejected": report.rejected,
+            },
+            owner=upload.pool.client,
+        )
+
+
+@transaction_required
+def _keep_answer(report: ImportReport, upload: _Upload, claim: KeyClaim) -> None:
+    keep_answer(
+        claim=claim,
+        object_id=upload.batch_id,
+        status=_STATUSES[report.state],
+        now=upload.now,
+        # A preview leaves nothing that its answer could be printed from again.
+        details=None
+        if report.batch_id
+        else {
+            "accepted": report.accepted,
+            "rejected": report.rejected,
+            "rejects": [problem._asdict() for problem in report.problems],
+        },
     )
 
 

@@ -10,7 +10,6 @@ from alerts.csvfiles import RowProblem
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.services.imports import (
     PROBLEMS_KEPT,
-    SPREADSHEET_HINT,
     FileAlreadyUploadedError,
     FileTooLargeError,
     ImportReport,
@@ -18,12 +17,10 @@ from alerts.services.imports import (
 from giftcards.models import Brand, CardBatch, GiftCard, Pool, StagedCard
 from giftcards.services.imports import import_cards
 from giftcards.services.secrets import open_field
+from tests.giftcards.files import BAD_FILES, BAD_ROWS, CODE_HINT, GOOD_FILES
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db
-
-SAVE_AS_HINT = 'In the spreadsheet, choose "Save as" and "CSV UTF-8".'
-CODE_HINT = "A code looks like 8 to 40 letters, digits and dashes."
 
 
 def upload(world: World, text: str | bytes, **changes: object) -> ImportReport:
@@ -104,20 +101,14 @@ class TestImportCards:
 
     @pytest.mark.parametrize(
         "text",
-        [
-            "\ufeffCode;PIN;Expires on\r\n 00123456 ;0042;12/2026\r\n".encode(),
-            b"sep=\t\ncode\tpin\texpires-on\n00123456\t0042\t12/26\n",
-            "code,pin,expires_on\n00123456,0042,2026-12-31\n".encode("utf-16"),
-            b"code;pin;expires_on\n00123456;0042;31.12.2026\n",
-            b'"CODE","note","pin","expires_on"\n"00123456","paid, ok","0042","2026-12-31"\n\n',
-        ],
+        GOOD_FILES,
     )
     def test_reads_files_as_people_send_them(self, world: World, text: bytes) -> None:
         assert upload(world, text).accepted == 1
         card = GiftCard.objects.get()
         assert open_field(card.code_encrypted, field="code") == "00123456"
         assert open_field(card.pin_encrypted, field="pin") == "0042"
-        assert card.expires_on == date(2026, 12, 31)
+        assert card.expires_on == date(2031, 12, 31)
 
     def test_follows_a_mapping(self, world: World) -> None:
         report = upload(
@@ -128,50 +119,7 @@ class TestImportCards:
 
     @pytest.mark.parametrize(
         ("row", "problems"),
-        [
-            ("1.23E+15,,,", [("code", SPREADSHEET_HINT)]),
-            ("SHORT,,,", [("code", CODE_HINT)]),
-            (",1234,,", [("code", "The code is missing.")]),
-            ("GIFT_0001_AAAA,,,", [("code", CODE_HINT)]),
-            ("GÏFT-0001-AAAA,,,", [("code", CODE_HINT)]),
-            ("--------------,,,", [("code", CODE_HINT)]),
-            ("=HYPERLINK(0),,,", [("code", CODE_HINT)]),
-            ("GIFT-0001-AAAA,1.2E+7,,", [("pin", SPREADSHEET_HINT)]),
-            (
-                "GIFT-0001-AAAA,12 34,,",
-                [("pin", "A PIN has 1 to 20 letters, digits and dashes.")],
-            ),
-            ("GIFT-0001-AAAA,,6.00649E+15,", [("number", SPREADSHEET_HINT)]),
-            (
-                "GIFT-0001-AAAA,,n/a,",
-                [("number", "A card number has 4 to 40 letters, digits, dashes and spaces.")],
-            ),
-            (
-                "GIFT-0001-AAAA,,,2026-03-02",
-                [("expires_on", "The date of expiry must be in the future.")],
-            ),
-            ("GIFT-0001-AAAA,,,2027-02-30", [("expires_on", "This date does not exist.")]),
-            ("GIFT-0001-AAAA,,,13/2027", [("expires_on", "This date does not exist.")]),
-            (
-                "GIFT-0001-AAAA,,,3/4/2027",
-                [
-                    (
-                        "expires_on",
-                        "Write the date as year-month-day, such as 2031-12-31, or as month/year.",
-                    )
-                ],
-            ),
-            ("GIFT-0001-AAAA,,", [("", "Cells in this row: 3; columns: 4.")]),
-            ('"GIFT-0001"-AAAA,,,', [("", "A quotation mark is out of place in this row.")]),
-            (
-                "SHORT,12 34,,1999-01-01",
-                [
-                    ("code", CODE_HINT),
-                    ("pin", "A PIN has 1 to 20 letters, digits and dashes."),
-                    ("expires_on", "The date of expiry must be in the future."),
-                ],
-            ),
-        ],
+        BAD_ROWS,
     )
     def test_says_what_is_wrong_with_a_row(
         self, world: World, row: str, problems: list[tuple[str, str]]
@@ -278,23 +226,7 @@ class TestImportCards:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [
-            (b"", "The file is empty."),
-            (b"code\n", "The file has no rows."),
-            (b"code\n\n\n", "The file has no rows."),
-            (
-                b"GIFT-0001-AAAA\nGIFT-0002-BBBB\n",
-                'The column "code" is missing. Is the first line a header?',
-            ),
-            (
-                b"PK\x03\x04rest",
-                f"This is a spreadsheet or an archive, not CSV. {SAVE_AS_HINT}",
-            ),
-            (
-                b"code\n" + b"GIFT-0001-AAAA\n" * 5 + b"GIFT-\xff\xfe-0002\n",
-                f"Line 7 has unreadable characters. {SAVE_AS_HINT}",
-            ),
-        ],
+        BAD_FILES,
     )
     def test_refuses_what_is_no_file_of_cards(
         self, world: World, text: bytes, message: str

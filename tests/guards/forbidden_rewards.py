@@ -18,6 +18,10 @@ _ADD_BATCH = (
     " rejected, rejects, actor) SELECT gen_random_uuid(), id, 'a.csv', '\\x00', 'imported', 0, 0,"
     " 0, '[]', 'test' FROM giftcards_pool LIMIT 1;"
 )
+_GIVE_CARD = (
+    "UPDATE giftcards_giftcard SET batch_id = (SELECT id FROM giftcards_cardbatch LIMIT 1)"
+    " WHERE status = 'available';"
+)
 _ADD_ALERT = (
     "INSERT INTO alerts_alert (id, kind, severity, subject, message, data, dedupe_key, state,"
     " count) VALUES (gen_random_uuid(), 'k', '{}', 's', '', '{{}}', 'key', '{}', 1);"
@@ -64,6 +68,14 @@ CARDS: Final = [
         "giftcards_card_stays", CARD, "DELETE FROM giftcards_giftcard WHERE status = 'claimed'"
     ),
     Forbidden("refuse_truncate", CARD, "TRUNCATE giftcards_giftcard CASCADE"),
+    *(
+        Forbidden(
+            "giftcards_batch_is_undone_only",
+            "giftcards_cardbatch",
+            f"{_ADD_BATCH} {_GIVE_CARD} UPDATE giftcards_cardbatch SET {change}",
+        )
+        for change in ("state = 'undone'", "state = 'refused'", "accepted = 7")
+    ),
     *append_only("giftcards_cardevent", "actor"),
     Forbidden(
         "redemption_keeps_its_card",

@@ -56,6 +56,7 @@ def ids_of(world: World) -> dict[str, Any]:
         "denomination_id": world.denomination.pk,
         "campaign_id": world.campaign.pk,
         "client_id": world.client.pk,
+        "pool_id": world.pool.pk,
         "redemption_id": Redemption.objects.get(client=world.client).pk,
     }
 

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from giftcards.api.views import CardsView, PoolsView, PoolView
+
+urlpatterns = [
+    path("pools/", PoolsView.as_view(), name="api-pools"),
+    path("pools/<uuid:pool_id>/", PoolView.as_view(), name="api-pool"),
+    path("pools/<uuid:pool_id>/cards/", CardsView.as_view(), name="api-pool-cards"),
+]

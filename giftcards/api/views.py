@@ -1,0 +1,198 @@
+"""Partners' view on stock: pools and what is in them; and cards brought into them."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alerts.errors import ServiceError
+from alerts.services.imports import ImportReport
+from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.inputs import read_idempotency_key, read_query
+from credit.api.pagination import page_of, paginate
+from credit.api.problems import problems
+from credit.api.replays import refusal_of
+from credit.models import IdempotencyRecord
+from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from giftcards.api import examples
+from giftcards.api.files import CSVParser, FormParser, read_card_file, say_for_key
+from giftcards.api.printing import RowsRefusedError, print_kept_report, print_pool, print_report
+from giftcards.api.serializers import (
+    CardsRequest,
+    FormRequest,
+    PoolOutput,
+    PoolsQuery,
+    RefusedUploadOutput,
+    UploadOutput,
+    UploadQuery,
+)
+from giftcards.models import Pool
+from giftcards.selectors.pools import PoolCounts, count_cards, find_pool, list_pools
+from giftcards.services.uploads import upload_cards
+
+_READING = problems(400, 401, 403, 404, 405, 406, 429)
+_KEY_HEADER = OpenApiParameter(
+    name="Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    required=True,
+    description="1 to 255 printable characters; a repeat with the same key and body gets the"
+    " first answer again, with `Idempotency-Replayed: true`.",
+)
+_PRIVATE = {"Cache-Control": "no-store"}
+
+
+class PoolsView(APIView):
+    """Every pool in the key's scope."""
+
+    authentication_classes = [ApiKeyAuthentication]
+
+    @extend_schema(
+        operation_id="list_pools",
+        summary="List pools",
+        description="From the oldest to the newest, with their cards counted at this moment."
+        " `total` is all cards that were ever in the pool, also the quarantined and the void;"
+        " `stuck` are claimed cards that were delivered to nobody in ten minutes."
+        " Scope `inventory:read`.",
+        parameters=[PoolsQuery],
+        responses={200: page_of(PoolOutput), **_READING},
+        examples=examples.POOLS,
+        tags=["Inventory"],
+    )
+    def get(self, request: Request) -> Response:
+        viewer = require_scope(request, "inventory:read").viewer
+        query = read_query(PoolsQuery, request)
+        pools = list_pools(viewer=viewer, with_archived=query["archived"])
+        page = paginate(request, pools, query=query, order=["created_at", "id"])
+        counts = _count(page.rows)
+        printed = page.printed(print_pool(pool, counts[pool.pk]) for pool in page.rows)
+        return Response(printed, headers=_PRIVATE)
+
+
+class PoolView(APIView):
+    """One pool."""
+
+    authentication_classes = [ApiKeyAuthentication]
+
+    @extend_schema(
+        operation_id="get_pool",
+        summary="See how full a pool is",
+        description="Scope `inventory:read`.",
+        responses={200: PoolOutput, **_READING},
+        examples=examples.POOL,
+        tags=["Inventory"],
+    )
+    def get(self, request: Request, pool_id: UUID) -> Response:
+        viewer = require_scope(request, "inventory:read").viewer
+        try:
+            pool = find_pool(viewer=viewer, pool_id=pool_id)
+        except Pool.DoesNotExist:
+            raise Http404 from None
+        return Response(print_pool(pool, _count([pool])[pool.pk]), headers=_PRIVATE)
+
+
+class CardsView(APIView):
+    """Cards into a pool."""
+
+    authentication_classes = [ApiKeyAuthentication]
+    parser_classes = [*APIView.parser_classes, CSVParser, FormParser]
+
+    @extend_schema(
+        operation_id="upload_cards",
+        summary="Upload cards",
+        description="A CSV file with the columns code, pin, number and expires_on, of which only"
+        " code is required, or the same as JSON. Every row is checked before one is written, and"
+        " what is wrong is told by line; in JSON the first card is line 1. At most 10,000 rows"
+        " (GC-116). A bad row refuses the whole file (400 GC-012, with the rows under `errors`),"
+        " unless `mode=valid_rows`. A dry run always answers 200: `accepted` is what would be"
+        " written, and `batch.id` is null. The first 10,000 errors are told."
+        " 409 GC-114: the same file was uploaded before. Scope `inventory:write`.",
+        request={
+            "application/json": CardsRequest,
+            "text/csv": OpenApiTypes.STR,
+            "multipart/form-data": FormRequest,
+        },
+        responses={
+            200: UploadOutput,
+            201: UploadOutput,
+            **problems(401, 403, 404, 405, 406, 409, 413, 415, 422, 429),
+            400: RefusedUploadOutput,
+        },
+        parameters=[_KEY_HEADER, UploadQuery],
+        examples=examples.UPLOAD,
+        tags=["Inventory"],
+    )
+    def post(self, request: Request, pool_id: UUID) -> Response:
+        partner = require_scope(request, "inventory:write")
+        claim = read_idempotency_key(
+            request,
+            organisation=partner.organisation,
+            required=True,
+            body=say_for_key(request),
+        )
+        assert claim is not None  # noqa: S101  it is required
+        record = find_record(claim=claim)
+        if record is not None:
+            return _replay(record)
+        try:
+            report = _upload(request, partner, pool_id, claim)
+        except KeyAnsweredError:
+            return _replay(find_record(claim=claim))
+        except ServiceError as error:
+            # A call with the same key may have come to its end a moment ago.
+            record = find_record(claim=claim)
+            if record is not None:
+                return _replay(record)
+            keep_refusal(claim=claim, error=error, status=error.code.status, now=timezone.now())
+            raise
+        printed = print_report(report)
+        if report.state == "refused":
+            raise RowsRefusedError(**printed)
+        status = 200 if report.state == "previewed" else 201
+        return Response(printed, status=status, headers=_PRIVATE)
+
+
+def _upload(request: Request, partner: Partner, pool_id: UUID, claim: KeyClaim) -> ImportReport:
+    query = read_query(UploadQuery, request)
+    file = read_card_file(request)
+    return upload_cards(
+        viewer=partner.viewer,
+        pool_id=pool_id,
+        source=io.BytesIO(file.content),
+        file_name=file.name,
+        mode=query["mode"],
+        dry_run=query["dry_run"],
+        now=timezone.now(),
+        first_line=file.first_line,
+        claim=claim,
+    )
+
+
+def _replay(record: IdempotencyRecord | None) -> Response:
+    assert record is not None  # noqa: S101  nothing else says that a key was answered
+    if record.error_code:
+        raise refusal_of(record)
+    printed: dict[str, Any] = print_kept_report(record)
+    if record.status == RowsRefusedError.code.status:
+        raise RowsRefusedError(**printed, is_replay=True)
+    return Response(
+        printed, status=record.status, headers={**_PRIVATE, "Idempotency-Replayed": "true"}
+    )
+
+
+def _count(pools: list[Pool]) -> dict[UUID, PoolCounts]:
+    return count_cards(
+        pool_ids=[pool.pk for pool in pools],
+        now=timezone.now(),
+        stuck_after=timedelta(seconds=settings.STUCK_AFTER),
+    )
