@@ -12,7 +12,11 @@ from tests.database import django_db_setup
 
 __all__ = ["django_db_setup"]
 
-pytest_plugins = ["tests.sms.emulator_fixture", "tests.sms.texting_fixture"]
+pytest_plugins = [
+    "tests.giftcards.tillo_fixture",
+    "tests.sms.emulator_fixture",
+    "tests.sms.texting_fixture",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
