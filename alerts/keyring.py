@@ -78,7 +78,12 @@ def decrypt(token: str, *, context: str) -> str:
 
 def is_under_newest_key(token: str) -> bool:
     """Tell whether ``token`` needs no writing anew after a change of keys."""
-    return token.startswith(f"{_VERSION}:{_newest_key()[0]}:")
+    return token.startswith(newest_start())
+
+
+def newest_start() -> str:
+    """Return what every token begins with that is written now: ``"v1:key_id:"``."""
+    return f"{_VERSION}:{_newest_key()[0]}:"
 
 
 def digest(text: str, *, purpose: str) -> bytes:
