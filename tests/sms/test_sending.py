@@ -231,8 +231,8 @@ class TestClaimDue:
                 to=PHONE,
                 reference_kind="note",
                 reference_id=texting.client.pk,
-                next_attempt_at=texting.later(number) if number % 10 == 0 else None,
-                state="queued" if number % 10 == 0 else "delivered",
+                next_attempt_at=texting.later(number) if number % 2 == 0 else None,
+                state="queued" if number % 2 == 0 else "delivered",
             )
             for number in range(5000)
         )
