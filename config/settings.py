@@ -166,6 +166,7 @@ STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
+    "giftcards.tasks.expire_cards": ENV.seconds("EVERY_CARD_EXPIRY"),
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
