@@ -122,6 +122,10 @@ class GiftCardApi:
             end=course.order_end,
             now=self._clock.now(),
         )
+        known = self._original(sale.request_id)
+        if known is not None:
+            # Killed before it could remember its answer, it must not sell the same twice.
+            return lookups.show_sale(known, float_balance=self._store.floats[known.currency])
         return lookups.show_sale(sale, float_balance=self._store.sell(sale))
 
     def _undo(self, kind: str, request: Request) -> dict[str, Any]:

@@ -84,10 +84,11 @@ class Store:
                 raise RefusalError("725", sale.brand)
             if balance < 0:
                 raise RefusalError("610")
+            # The sale first: killed in between, it is better known than paid for.
+            self._put(sale)
             if has_stock:
                 self._set_stock(key, self._stock[key] - 1)
             self._set_float(sale.currency, balance)
-            self._put(sale)
             self._note("ordered" if sale.is_asynchronous else "sold", sale, sale.sold_at)
             return balance
 
