@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -37,16 +38,33 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
                 see_from_here(EVERYTHING)
         return bool(request.META[_MEMO])
 
+    def admin_view(
+        self,
+        view: Callable[..., HttpResponse],
+        cacheable: bool = False,  # noqa: FBT001, FBT002  Django's signature
+    ) -> Callable[..., HttpResponse]:
+        """Guard a page: strangers are sent to the log-in; to who is signed in it is not there."""
+        guarded = super().admin_view(view, cacheable)
+
+        @functools.wraps(guarded)
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise Http404
+            response: HttpResponse = guarded(request, *args, **kwargs)
+            return response
+
+        return page
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Send strangers to the one log-in there is, with its lockout and second factor.
 
-        :raises PermissionDenied: they are signed in, but the admin is not for them.
+        :raises Http404: they are signed in, but the admin is not for them.
         """
         goal = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(goal)
         if not self.has_permission(request):
-            raise PermissionDenied
+            raise Http404
         return redirect("admin:index")
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client as Browser
@@ -16,7 +17,7 @@ from credit.services.api_keys import SCOPES, create_api_key
 from redemption.models import Redemption
 from tests.architecture.test_visibility import is_guarded, walk
 from tests.redemption.asking import ask
-from tests.staff import make_user, sign_in
+from tests.staff import make_agency_manager, make_platform_admin, make_user, sign_in
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,3 +167,40 @@ class TestCall:
     def test_wants_a_key(self, pattern: URLPattern, world: World) -> None:
         answer = Browser().get(address_of(pattern, world))
         assert answer.status_code in (401, 405)
+
+
+def admin_addresses() -> list[str]:
+    """Return every address of the admin, with an id that could be one where it takes one."""
+    found = []
+
+    def collect(resolver: Any, prefix: str) -> None:
+        for pattern in resolver.url_patterns:
+            address = prefix + re.sub(r"<[^>]+>", str(uuid4()), str(pattern.pattern))
+            if hasattr(pattern, "url_patterns"):
+                collect(pattern, address)
+            elif not address.startswith("^"):
+                found.append("/" + address)
+
+    collect(
+        next(p for p in get_resolver().url_patterns if getattr(p, "app_name", "") == "admin"),
+        "admin/",
+    )
+    return sorted(set(found))
+
+
+class TestAdmin:
+    def test_is_not_there_for_anybody_but_the_platform(self, world: World) -> None:
+        addresses = [a for a in admin_addresses() if "(" not in a and "logout" not in a]
+        assert len(addresses) > 150
+        browser = sign_in(make_agency_manager(world.agency))  # staff by the flag
+        for address in addresses:
+            for answer in (browser.get(address), browser.post(address, {})):
+                assert answer.status_code == 404, (address, answer.status_code)
+                assert not names_of(world).search(text_of(answer))
+
+    def test_is_there_for_the_platform(self, world: World) -> None:
+        # The control: the same lists open to whom they are for.
+        browser = sign_in(make_platform_admin())
+        lists = [a for a in admin_addresses() if re.fullmatch(r"/admin/\w+/\w+/", a)]
+        assert len(lists) > 30
+        assert {browser.get(address).status_code for address in lists} <= {200, 302}
