@@ -174,6 +174,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("TILLO_SECRET_KEY", Kind.TEXT, "", "Signs the calls to Tillo.", secret=True),
     Setting("TILLO_SECTOR", Kind.TEXT, "", "The sector Tillo agreed for this account."),
     Setting(
+        "TILLO_PROXY_URL",
+        Kind.URL,
+        "",
+        "A proxy for the calls to Tillo, which knows its customers by their address.",
+        secret=True,
+        schemes=_HTTP,
+    ),
+    Setting(
         "PROVIDER_TIMEOUT", Kind.SECONDS, "10s", "How long one call to a card vendor may take."
     ),
     Setting("STRIPE_API_KEY", Kind.TEXT, "", "The key for card payments.", secret=True),

@@ -265,6 +265,7 @@ TILLO_BASE_URL = ENV.text("TILLO_BASE_URL").rstrip("/")
 TILLO_API_KEY = ENV.text("TILLO_API_KEY")
 TILLO_SECRET_KEY = ENV.text("TILLO_SECRET_KEY")
 TILLO_SECTOR = ENV.text("TILLO_SECTOR")
+TILLO_PROXY_URL = ENV.text("TILLO_PROXY_URL")
 PROVIDER_TIMEOUT = ENV.seconds("PROVIDER_TIMEOUT")
 
 # --- Listeners ----------------------------------------------------------------------------------

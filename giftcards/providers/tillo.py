@@ -226,6 +226,7 @@ def connect_tillo() -> Tillo:
         base_url=settings.TILLO_BASE_URL,
         api_key=settings.TILLO_API_KEY,
         secret_key=settings.TILLO_SECRET_KEY,
+        proxy_url=settings.TILLO_PROXY_URL,
         timeout_seconds=settings.PROVIDER_TIMEOUT,
     )
 

@@ -61,10 +61,10 @@ class TilloTransport:
         self._secret_key = secret_key
         self._timeout_seconds = timeout_seconds
         self._clock = clock
+        # Given with each request: what the environment names would go before the session's.
+        self._proxies = {"http": proxy_url, "https": proxy_url} if proxy_url else None
         self._session = requests.Session()
         self._session.auth = _leave_alone
-        if proxy_url:
-            self._session.proxies = {"http": proxy_url, "https": proxy_url}
         for scheme in ("http://", "https://"):
             adapter = HTTPAdapter(pool_connections=2, pool_maxsize=CONNECTIONS, max_retries=0)
             self._session.mount(scheme, adapter)
@@ -127,6 +127,7 @@ class TilloTransport:
                 url,
                 data=content,
                 headers=headers,
+                proxies=self._proxies,
                 timeout=(min(_CONNECT_SECONDS, self._timeout_seconds), self._timeout_seconds),
                 allow_redirects=False,
                 stream=True,

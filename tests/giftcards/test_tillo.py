@@ -281,6 +281,16 @@ class TestChooseProvider:
 
 
 class TestConnectTillo:
+    def test_goes_through_the_proxy_that_is_set(
+        self, tillo_settings: Settings, vendor: VendorStub, tillo_emulator: Emulator
+    ) -> None:
+        tillo_settings.TILLO_BASE_URL = "http://tillo.example.com/api/v2"
+        tillo_settings.TILLO_PROXY_URL = vendor.url
+        assert isinstance(connect_tillo().issue(new_order()), Unknown)
+        (asked,) = vendor.asked
+        assert asked.target == "http://tillo.example.com/api/v2/digital/issue"
+        assert tillo_emulator.requests == {}
+
     def test_keeps_its_connection_while_the_settings_stay(self, tillo_settings: Settings) -> None:
         first = connect_tillo()
         assert connect_tillo() is first

@@ -15,6 +15,11 @@ def issue(emulator: Emulator, body: dict[str, Any] | None = None, **more: Any) -
     return ask(emulator.base_url, "POST", "digital/issue", body=body or order(), **more)
 
 
+def signed(answer: requests.Response) -> dict[str, str]:
+    """Return the headers that a request was let in by."""
+    return {name: str(answer.request.headers[name]) for name in ("Signature", "Timestamp")}
+
+
 class TestSignature:
     def test_lets_the_right_one_in(self, tillo_emulator: Emulator) -> None:
         assert issue(tillo_emulator).status_code == 200
@@ -41,7 +46,7 @@ class TestSignature:
 
     def test_holds_for_one_method_path_id_and_brand(self, tillo_emulator: Emulator) -> None:
         right = issue(tillo_emulator, body := order())
-        headers = {name: right.request.headers[name] for name in ("Signature", "Timestamp")}
+        headers = signed(right)
         url = tillo_emulator.base_url
         again = ask(url, "POST", "digital/issue", body=body, headers=headers)
         assert again.status_code == 200
@@ -59,7 +64,7 @@ class TestSignature:
         assert ask(url, "GET", "check-stock").status_code == 200
         query = {"brand": "starbucks-us"}
         right = ask(url, "GET", "check-stock", query=query)
-        headers = {name: right.request.headers[name] for name in ("Signature", "Timestamp")}
+        headers = signed(right)
         assert right.status_code == 200
         assert refusal(ask(url, "GET", "check-stock", headers=headers)) == (401, "434")
 

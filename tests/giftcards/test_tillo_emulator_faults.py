@@ -227,12 +227,13 @@ class TestControl:
 
     def test_sets_the_scene(self, tillo_emulator: Emulator) -> None:
         control = f"{tillo_emulator.address}/_control"
-        for door, asked in (
+        scene: tuple[tuple[str, Any], ...] = (
             ("brands", {"slug": "visa-us", "status": "PAUSED"}),
             ("floats", {"USD": "24.00"}),
             ("stock", {"brand": "starbucks-us", "amount": "25.00", "count": 0}),
             ("clock", {"forward_seconds": 3600}),
-        ):
+        )
+        for door, asked in scene:
             assert requests.post(f"{control}/{door}", json=asked, timeout=1).status_code == 200
         assert refusal(issue(tillo_emulator, order(brand="visa-us"))) == (503, "726")
         assert refusal(issue(tillo_emulator, order(brand="starbucks-us"))) == (500, "725")
@@ -254,7 +255,7 @@ class TestControl:
         ],
     )
     def test_refuses_a_scene_it_does_not_understand(
-        self, tillo_emulator: Emulator, door: str, asked: object
+        self, tillo_emulator: Emulator, door: str, asked: Any
     ) -> None:
         url = f"{tillo_emulator.address}/_control/{door}"
         assert requests.post(url, json=asked, timeout=1).status_code == 400

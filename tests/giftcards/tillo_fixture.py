@@ -69,6 +69,7 @@ def tillo_settings(tillo_emulator: Emulator, settings: Settings) -> Settings:
     settings.TILLO_API_KEY = API_KEY
     settings.TILLO_SECRET_KEY = SECRET_KEY
     settings.TILLO_SECTOR = SECTOR
+    settings.TILLO_PROXY_URL = ""
     settings.PROVIDER_TIMEOUT = 0.5
     return settings
 
