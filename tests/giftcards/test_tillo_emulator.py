@@ -2,12 +2,16 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
 
 from giftcards.emulator import Emulator
+from giftcards.emulator.refusals import RefusalError
+from giftcards.emulator.store import Store
 from tests.giftcards.tillo_door import ask, order, refusal, undoing
 
 
@@ -289,6 +293,18 @@ class TestUndo:
             answers = threads.map(lambda one: ask(url, "POST", "digital/reverse", body=one), bodies)
             assert sorted(answer.status_code for answer in answers) == [200] + [422] * 7
         assert tillo_emulator.floats_now["USD"] == 10_000
+
+    def test_is_checked_again_where_the_money_moves(self, tillo_emulator: Emulator) -> None:
+        issue(tillo_emulator)
+        (sale,) = tillo_emulator.sales()
+        brands = {brand.slug: brand for brand in tillo_emulator.brands}
+        store = Store(brands=brands, floats={"USD": Decimal(24)}, step_delay=timedelta())
+        assert store.sell(sale) == 0
+        now = tillo_emulator.now()
+        assert store.undo(sale, event="reversed", undone_by="undo-1", now=now) == 24
+        with pytest.raises(RefusalError):
+            store.undo(sale, event="reversed", undone_by="undo-2", now=now)
+        assert store.floats == {"USD": Decimal(24)}
 
 
 class TestQuestions:
