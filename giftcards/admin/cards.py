@@ -1,4 +1,4 @@
-"""Cards, their history and their uploads: to be looked at, by their last four symbols only."""
+"""Cards and their history: to be looked at, by their last four symbols only."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ from alerts.admin.cells import (
     label,
     link_column,
     link_to_thing,
-    state_column,
-    table,
     time_column,
     whole,
 )
 from credit.admin.amounts import money_column
-from giftcards.models import CardBatch, CardEvent, GiftCard
+from giftcards.models import CardEvent, GiftCard
 
 STATUS_COLOURS = {
     "available": GREEN,
@@ -38,7 +36,6 @@ STATUS_COLOURS = {
     "quarantined": RED,
     "void": GREY,
 }
-BATCH_COLOURS = {"previewed": BLUE, "imported": GREEN, "refused": RED, "undone": GREY}
 
 
 class StuckFilter(admin.SimpleListFilter):
@@ -162,39 +159,3 @@ class CardEventAdmin(ReadOnlyAdmin):
     fields = ("card_link", "from_status", "to_status", "actor", "reason", "at")
     when = time_column("at", title="when")
     card_link = link_column("card")
-
-
-@admin.register(CardBatch)
-class CardBatchAdmin(ReadOnlyAdmin):
-    """Uploads of cards, with what was refused and why."""
-
-    list_display = (
-        "file_name",
-        "pool",
-        "state_label",
-        "rows",
-        "accepted",
-        "rejected",
-        "actor",
-        "created",
-    )
-    list_filter = ("state", "pool", "created_at")
-    list_select_related = ("pool",)
-    date_hierarchy = "created_at"
-    search_help_text = "An upload's id"
-    fieldsets = (
-        (None, {"fields": ("file_name", "pool", "state_label", "actor", "created_at")}),
-        ("Rows", {"fields": ("rows", "accepted", "rejected", "rejects_table")}),
-    )
-    created = time_column("created_at")
-    state_label = state_column("state", BATCH_COLOURS, title="state")
-
-    @admin.display(description="refused rows")
-    def rejects_table(self, batch: CardBatch) -> SafeString | str:
-        return table(
-            ("Line", "Field", "Why"),
-            [
-                (reject.get("line", ""), reject.get("field", ""), reject.get("message", ""))
-                for reject in batch.rejects[:100]
-            ],
-        )

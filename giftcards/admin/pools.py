@@ -16,6 +16,7 @@ from alerts.admin.base import PlatformAdmin
 from alerts.admin.cells import BLUE, GREY, label, state_column
 from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
+from giftcards.admin.uploads import PoolUploads
 from giftcards.models import Denomination, Pool
 from giftcards.selectors.levels import PoolLevel, count_levels
 
@@ -79,7 +80,7 @@ class PoolChangeList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Pool)
-class PoolAdmin(PlatformAdmin):
+class PoolAdmin(PoolUploads, PlatformAdmin):
     """Pools; archived rather than deleted. Cards come in by uploads, not by this form."""
 
     form = PoolForm
