@@ -8,6 +8,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from config.environment import PROJECT_DIR, load, var_dir
+from config.privileges import NARROWED_PRIVILEGES
 
 ENV = load()
 
@@ -120,19 +121,7 @@ DATABASES = {
 }
 # Tells the database with each statement whose rows to show.
 DATABASES["default"]["ENGINE"] = "config.backend"
-# What the runtime role may do with a table, where that is less than everything. The ledger and
-# the other records of fact are written by the owner's functions and triggers alone.
-RUNTIME_PRIVILEGES: dict[str, tuple[str, ...]] = {
-    "credit_transaction": ("SELECT",),
-    "credit_entry": ("SELECT",),
-    "credit_auditevent": ("SELECT", "INSERT"),
-    "credit_accountslot": ("SELECT",),
-    "giftcards_cardevent": ("SELECT",),
-    "sms_statusevent": ("SELECT", "INSERT"),
-    # A redemption begins in redemption_redeem, or not at all.
-    "redemption_redemption": ("SELECT", "UPDATE"),
-    "redemption_provisioningtrace": ("SELECT", "INSERT"),
-}
+RUNTIME_PRIVILEGES = NARROWED_PRIVILEGES
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: bell, counters, cache ---------------------------------------------------------------

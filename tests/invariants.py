@@ -129,11 +129,32 @@ _REWARDS: Final = {
         SELECT r.id FROM redemption_redemption r
         LEFT JOIN redemption_reveallink l ON l.redemption_id = r.id
         WHERE l.redemption_id IS NULL""",
-    "every key that was answered leads to the redemption or the movement it stands for": """
+    "every sale that stands has all of its cards, one that was reversed none": """
+        SELECT s.id FROM giftcards_cardsale s LEFT JOIN giftcards_giftcard c ON c.sale_id = s.id
+        GROUP BY s.id HAVING count(c.id) <> CASE WHEN s.reversed_at IS NULL THEN s.quantity
+            ELSE 0 END OR bool_or((c.pool_id, c.client_id) <> (s.pool_id, s.client_id))""",
+    "every sale was paid by its client, so much for each card, and is refunded when reversed": """
+        SELECT coalesce(s.id, t.id) FROM giftcards_cardsale s
+        FULL JOIN (SELECT t.id, -sum(e.amount_minor) AS amount,
+                array_agg(DISTINCT a.client_id) AS payers
+            FROM credit_transaction t
+            JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
+            JOIN credit_account a ON a.id = e.account_id
+            WHERE t.kind = 'card_sale' GROUP BY t.id) t ON t.id = s.transaction_id
+        LEFT JOIN credit_transaction back ON back.settles_id = t.id
+        WHERE (t.amount = s.quantity * s.price_per_card_minor AND t.payers = ARRAY[s.client_id]
+            AND back.id IS NOT DISTINCT FROM s.refund_id) IS NOT TRUE""",
+    "what is redeemed is charged, but for a card that its client had bought": """
+        SELECT r.id FROM redemption_redemption r JOIN giftcards_giftcard c ON c.id = r.card_id
+        WHERE r.state IN ('issued', 'delivered', 'confirmed')
+            AND (r.charged_minor = 0) IS DISTINCT FROM (c.sale_id IS NOT NULL)""",
+    "every key that was answered leads to what it stands for": """
         SELECT i.id FROM credit_idempotencyrecord i
         LEFT JOIN redemption_redemption r ON r.id = i.object_id
         LEFT JOIN credit_transaction t ON t.id = i.object_id
-        WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL""",
+        LEFT JOIN giftcards_cardsale s ON s.id = i.object_id
+        WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL
+            AND s.id IS NULL""",
 }
 INVARIANTS: Final = LEDGER | _REWARDS
 

@@ -2,6 +2,7 @@ from giftcards.models.card import CardBatch, CardEvent, GiftCard, StagedCard
 from giftcards.models.catalogue import Brand, Denomination
 from giftcards.models.offer import AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination
 from giftcards.models.pool import Pool
+from giftcards.models.sale import CardSale
 
 __all__ = [
     "AgencyBrand",
@@ -9,6 +10,7 @@ __all__ = [
     "Brand",
     "CardBatch",
     "CardEvent",
+    "CardSale",
     "ClientBrand",
     "ClientDenomination",
     "Denomination",

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from credit.models import Client
 from giftcards.models.catalogue import Brand
 from giftcards.models.pool import Pool
+from giftcards.models.sale import CardSale
 
 HELD = ["claimed", "delivered", "redeemed", "quarantined"]
 
@@ -84,6 +85,15 @@ class GiftCard(models.Model):
     batch = models.ForeignKey(
         CardBatch, on_delete=models.PROTECT, null=True, blank=True, related_name="cards"
     )
+    # The sale by which its client has paid for it already.
+    sale = models.ForeignKey(
+        CardSale,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="cards",
+        db_index=False,
+    )
     code_encrypted = models.TextField()
     code_digest = models.BinaryField(max_length=32)
     last4 = models.CharField(max_length=4)
@@ -128,6 +138,9 @@ class GiftCard(models.Model):
                 name="giftcards_card_stuck",
             ),
             models.Index(fields=["last4"], name="giftcards_card_last4"),
+            models.Index(
+                fields=["sale"], condition=Q(sale__isnull=False), name="giftcards_card_sale"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -62,7 +62,8 @@ BEGIN
         UPDATE giftcards_giftcard
             SET status = 'claimed', claimed_at = p_now,
                 holder_kind = p_holder_kind, holder_id = p_holder_id
-            WHERE id = v_id AND status = 'available'
+            -- Whoever held it may have sold it: then it lies in another pool by now.
+            WHERE id = v_id AND status = 'available' AND pool_id = p_pool_id
             RETURNING * INTO v_card;
         IF FOUND THEN
             RETURN v_card;

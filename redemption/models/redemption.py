@@ -92,10 +92,11 @@ class Redemption(models.Model):
     cost_minor = models.BigIntegerField(null=True)
     charged_minor = models.BigIntegerField(null=True)
     # What was earned, computed by the database from the three above and so never at odds with
-    # them; empty while one of them is not known. A test earns nothing.
+    # them; empty while one of them is not known. A test earns nothing, and neither does a reward
+    # that is charged nothing: what there was to earn was earned when its card was sold.
     agency_margin_minor = models.GeneratedField(
         expression=Case(
-            When(is_test=True, then=Value(0)),
+            When(Q(is_test=True) | Q(charged_minor=0), then=Value(0)),
             default=F("charged_minor") - F("face_value_minor"),
         ),
         output_field=models.BigIntegerField(null=True),
@@ -103,7 +104,7 @@ class Redemption(models.Model):
     )
     platform_margin_minor = models.GeneratedField(
         expression=Case(
-            When(is_test=True, then=Value(0)),
+            When(Q(is_test=True) | Q(charged_minor=0), then=Value(0)),
             default=F("face_value_minor") - F("cost_minor"),
         ),
         output_field=models.BigIntegerField(null=True),

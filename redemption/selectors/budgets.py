@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 
 from credit.models import Account
 from credit.selectors.balances import kept_balance
 from credit.selectors.viewers import SYSTEM, Viewer
-from redemption.models import Campaign
+from giftcards.models import GiftCard
+from redemption.models import Campaign, Condition
 from redemption.selectors.charges import ConditionCharge, list_charges
 
 
@@ -42,6 +44,8 @@ class CampaignBudget:
         the budget is shared; None while isolated, and where the viewer may not see it.
     :param is_known: whether the viewer may see every account that pays.
     :param charges: what its active rewards cost, in the currency of its accounts.
+    :param has_bought_cards: whether a card that the client has paid for already is left for one
+        of its rewards; asked only where the accounts are short.
     """
 
     campaign_id: UUID
@@ -55,6 +59,7 @@ class CampaignBudget:
     shared: Purse | None
     is_known: bool
     charges: tuple[int, ...]
+    has_bought_cards: bool = False
 
     @property
     def purses(self) -> tuple[Purse, ...]:
@@ -89,10 +94,14 @@ class CampaignBudget:
 
     @property
     def is_short(self) -> bool:
-        """Whether no account covers the cheapest reward, though there is one to give."""
+        """Whether no account covers the cheapest reward, though there is one to give.
+
+        Never while a card is left for which nothing more is to be paid.
+        """
         cheapest = self.cheapest_minor
         return (
             self.is_known
+            and not self.has_bought_cards
             and cheapest is not None
             and all(purse.spendable_minor < cheapest for purse in self.purses)
         )
@@ -105,7 +114,7 @@ def list_budgets(*, viewer: Viewer, client_id: UUID) -> list[CampaignBudget]:
 
 
 def read_budgets(*, campaigns: QuerySet[Campaign], viewer: Viewer = SYSTEM) -> list[CampaignBudget]:
-    """Return the budgets of campaigns by name, in three queries however many there are.
+    """Return the budgets of campaigns by name, in four queries at most, however many there are.
 
     :param viewer: the accounts that may be seen are theirs; the campaigns are narrowed already.
     """
@@ -115,7 +124,33 @@ def read_budgets(*, campaigns: QuerySet[Campaign], viewer: Viewer = SYSTEM) -> l
     charges: dict[UUID, list[ConditionCharge]] = defaultdict(list)
     for charge in list_charges(campaign_ids=[row.pk for row in rows]):
         charges[charge.campaign_id].append(charge)
-    return [_budget_of(row, purses, charges[row.pk]) for row in rows]
+    budgets = [_budget_of(row, purses, charges[row.pk]) for row in rows]
+    supplied = _with_bought_cards({budget.campaign_id for budget in budgets if budget.is_short})
+    return [
+        dataclasses.replace(budget, has_bought_cards=budget.campaign_id in supplied)
+        for budget in budgets
+    ]
+
+
+def _with_bought_cards(campaign_ids: Collection[UUID]) -> set[UUID]:
+    """Return the campaigns with a reward for which a bought card of their client is left."""
+    if not campaign_ids:
+        return set()
+    cards = GiftCard.objects.filter(
+        sale__isnull=False,
+        status=GiftCard.Status.AVAILABLE,
+        client_id=OuterRef("campaign__client_id"),
+        brand_id=OuterRef("brand_id"),
+        value_minor=OuterRef("card_value_minor"),
+        currency=OuterRef("currency"),
+        pool_id=Coalesce(OuterRef("pool_id"), F("pool_id")),
+        pool__archived_at=None,
+    )
+    return set(
+        Condition.objects.filter(Exists(cards), campaign_id__in=campaign_ids, is_active=True)
+        .order_by()
+        .values_list("campaign_id", flat=True)
+    )
 
 
 def _budget_of(

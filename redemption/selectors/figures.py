@@ -36,6 +36,9 @@ class Profit:
     :param platform_margin_minor: face value less cost: the platform's; like ``cost_minor`` and
         ``profit_minor`` (charged less cost) None for whom costs are not meant.
     :param cost_unknown: rewards whose cost nobody knows, and which these three leave out.
+
+    A reward whose card the client had bought is charged nothing: it counts with its face value and
+    its cost, and has no part in what was earned, which came with the sale.
     """
 
     currency: str
@@ -108,7 +111,8 @@ def _sums(rewards: QuerySet[Redemption], *groups: str) -> QuerySet[Any, Any]:
         agency_margin=Sum("agency_margin_minor", default=0),
         cost=Sum("cost_minor", default=0),
         platform_margin=Sum("platform_margin_minor", default=0),
-        profit=Sum(F("charged_minor") - F("cost_minor"), default=0),
+        # A card that was sold before it was redeemed brought its profit then.
+        profit=Sum(F("charged_minor") - F("cost_minor"), filter=Q(charged_minor__gt=0), default=0),
         cost_unknown=Count("pk", filter=Q(cost_minor=None)),
     )
     return sums

@@ -266,9 +266,14 @@ BEGIN
                 SELECT p.cost_per_card_minor INTO v_card.cost_minor
                     FROM giftcards_pool p WHERE p.id = v_card.pool_id;
             END IF;
-            charged_minor := v_offer.price_minor;
-            v_transaction_id := gen_random_uuid();
-            v_debits := v_debits + 1;
+            -- A card that the client has bought is paid: see giftcards/sql/sell_cards.sql.
+            IF v_card.sale_id IS NOT NULL THEN
+                charged_minor := 0;
+            ELSE
+                charged_minor := v_offer.price_minor;
+                v_transaction_id := gen_random_uuid();
+                v_debits := v_debits + 1;
+            END IF;
         END IF;
     END IF;
 

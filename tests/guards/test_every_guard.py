@@ -26,6 +26,7 @@ from tests.guards.forbidden_rewards import (
     PREPARATION,
     REDEMPTIONS,
 )
+from tests.guards.forbidden_sales import SALES
 from tests.guards.forbidden_settlements import SETTLEMENTS
 from tests.guards.forbidden_slots import SLOTS
 from tests.guards.raw import as_application, as_owner
@@ -40,6 +41,7 @@ FORBIDDEN: Final = [
     *SETTLEMENTS,
     *CARDS,
     *OFFERS,
+    *SALES,
     *REDEMPTIONS,
     *MESSAGES,
     *ALERTS,

@@ -7,6 +7,7 @@ import pytest
 from alerts.transactions import transaction
 from credit.services.settlements import hold_credit, release_hold
 from credit.services.slots import split_account
+from tests.giftcards.selling import master_pool, sell
 from tests.guards.forbidden import copy_row
 from tests.guards.raw import as_owner
 from tests.invariants import INVARIANTS, broken_invariants
@@ -82,7 +83,16 @@ BREAKS: Final = {
     ),
     "every text is about a redemption": "UPDATE sms_message SET reference_id = gen_random_uuid()",
     "every redemption has its link": "DELETE FROM redemption_reveallink",
-    "every key that was answered leads to the redemption or the movement it stands for": (
+    "every sale that stands has all of its cards, one that was reversed none": (
+        "UPDATE giftcards_giftcard SET sale_id = NULL"
+    ),
+    "every sale was paid by its client, so much for each card, and is refunded when reversed": (
+        "UPDATE credit_transaction SET kind = 'redemption' WHERE kind = 'card_sale'"
+    ),
+    "what is redeemed is charged, but for a card that its client had bought": (
+        "UPDATE giftcards_giftcard SET sale_id = (SELECT id FROM giftcards_cardsale)"
+    ),
+    "every key that was answered leads to what it stands for": (
         "UPDATE credit_idempotencyrecord SET object_id = gen_random_uuid()"
     ),
 }
@@ -90,7 +100,7 @@ BREAKS: Final = {
 
 @pytest.fixture(autouse=True)
 def rows() -> None:
-    """Two issued, one that waits, and one test; a hold that was released; a split account."""
+    """Two issued, one that waits, one test; a hold released, a split account, a card sold."""
     world = build_world()
     with transaction():
         hold_id = hold_credit(
@@ -108,6 +118,7 @@ def rows() -> None:
     for code in world.invite(3):
         ask(code, key=key_for(code, key=code))
     ask(world.invite(is_test=True)[0])
+    sell(world, master_pool(world, 1), 1)
 
 
 class TestBrokenInvariants:

@@ -1,0 +1,21 @@
+"""Tables on which the runtime role may not do everything, and what is left to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What the runtime role may do with a table, where that is less than everything. The ledger and
+# the other records of fact are written by the owner's functions and triggers alone.
+NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
+    "credit_transaction": ("SELECT",),
+    "credit_entry": ("SELECT",),
+    "credit_auditevent": ("SELECT", "INSERT"),
+    "credit_accountslot": ("SELECT",),
+    "giftcards_cardevent": ("SELECT",),
+    # Cards are sold and paid by giftcards_sell_cards at once, or not at all.
+    "giftcards_cardsale": ("SELECT",),
+    "sms_statusevent": ("SELECT", "INSERT"),
+    # A redemption begins in redemption_redeem, or not at all.
+    "redemption_redemption": ("SELECT", "UPDATE"),
+    "redemption_provisioningtrace": ("SELECT", "INSERT"),
+}
