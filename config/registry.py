@@ -250,7 +250,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "24h",
         "How often the whole ledger is checked to add up.",
     ),
-    Setting("EVERY_CARD_EXPIRY", Kind.SECONDS, "24h", "How often cards past their date are taken out of stock."),
+    Setting(
+        "EVERY_CARD_EXPIRY",
+        Kind.SECONDS,
+        "24h",
+        "How often cards past their date are taken out of stock.",
+    ),
     Setting(
         "EVERY_BUDGET_REVIEW",
         Kind.SECONDS,

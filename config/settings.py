@@ -381,6 +381,7 @@ ADMIN_PAGES = {
     "agency": "admin:credit_agency_change",
     "api_key": "admin:credit_apikey_change",
     "campaign": "admin:redemption_campaign_change",
+    "card": "admin:giftcards_giftcard_change",
     "client": "admin:credit_client_change",
     "key": "admin:credit_apikey_change",
     "user": "admin:credit_user_change",

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Permission
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -49,6 +51,13 @@ class MembershipForm(WordedForm):
             super()._explain(name, error)
 
 
+class RightsField(ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """The few rights that a person has beside their roles, in words."""
+
+    def label_from_instance(self, permission: Any) -> str:
+        return str(permission.name)
+
+
 class MembershipInline(EditableInline):
     """A user's roles."""
 
@@ -80,9 +89,10 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
         (
             "Access",
             {
-                "fields": ("is_active", "is_staff", "is_superuser"),
+                "fields": ("is_active", "is_staff", "is_superuser", "user_permissions"),
                 "description": "To enter this administration somebody needs the staff status "
-                "and the role of a platform admin.",
+                "and the role of a platform admin. Codes of cards are shown only to whom it is "
+                "allowed below, and to superusers.",
             },
         ),
         ("When", {"fields": ("last_login", "date_joined")}),
@@ -91,6 +101,19 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).prefetch_related("memberships")
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "user_permissions":
+            own = [codename for codename, _ in User._meta.permissions]  # noqa: SLF001
+            return RightsField(
+                queryset=Permission.objects.filter(
+                    content_type__app_label="credit", codename__in=own
+                ).order_by("codename"),
+                label="Rights",
+                required=False,
+                widget=CheckboxSelectMultiple,
+            )
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @admin.display(description="name")
     def full_name(self, user: User) -> str:

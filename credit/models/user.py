@@ -9,5 +9,9 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
+    class Meta(AbstractUser.Meta):
+        # What a role alone does not give; Note [Who may see the admin].
+        permissions = [("reveal_card", "May see the codes of cards")]
+
     def __str__(self) -> str:
         return self.get_username()

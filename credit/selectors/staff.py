@@ -18,3 +18,11 @@ def is_platform_admin(user: User | AnonymousUser) -> bool:
             Q(agency=None, client=None), user=user, role=Membership.Role.PLATFORM_ADMIN
         ).exists()
     )
+
+
+def may_reveal_cards(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may see the codes of cards: a right beside the platform's role.
+
+    A superuser has it, as every other.
+    """
+    return is_platform_admin(user) and user.has_perm("credit.reveal_card")

@@ -25,6 +25,7 @@ from alerts.admin.cells import (
     whole,
 )
 from credit.admin.amounts import money_column
+from giftcards.admin.revealing import CardReveal
 from giftcards.models import CardEvent, GiftCard
 
 STATUS_COLOURS = {
@@ -64,8 +65,8 @@ class CardEventInline(ReadOnlyInline):
 
 
 @admin.register(GiftCard)
-class GiftCardAdmin(ReadOnlyAdmin):
-    """Cards. No page shows a code: to see one is a permission and an event of its own."""
+class GiftCardAdmin(CardReveal, ReadOnlyAdmin):
+    """Cards. No page but one shows a code: a permission and an event of its own."""
 
     inlines = (CardEventInline,)
     list_display = (
