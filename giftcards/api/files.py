@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from alerts.errors import ValidationFailedError
 from alerts.services.imports import FileTooLargeError
 from credit.api.inputs import read_body
-from giftcards.api.serializers import CardsRequest
+from giftcards.api.serializers import CardsRequest, FormRequest
 from giftcards.services.card_rows import FIELDS
 from giftcards.services.uploads import ROWS_AT_ONCE
 
@@ -74,7 +74,7 @@ def read_card_file(request: Request) -> CardFile:
     if isinstance(data, CardFile):
         return data
     if isinstance(data, QueryDict):
-        return _read_form(data)
+        return _read_form(request, data)
     # A body of no bytes never reaches its parser.
     if (request.content_type or "").partition(";")[0].strip().lower() == CSVParser.media_type:
         return CardFile(b"", "upload.csv")
@@ -102,17 +102,12 @@ def _say_part(part: Any) -> str:
     return hashlib.sha256(part.read()).hexdigest()
 
 
-def _read_form(data: QueryDict) -> CardFile:
-    unknown = sorted(name for name in data if name != "file")
-    if unknown:
-        raise ValidationFailedError(
-            errors={name[:64]: ["This field is not known."] for name in unknown[:20]}
-        )
-    files = data.getlist("file")
-    if len(files) != 1 or not isinstance(files[0], UploadedFile):
+def _read_form(request: Request, data: QueryDict) -> CardFile:
+    file = read_body(FormRequest, request)["file"]
+    if len(data.getlist("file")) > 1:
         raise ValidationFailedError(errors={"file": ["Send one file in this field."]})
-    files[0].seek(0)
-    return CardFile(files[0].read(), files[0].name or "upload.csv")
+    file.seek(0)
+    return CardFile(file.read(), file.name)
 
 
 def _write_csv(cards: list[dict[str, Any]]) -> CardFile:

@@ -49,7 +49,8 @@ class CardsRequest(StrictSerializer):
 
 
 class FormRequest(StrictSerializer):
-    file = serializers.FileField()
+    # That there is nothing in it is the importer's to say.
+    file = serializers.FileField(allow_empty_file=True)
 
 
 class _Output(serializers.Serializer[Any]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -11,14 +13,18 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 from alerts.services.imports import SPREADSHEET_HINT
+from alerts.transactions import transaction
 from credit.models import AuditEvent, Client, IdempotencyRecord
 from credit.services.api_keys import SCOPES
+from credit.services.idempotency import KeyClaim, hold_key
 from giftcards.models import Brand, CardBatch, GiftCard, Pool, StagedCard
 from giftcards.services.secrets import open_field
 from giftcards.services.uploads import undo_upload
 from tests.credit.partners import Partner, assert_problem
+from tests.credit.test_api_schema import check
 from tests.giftcards.files import BAD_FILES, BAD_ROWS, CODE_HINT, GOOD_FILES
 from tests.races import run_at_once
 from tests.world import NOW, World, build_world
@@ -36,6 +42,12 @@ def world() -> World:
 @pytest.fixture
 def client(world: World) -> Partner:
     return Partner(world.client)
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return described
 
 
 def send(
@@ -246,6 +258,7 @@ class TestUpload:
             ({}, "file"),
             ({"file": "code\nGIFT-0001-AAAA\n"}, "file"),
             ({**form(TWO), "mode": "valid_rows"}, "mode"),
+            ({**form(TWO), "x\0": "1"}, "x\ufffd"),
             ({"file": [form(TWO)["file"], form(TWO)["file"]]}, "file"),
         ],
     )
@@ -386,6 +399,19 @@ class TestKey:
             assert "PLAIN" not in str(row)
         assert IdempotencyRecord.objects.count() == 3
 
+    def test_waits_two_seconds_for_the_first(self, world: World, client: Partner) -> None:
+        send(client, world.pool, TWO, key="one")
+        record = IdempotencyRecord.objects.get()
+        claim = KeyClaim(owner=record.owner, key="two", fingerprint=bytes(record.fingerprint))
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as other, transaction():
+            hold_key(claim=claim)
+            response = other.submit(send, client, world.pool, TWO + "\n", key="two").result()
+        assert_problem(response, 409, "GC-108")
+        assert response["Retry-After"] == "2"
+        assert 2 <= time.monotonic() - started < 10
+        assert GiftCard.objects.count() == 2
+
     def test_imports_once_when_all_come_at_once(self, world: World) -> None:
         partners = [Partner(world.client) for _ in range(4)]
         answers = run_at_once(4, lambda: send(partners.pop(), world.pool, TWO, key="same"))
@@ -475,5 +501,38 @@ class TestSecrets:
 
 
 class TestSchema:
+    def described(self, schema: dict[str, Any], path: str, status: str) -> dict[str, Any]:
+        operation = schema["paths"][f"/api/v1{path}"]["post" if "cards" in path else "get"]
+        return operation["responses"][status]["content"]["application/json"]  # type: ignore[no-any-return]
+
     def test_is_valid_without_a_warning(self) -> None:
         call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+    def test_fits_the_answers_and_its_examples(
+        self, schema: dict[str, Any], world: World, client: Partner
+    ) -> None:
+        cards = "/pools/{pool_id}/cards/"
+        bad = "code\nSHORT\n"
+        for path, status, answer in (
+            ("/pools/", "200", client.get("/pools/")),
+            ("/pools/{pool_id}/", "200", client.get(f"/pools/{world.pool.pk}/")),
+            (cards, "200", send(client, world.pool, bad, query="?dry_run=1")),
+            (cards, "400", send(client, world.pool, bad)),
+            (cards, "400", send(client, world.pool, b"")),
+            (cards, "201", send(client, world.pool, TWO)),
+        ):
+            assert str(answer.status_code) == status
+            described = self.described(schema, path, status)
+            check(answer.json(), described, schema)
+            assert described["examples"]
+            for example in described["examples"].values():
+                check(example["value"], described, schema)
+
+    def test_names_the_three_ways_and_the_failures(self, schema: dict[str, Any]) -> None:
+        operation = schema["paths"]["/api/v1/pools/{pool_id}/cards/"]["post"]
+        content = operation["requestBody"]["content"]
+        assert set(content) == {"application/json", "text/csv", "multipart/form-data"}
+        expected = {"400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "429"}
+        assert expected <= set(operation["responses"])
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        assert names == {"pool_id", "Idempotency-Key", "dry_run", "mode"}
