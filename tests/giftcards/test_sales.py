@@ -12,7 +12,7 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.transactions import transaction
 from credit.models import Account, AuditEvent, Entry, Transaction
-from credit.selectors.viewers import Grant, Role, Viewer, viewing
+from credit.selectors.viewers import SYSTEM, Grant, Role, Viewer, viewing
 from credit.services.idempotency import KeyReusedError, claim_key, find_record
 from credit.services.ledger import InsufficientCreditError, adjust_balance
 from credit.services.transfers import AccountNotActiveError
@@ -25,6 +25,7 @@ from giftcards.services.sales import (
     sell_cards,
 )
 from redemption.models import Redemption
+from redemption.selectors.figures import sum_profit
 from tests.giftcards.selling import count_available, master_pool, sell
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask
@@ -266,6 +267,9 @@ class TestRedeem:
         assert (row.cost_minor, row.charged_minor, row.debits) == (2300, 0, 0)
         assert (row.agency_margin_minor, row.platform_margin_minor) == (0, 0)
         assert row.transaction_id is None
+        # Reported is what it cost; what it brought came with the sale.
+        (profit,) = sum_profit(viewer=SYSTEM, start=NOW, end=NOW + timedelta(days=1))
+        assert (profit.charged_minor, profit.cost_minor, profit.profit_minor) == (0, 2300, 0)
         # The statement shows it once: as the sale.
         paid = Entry.objects.filter(account=world.account, amount_minor__lt=0)
         assert [(e.transaction.kind, e.amount_minor) for e in paid] == [("card_sale", -2400)]

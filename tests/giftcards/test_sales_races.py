@@ -108,7 +108,6 @@ class TestSellCards:
 
 class TestReverseSale:
     def test_wins_or_loses_against_a_redemption_of_its_cards(self, world: World) -> None:
-        won = 0
         for _ in range(6):
             pool = master_pool(world, 2)
             sale, (code,) = sell(world, pool, 2), world.invite()
@@ -135,11 +134,9 @@ class TestReverseSale:
                 left = GiftCard.objects.filter(sale_id=sale.sale_id, status="available")
                 left.update(status="void")
             else:
-                won += 1
                 assert count_available(pool) == 2
                 assert not any(isinstance(o, SaleInUseError) for o in outcomes)
                 GiftCard.objects.filter(pool=pool).update(status="void")
-        assert 0 <= won <= 6
 
     def test_takes_a_card_away_from_a_redemption_that_waits_for_it(self, world: World) -> None:
         pool = master_pool(world, 1)
