@@ -11,18 +11,21 @@ from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
+from alerts.keyring import digester
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction
 from credit.models import User
 from credit.selectors.staff import may_reveal_cards
 from credit.services.audit import record_event
-from giftcards.models import GiftCard
+from giftcards.models import Brand, GiftCard
 from giftcards.services.secrets import open_field
 
 _IN_STOCK: Final = (GiftCard.Status.AVAILABLE, GiftCard.Status.EXPIRED)
 _LONGEST_REASON: Final = 500
 # What is shorter, a PIN, may stand in an honest reason by chance.
 _SHORTEST_SECRET: Final = 6
+# Codes are printed in groups, four or five of them.
+_MOST_WORDS: Final = 5
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -113,13 +116,31 @@ def _open(card: GiftCard) -> RevealedCard:
 
 
 def _refuse_secrets_in(reason: str, revealed: RevealedCard) -> None:
-    """Keep the record free of what it is about: people paste the code they ask for."""
+    """Keep the record free of what it is about: people paste the code they ask for, or another."""
     text = _fold(reason)
-    for secret in map(_fold, (revealed.code, revealed.number, revealed.url)):
-        if len(secret) >= _SHORTEST_SECRET and secret in text:
-            raise ValidationFailedError(
-                errors={"reason": ["Leave the code itself out: the reason is kept readable."]}
-            )
+    own = any(
+        len(secret) >= _SHORTEST_SECRET and secret in text
+        for secret in map(_fold, (revealed.code, revealed.number, revealed.url))
+    )
+    if own or _names_a_card(reason):
+        raise ValidationFailedError(
+            errors={"reason": ["Leave the code itself out: the reason is kept readable."]}
+        )
+
+
+def _names_a_card(reason: str) -> bool:
+    """Tell whether words of the text, taken together, are the code of any card."""
+    words = [word for word in map(_fold, reason.split()) if word]
+    digest = digester(purpose="card_code")
+    digests = {
+        digest(run)
+        for start in range(len(words))
+        for end in range(start + 1, min(start + _MOST_WORDS, len(words)) + 1)
+        if len(run := "".join(words[start:end])) >= _SHORTEST_SECRET
+    }
+    # All brands by name, so that the index of codes, which begins with the brand, is used.
+    brands = list(Brand.objects.values_list("pk", flat=True))
+    return GiftCard.objects.filter(brand__in=brands, code_digest__in=digests).exists()
 
 
 def _fold(text: str) -> str:

@@ -165,6 +165,18 @@ class TestRevealCard:
         assert "Leave the code itself out" in page.content.decode()
         assert is_untouched(card)
 
+    @pytest.mark.parametrize("reason", ["not OTHR-77-PQ but this", "said othr 77 pq, I think"])
+    def test_refuses_a_reason_that_holds_another_cards_code(
+        self, card: GiftCard, reason: str
+    ) -> None:
+        stranger = build_world(name="Birch")
+        with transaction():
+            other = add_card(pool=stranger.pool, code="OTHR-77-PQ")
+        page = show(card, reason=reason)
+        assert "Leave the code itself out" in page.content.decode()
+        assert is_untouched(card)
+        assert is_untouched(other)
+
     def test_changes_nothing_when_the_key_is_missing(self, card: GiftCard) -> None:
         GiftCard.objects.update(pin_encrypted=card.pin_encrypted.replace("v1:test", "v1:gone"))
         page = show(card)
