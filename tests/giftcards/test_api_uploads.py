@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from drf_spectacular.generators import SchemaGenerator
 
 from alerts.services.imports import SPREADSHEET_HINT
@@ -404,9 +405,16 @@ class TestKey:
         record = IdempotencyRecord.objects.get()
         claim = KeyClaim(owner=record.owner, key="two", fingerprint=bytes(record.fingerprint))
         started = time.monotonic()
+
+        def send_second() -> Any:
+            try:
+                return send(client, world.pool, TWO + "\n", key="two")
+            finally:
+                connection.close()
+
         with ThreadPoolExecutor(1) as other, transaction():
             hold_key(claim=claim)
-            response = other.submit(send, client, world.pool, TWO + "\n", key="two").result()
+            response = other.submit(send_second).result()
         assert_problem(response, 409, "GC-108")
         assert response["Retry-After"] == "2"
         assert 2 <= time.monotonic() - started < 10
