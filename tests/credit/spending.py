@@ -15,7 +15,7 @@ from tests.world import NOW
 def spend(account_id: UUID, amount_minor: int) -> int | None:
     """Debit an account; return what the function says is left, None when it can not pay.
 
-    It sells cards, so that no redemption is missed for it.
+    It is called a sale of cards, so that no redemption is missed for it.
     """
     with connection.cursor() as cursor:
         cursor.execute(
