@@ -36,6 +36,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Agencies' terms", "percent", "giftcards_agencybrand_changelist"),
             ("Agencies' prices", "price_change", "giftcards_agencyprice_changelist"),
             ("Uploads", "upload_file", "giftcards_cardbatch_changelist"),
+            ("Sales", "point_of_sale", "giftcards_cardsale_changelist"),
         ),
     ),
     (

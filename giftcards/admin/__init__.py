@@ -1,3 +1,3 @@
-from giftcards.admin import batches, cards, catalogue, offers, pools
+from giftcards.admin import batches, cards, catalogue, offers, pools, sales
 
-__all__ = ["batches", "cards", "catalogue", "offers", "pools"]
+__all__ = ["batches", "cards", "catalogue", "offers", "pools", "sales"]

@@ -35,6 +35,7 @@ from giftcards.models import (
     AgencyPrice,
     CardBatch,
     CardEvent,
+    CardSale,
     ClientBrand,
     ClientDenomination,
     GiftCard,
@@ -58,6 +59,7 @@ from sms.models import (
     OptIn,
     StatusEvent,
 )
+from tests.giftcards.selling import master_pool, sell
 from tests.people import give_app, make_person, sign_in_by_form
 from tests.staff import (
     make_agency_manager,
@@ -78,7 +80,7 @@ READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
     ProvisioningTrace, EventSource, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
-    Alert, AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination,
+    Alert, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -120,6 +122,7 @@ def everything(db: None) -> World:
         rejects=[{"line": 2, "field": "code", "message": "Twice in this file."}],
         actor="system",
     )
+    sell(world, master_pool(world, cards=1), 1)
     value = world.denomination
     AgencyBrand.objects.create(agency=world.agency, brand=world.brand, markup_basis_points=1250)
     AgencyPrice.objects.create(agency=world.agency, denomination=value, price_minor=2600)

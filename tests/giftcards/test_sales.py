@@ -29,6 +29,7 @@ from redemption.selectors.figures import sum_profit
 from tests.giftcards.selling import count_available, master_pool, sell
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask
+from tests.staff import make_platform_admin, sign_in
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -364,3 +365,16 @@ class TestReverseSale:
 
 def _admin() -> Viewer:
     return Viewer(actor="user:9", sees_platform=True, grants=(Grant(role=Role.PLATFORM_ADMIN),))
+
+
+class TestAdminsPage:
+    def test_takes_a_sale_back_while_it_is_unused(self, world: World) -> None:
+        pool = master_pool(world, cards=2)
+        sale = sell(world, pool, 2)
+        browser = sign_in(make_platform_admin())
+        address = f"/admin/giftcards/cardsale/{sale.sale_id}/take_back/"
+        assert browser.post(address, {"_form_submitted": "True"}).status_code == 302
+        assert count_available(pool) == 2
+        assert world.balance() == 100_000
+        page = browser.get(f"/admin/giftcards/cardsale/{sale.sale_id}/change/")
+        assert "Reversed" in page.content.decode()

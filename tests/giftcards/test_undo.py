@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -170,22 +171,10 @@ class TestUndoBesideAClaim:
         codes = iter(world.invite(12))
         for _ in range(3):
             batch = upload(world, count=4)
-            with ThreadPoolExecutor(1) as other:
-                barrier = threading.Barrier(2)
-
-                def start_undo(batch: CardBatch = batch, barrier: Any = barrier) -> int | None:
-                    try:
-                        barrier.wait(timeout=10)
-                        return undo(batch)
-                    except UploadNotUndoableError:
-                        return None
-                    finally:
-                        connection.close()
-
-                undone = other.submit(start_undo)
-                barrier.wait(timeout=10)
-                states = run_at_once(4, lambda: take(next(codes)))
-                result = undone.result(timeout=20)
+            jobs = iter([partial(try_to_undo, batch), *[lambda: take(next(codes))] * 4])
+            outcomes = run_at_once(5, partial(do_next, jobs))
+            states = [outcome for outcome in outcomes if isinstance(outcome, str)]
+            (result,) = (outcome for outcome in outcomes if not isinstance(outcome, str))
             batch.refresh_from_db()
             cards = GiftCard.objects.filter(batch=batch)
             if result is None:
@@ -195,6 +184,18 @@ class TestUndoBesideAClaim:
             assert (result, batch.state, cards.count()) == (4, "undone", 0)
             assert set(states) == {"waiting_stock"}
         assert broken_invariants() == {}
+
+
+def do_next(jobs: Iterator[Callable[[], Any]]) -> Any:
+    return next(jobs)()
+
+
+def try_to_undo(batch: CardBatch) -> int | None:
+    """Undo an upload; None when one of its cards is in use."""
+    try:
+        return undo(batch)
+    except UploadNotUndoableError:
+        return None
 
 
 def wait_for_a_lock(connection: psycopg.Connection[Any]) -> None:
