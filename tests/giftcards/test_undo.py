@@ -171,7 +171,9 @@ class TestUndoBesideAClaim:
         codes = iter(world.invite(12))
         for _ in range(3):
             batch = upload(world, count=4)
-            jobs = iter([partial(try_to_undo, batch), *[lambda: take(next(codes))] * 4])
+            jobs: Iterator[Callable[[], Any]] = iter(
+                [partial(try_to_undo, batch), *[lambda: take(next(codes))] * 4]
+            )
             outcomes = run_at_once(5, partial(do_next, jobs))
             states = [outcome for outcome in outcomes if isinstance(outcome, str)]
             (result,) = (outcome for outcome in outcomes if not isinstance(outcome, str))
