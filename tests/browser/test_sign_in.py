@@ -22,6 +22,8 @@ def person() -> User:
 def first_step(page: Page, site: str) -> None:
     """Type user name and password, with the keyboard alone."""
     page.goto(f"{site}/login/?next=/account/")
+    # The browser moves the focus to the first field after the page has loaded, not with it.
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type("grace")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
