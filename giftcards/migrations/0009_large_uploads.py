@@ -1,0 +1,9 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("giftcards", "0008_buffers"),
+    ]
+
+    operations = []  # type: ignore[var-annotated]

@@ -1,0 +1,9 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("sms", "0004_row_level_security"),
+    ]
+
+    operations = []  # type: ignore[var-annotated]

@@ -1,0 +1,9 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("sms", "0005_inbound"),
+    ]
+
+    operations = []  # type: ignore[var-annotated]
