@@ -6,4 +6,4 @@ class Migration(migrations.Migration):
         ("giftcards", "0006_card_sales"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []

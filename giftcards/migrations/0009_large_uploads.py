@@ -6,4 +6,4 @@ class Migration(migrations.Migration):
         ("giftcards", "0008_buffers"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []

@@ -7,4 +7,4 @@ class Migration(migrations.Migration):
         ("giftcards", "0007_provider_orders"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []

@@ -6,4 +6,4 @@ class Migration(migrations.Migration):
         ("redemption", "0008_provider_orders"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []

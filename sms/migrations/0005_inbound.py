@@ -6,4 +6,4 @@ class Migration(migrations.Migration):
         ("sms", "0004_row_level_security"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []

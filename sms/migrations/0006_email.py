@@ -6,4 +6,4 @@ class Migration(migrations.Migration):
         ("sms", "0005_inbound"),
     ]
 
-    operations = []  # type: ignore[var-annotated]
+    operations = []
