@@ -294,7 +294,7 @@ class TestClientPages:
         expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_hidden()
-        assert "Own budget" in page.evaluate("document.activeElement.textContent")
+        expect(page.locator("a:focus, button:focus")).to_contain_text("Own budget")
         page.keyboard.press("Enter")
         expect(page.get_by_role("dialog")).to_be_visible()
         tab_to("Give it its own budget")
