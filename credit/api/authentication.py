@@ -86,16 +86,17 @@ def partner_of(request: HttpRequest) -> Partner | None:
     return _to_partner(find_api_key(secret.strip(), now=timezone.now()))
 
 
-def require_scope(request: Request, scope: str) -> Partner:
+def require_scope(request: Request, scope: str, *others: str) -> Partner:
     """Return the calling partner; from here on the request sees the partner's rows.
 
+    :param others: scopes any of which will do instead.
     :raises NotAuthenticatedError: nobody gave a key (GC-109).
     :raises ScopeMissingError: the key is not for this (GC-110).
     """
     partner = request.user
     if not isinstance(partner, Partner):
         raise NotAuthenticatedError
-    if scope not in partner.scopes:
+    if partner.scopes.isdisjoint((scope, *others)):
         raise ScopeMissingError(scope=scope)
     see_from_here(partner.viewer.scope)
     return partner

@@ -1,8 +1,10 @@
 from django.urls import path
 
+from redemption.api.campaigns import CampaignsView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
 
 urlpatterns = [
+    path("campaigns/", CampaignsView.as_view(), name="api-campaigns"),
     path("codes/validate/", ValidateView.as_view(), name="api-validate"),
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),

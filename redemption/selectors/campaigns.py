@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from credit.selectors.viewers import Viewer
 from redemption.models import Campaign, Condition
@@ -32,6 +32,23 @@ def list_campaigns(*, viewer: Viewer, client_id: UUID) -> list[CampaignFacts]:
     """Return a client's campaigns by name; none to whom may not see the client."""
     rows = Campaign.objects.filter(viewer.client_filter(), client_id=client_id)
     return [_facts_of(row) for row in rows.order_by("name", "pk")]
+
+
+def campaigns_of(
+    *, viewer: Viewer, client_id: UUID | None = None, status: str | None = None
+) -> QuerySet[Campaign]:
+    """Return the campaigns that the viewer may see, with their conditions by number.
+
+    :param client_id: of this client only; None: of every one.
+    :param status: in this state only; None: in any.
+    """
+    conditions = Condition.objects.select_related("brand").order_by("number")
+    rows = Campaign.objects.filter(viewer.client_filter())
+    if client_id is not None:
+        rows = rows.filter(client_id=client_id)
+    if status is not None:
+        rows = rows.filter(status=status)
+    return rows.prefetch_related(Prefetch("conditions", queryset=conditions))
 
 
 def list_campaigns_giving(

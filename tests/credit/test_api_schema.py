@@ -1,4 +1,4 @@
-"""The OpenAPI description of credit's endpoints, beside what they really answer."""
+"""The OpenAPI description of lists and allocations, beside what they really answer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ PATHS = {
     "/api/v1/accounts/{account_id}/entries/": "get",
     "/api/v1/accounts/{account_id}/statement/": "get",
     "/api/v1/allocations/": "post",
+    "/api/v1/brands/": "get",
+    "/api/v1/campaigns/": "get",
+    "/api/v1/pools/": "get",
+    "/api/v1/pools/{pool_id}/": "get",
 }
 
 
@@ -68,7 +72,12 @@ class TestSchema:
         world: World = build_world()
         agency = Partner(world.agency)
         account = f"/accounts/{world.account.pk}/"
+        pool = f"pools/{world.pool.pk}/"
         for path, response in (
+            ("brands/", agency.get("/brands/")),
+            ("campaigns/", agency.get("/campaigns/")),
+            ("pools/", agency.get("/pools/")),
+            ("pools/{pool_id}/", agency.get(f"/{pool}")),
             ("accounts/", agency.get("/accounts/")),
             ("accounts/{account_id}/", agency.get(account)),
             ("accounts/{account_id}/entries/", agency.get(f"{account}entries/")),

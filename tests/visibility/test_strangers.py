@@ -26,6 +26,8 @@ PATTERNS = [pattern for _, pattern in walk(get_resolver()) if is_guarded(pattern
 PAGES = [pattern for pattern in PATTERNS if hasattr(pattern.callback, "page_roles")]
 CALLS = [pattern for pattern in PATTERNS if not hasattr(pattern.callback, "page_roles")]
 
+CATALOGUE = ("brand_id", "denomination_id")
+
 
 def with_ids(patterns: list[URLPattern]) -> list[URLPattern]:
     return [pattern for pattern in patterns if pattern.pattern.converters]
@@ -71,9 +73,10 @@ def address_of(pattern: URLPattern, world: World) -> str:
 
 
 def names_of(world: World) -> re.Pattern[str]:
-    """Return what betrays a world: its names and its ids."""
+    """Return what betrays a world: its names and its ids; the catalogue is everybody's."""
     words = [world.client.name, world.agency.name, world.campaign.name, world.pool.name]
-    return re.compile("|".join([*words, *(str(key) for key in ids_of(world).values())]))
+    ids = [str(key) for name, key in ids_of(world).items() if name not in CATALOGUE]
+    return re.compile("|".join([*words, *ids]))
 
 
 def member(
