@@ -71,7 +71,10 @@ class Demo:
             self._finish(static, "collectstatic")
         if "TWILIO_API_BASE_URL" not in self.session.given:
             with step("Twilio emulator"):
-                self._start_emulator()
+                self._start_twilio()
+        if "TILLO_BASE_URL" not in self.session.given:
+            with step("Tillo emulator"):
+                self._start_tillo()
         with step("Web server, Celery worker and beat"):
             self._start_site()
         seeded = json.loads(seed.read_text())
@@ -99,7 +102,7 @@ class Demo:
         # On the same port: everybody else knows the address.
         return server.start(port=server.port, keep_open=[self.session.children_lock])
 
-    def _start_emulator(self) -> None:
+    def _start_twilio(self) -> None:
         port = urlsplit(self.settings["TWILIO_API_BASE_URL"]).port or 0
         token = self.settings["TWILIO_AUTH_TOKEN"].split(",")[0].strip()
         state = str(self.session.home / "twilio-emulator.json")
@@ -110,6 +113,20 @@ class Demo:
                 "TWILIO_AUTH_TOKEN": token,
                 "TWILIO_ACCOUNT_SID": self.settings["TWILIO_ACCOUNT_SID"],
             },
+        )
+        self._wait(emulator, lambda: free_port(port) != port)
+
+    def _start_tillo(self) -> None:
+        port = urlsplit(self.settings["TILLO_BASE_URL"]).port or 0
+        emulator = self._run(
+            "tillo-emulator",
+            (
+                *("giftcards.emulator", "--port", str(port)),
+                *("--sector", self.settings["TILLO_SECTOR"]),
+                *("--state", str(self.session.home / "tillo-emulator.jsonl")),
+            ),
+            # Not as arguments: those show in the list of processes.
+            extra={name: self.settings[name] for name in ("TILLO_API_KEY", "TILLO_SECRET_KEY")},
         )
         self._wait(emulator, lambda: free_port(port) != port)
 

@@ -34,6 +34,8 @@ def write_report(home: Path, seeded: Mapping[str, Any], settings: Mapping[str, s
         "owner_database_url": settings.get("MIGRATION_DATABASE_URL") or settings["DATABASE_URL"],
         "redis_url": settings["REDIS_URL"],
         "twilio_emulator": settings["TWILIO_API_BASE_URL"],
+        # In front of /_control/; what follows it is the provider's own.
+        "tillo_emulator": settings["TILLO_BASE_URL"].removesuffix("/api/v2"),
         "sandbox_phone": f"{base_url}/sandbox/phone/",
     }
     write_private_file(home / "demo.json", json.dumps(report, indent=2) + "\n")

@@ -44,6 +44,8 @@ _KEPT: Final = (
     "CODE_DIGEST_KEY",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
+    "TILLO_API_KEY",
+    "TILLO_SECRET_KEY",
 )
 _HEADING: Final = """Written by Giftline for its embedded servers at each start; do not edit.
 The keys open the data in this folder: they are kept, the rest is made anew."""
@@ -307,7 +309,7 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
     """Return the demo's settings: what was given, what must stay, and what is made up."""
     port = given.get("PORT") or "8000"
     emulator_port = free_port(_port_of(former.get("TWILIO_API_BASE_URL")))
-    made_up = {
+    made_up: dict[str, str] = {
         "SECRET_KEY": secrets.token_urlsafe(64),
         "CARD_ENCRYPTION_KEYS": f"demo:{random_key()}",
         "CODE_DIGEST_KEY": random_key(),
@@ -321,10 +323,15 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
         "TWILIO_FROM_NUMBER": "+15005550006",
         # The demo starts the emulator there; another command's texts wait until it does.
         "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
+        **_tillo_settings(given, former=former, taken=emulator_port),
     }
     if given.get("TWILIO_MESSAGING_SERVICE_SID"):
         del made_up["TWILIO_FROM_NUMBER"]
-    kept = {name: former[name] for name in ("SECRET_KEY", *_KEPT) if former.get(name)}
+    kept = {
+        name: former[name]
+        for name in ("SECRET_KEY", *_KEPT)
+        if former.get(name) and name in made_up
+    }
     settings = {**made_up, **kept}
     names = (*settings, "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
     settings.update({name: given[name] for name in names if given.get(name)})
@@ -332,6 +339,23 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
     # the file, while the process environment has its way for this run.
     settings.update({name: former[name] for name in _KEPT[:2] if former.get(name)})
     return settings
+
+
+def _tillo_settings(
+    given: Mapping[str, str], *, former: Mapping[str, str], taken: int
+) -> dict[str, str]:
+    """Return the keys of the shipped Tillo; nothing is made up for a real one."""
+    if given.get("TILLO_BASE_URL"):
+        return {}
+    port = free_port(_port_of(former.get("TILLO_BASE_URL")))
+    while port == taken:
+        port = free_port()
+    return {
+        "TILLO_BASE_URL": f"http://127.0.0.1:{port}/api/v2",
+        "TILLO_API_KEY": secrets.token_hex(16),
+        "TILLO_SECRET_KEY": secrets.token_hex(32),
+        "TILLO_SECTOR": "demo",
+    }
 
 
 def _start(

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any, Final
 
 from alerts.transactions import transaction, transaction_required
-from config.demo_data.plan import DEMO_CAMPAIGN, DEMO_CLIENT
+from config.demo_data.plan import (
+    BUFFER_POOL,
+    DEMO_CAMPAIGN,
+    DEMO_CLIENT,
+    FALLBACK_CAMPAIGN,
+    ON_THE_SPOT_CAMPAIGN,
+)
+from giftcards.models import Pool
 from redemption.codes import format_code
 from redemption.models import Campaign, Recipient
 from redemption.services.recipients import add_recipient, open_redemption_code
 
 FRESH_CODES: Final = 20
+_CODES_TO_BUY_FOR: Final = 5
 
 
 def seed_codes() -> dict[str, Any]:
@@ -21,6 +29,38 @@ def seed_codes() -> dict[str, Any]:
             "codes": _unused_codes(campaign, count=FRESH_CODES, is_test=False),
             "test_code": _unused_codes(campaign, count=1, is_test=True)[0],
         }
+
+
+def seed_provider_codes() -> dict[str, Any]:
+    """Return what a tester of bought cards needs: campaigns with codes, and the buffer.
+
+    Where five codes are not left unused, new ones are made.
+    """
+    with transaction():
+        return {
+            "provider": {
+                "on_the_spot": _describe_buying(ON_THE_SPOT_CAMPAIGN),
+                "fallback": _describe_buying(FALLBACK_CAMPAIGN),
+                "buffer": _describe_pool(Pool.objects.get(name=BUFFER_POOL, kind="buffer")),
+            }
+        }
+
+
+@transaction_required
+def _describe_buying(name: str) -> dict[str, Any]:
+    campaign = Campaign.objects.get(client__slug=DEMO_CLIENT, name=name)
+    pool = Pool.objects.get(conditions__campaign=campaign)
+    codes = _unused_codes(campaign, count=_CODES_TO_BUY_FOR, is_test=False)
+    return {"campaign_id": str(campaign.pk), **_describe_pool(pool), "codes": codes}
+
+
+def _describe_pool(pool: Pool) -> dict[str, Any]:
+    return {
+        "pool_id": str(pool.pk),
+        "purchase_method": pool.purchase_method,
+        "provider_slug": pool.brand.provider_slug,
+        **({} if pool.target_level is None else {"target_level": pool.target_level}),
+    }
 
 
 @transaction_required

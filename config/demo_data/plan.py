@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 CURRENCY: Final = "USD"
+PROVIDER: Final = "tillo"
 HISTORY_DAYS: Final = 210
 
 
@@ -33,7 +34,12 @@ class PlannedClient:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPool:
-    """A brand of one value, and the pool of its cards; no client means the platform's."""
+    """A brand of one value, and the pool of its cards; no client means the platform's.
+
+    :param provider_slug: the brand's name at the provider; empty where it does not sell it.
+    :param purchase_method: where cards come from when none lies there.
+    :param target_level: how many cards the job keeps there; it makes the pool a buffer.
+    """
 
     name: str
     brand_slug: str
@@ -43,6 +49,9 @@ class PlannedPool:
     cost_minor: int
     cards: int
     client: str | None
+    provider_slug: str = ""
+    purchase_method: str = "csv_only"
+    target_level: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,7 @@ POOLS: Final = (
         cost_minor=2400,
         cards=480,
         client="solmara",
+        provider_slug="brightleaf-us",
     ),
     PlannedPool(
         name="Halcyon master",
@@ -139,6 +149,7 @@ POOLS: Final = (
         cost_minor=930,
         cards=45,
         client="tidewell",
+        provider_slug="cobalt-us",
     ),
     PlannedPool(
         name="Tidewell Fernway",
@@ -149,6 +160,7 @@ POOLS: Final = (
         cost_minor=1440,
         cards=20,
         client="tidewell",
+        provider_slug="fernway-us",
     ),
     PlannedPool(
         name="Orrin Juniper",
@@ -159,6 +171,45 @@ POOLS: Final = (
         cost_minor=1980,
         cards=105,
         client="orrin",
+        provider_slug="juniper-us",
+    ),
+    # Two cards are left of it; then come those bought ahead, and then the provider's.
+    PlannedPool(
+        name="Solmara Marigold",
+        brand_slug="marigold-home",
+        brand_name="Marigold Home",
+        code_format="9999-9999-9999",
+        value_minor=2000,
+        cost_minor=1900,
+        cards=12,
+        client="solmara",
+        provider_slug="marigold-us",
+        purchase_method="csv_with_fallback",
+    ),
+    PlannedPool(
+        name="Marigold bought ahead",
+        brand_slug="marigold-home",
+        brand_name="Marigold Home",
+        code_format="9999-9999-9999",
+        value_minor=2000,
+        cost_minor=1900,
+        cards=0,
+        client=None,
+        provider_slug="marigold-us",
+        purchase_method="api_only",
+        target_level=6,
+    ),
+    PlannedPool(
+        name="Solmara Saffron",
+        brand_slug="saffron-table",
+        brand_name="Saffron Table",
+        code_format="",
+        value_minor=2500,
+        cost_minor=2400,
+        cards=0,
+        client="solmara",
+        provider_slug="saffron-us",
+        purchase_method="api_only",
     ),
 )
 CAMPAIGNS: Final = (
@@ -220,6 +271,25 @@ CAMPAIGNS: Final = (
         redeemed=50,
         crm_event_name="referral_joined",
     ),
+    PlannedCampaign(
+        name="Home Comforts",
+        condition="Had the loft insulated",
+        client="solmara",
+        pool="Solmara Marigold",
+        invited=22,
+        redeemed=10,
+        crm_event_name="insulation_done",
+    ),
+    # Each of its cards is bought when it is asked for.
+    PlannedCampaign(
+        name="Table for Two",
+        condition="Chose paperless bills",
+        client="solmara",
+        pool="Solmara Saffron",
+        invited=14,
+        redeemed=0,
+        crm_event_name="paperless_chosen",
+    ),
 )
 TERMS: Final = (
     PlannedTerms(agency="lantern", brand_slug="halcyon-outdoors", markup_basis_points=500),
@@ -234,3 +304,6 @@ OTHER_CLIENT: Final = "orrin"
 DEMO_CAMPAIGN: Final = "Spring Thank-You"
 ISOLATED_CAMPAIGN: Final = "Meter Reading Reward"
 DEMO_POOL: Final = "Solmara Brightleaf"
+FALLBACK_CAMPAIGN: Final = "Home Comforts"
+ON_THE_SPOT_CAMPAIGN: Final = "Table for Two"
+BUFFER_POOL: Final = "Marigold bought ahead"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from alerts.transactions import transaction
-from config.demo_data.plan import CURRENCY, POOLS, Calendar, PlannedPool
+from config.demo_data.plan import CURRENCY, POOLS, PROVIDER, Calendar, PlannedPool
 from credit.models import Client
 from giftcards.models import Brand, CardBatch, Denomination, Pool
 from giftcards.services.imports import import_cards
@@ -28,7 +28,7 @@ def seed_stock(*, calendar: Calendar) -> None:
     """Make what is missing of brands and pools, and fill the pools that never got cards."""
     for planned in POOLS:
         pool = _seed_pool(planned, calendar)
-        if not CardBatch.objects.filter(pool=pool).exists():
+        if planned.cards and not CardBatch.objects.filter(pool=pool).exists():
             import_cards(
                 pool=pool,
                 source=io.BytesIO(_draw_cards(planned, calendar).encode()),
@@ -49,6 +49,7 @@ def _seed_pool(planned: PlannedPool, calendar: Calendar) -> Pool:
                 "code_format": planned.code_format,
                 "redemption_url": f"https://{planned.brand_slug}.example.com/redeem",
                 "terms_url": f"https://{planned.brand_slug}.example.com/terms",
+                "provider_slug": planned.provider_slug,
                 "instructions": "Enter the code when you pay, or show it at the till.",
                 "created_at": calendar.begins_at,
             },
@@ -62,13 +63,22 @@ def _seed_pool(planned: PlannedPool, calendar: Calendar) -> Pool:
             brand=brand,
             denomination=denomination,
             client=client,
-            kind=Pool.Kind.CLIENT if client else Pool.Kind.MASTER,
+            kind=_kind_of(planned),
             defaults={
+                "purchase_method": planned.purchase_method,
+                "api_provider": "" if planned.purchase_method == "csv_only" else PROVIDER,
+                "target_level": planned.target_level,
                 "cost_per_card_minor": planned.cost_minor,
                 "created_at": calendar.begins_at,
             },
         )
     return pool
+
+
+def _kind_of(planned: PlannedPool) -> Pool.Kind:
+    if planned.target_level is not None:
+        return Pool.Kind.BUFFER
+    return Pool.Kind.CLIENT if planned.client else Pool.Kind.MASTER
 
 
 def _draw_cards(planned: PlannedPool, calendar: Calendar) -> str:

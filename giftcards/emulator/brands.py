@@ -104,6 +104,13 @@ STARTER_BRANDS: Final = (
     Brand(slug="example-paused", name="Example, paused", state="PAUSED"),
     Brand(slug="example-disabled", name="Example, disabled", state="DISABLED"),
     Brand(slug="example-uk", name="Example, in pounds", currency="GBP"),
+    # The invented shops of the demo.
+    Brand(slug="brightleaf-us", name="Brightleaf Market", code_shape="XXXX-XXXX-XXXX"),
+    Brand(slug="cobalt-us", name="Cobalt Coffee", discount=Decimal(7)),
+    Brand(slug="fernway-us", name="Fernway Books", code_shape="XXXX-XXXX-XXXX"),
+    Brand(slug="juniper-us", name="Juniper Pay", code_shape="X" * 16, discount=Decimal(1)),
+    Brand(slug="marigold-us", name="Marigold Home", discount=Decimal(5)),
+    Brand(slug="saffron-us", name="Saffron Table", code_shape="XXXX-XXXX-XXXX"),
 )
 STARTER_STOCK: Final = 100
 STARTER_FLOATS: Final = {"USD": Decimal(10_000), "GBP": Decimal(1_000)}

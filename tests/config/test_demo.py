@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ REPORTED = {
     *("base_url", "admin", "agent", "agency_manager", "client_manager", "auditor", "api_key"),
     *("platform_api_key", "event_source", "client_id", "other_client", "campaign_id", "pool_id"),
     *("accounts", "codes", "test_code", "database_url", "owner_database_url", "redis_url"),
-    *("twilio_emulator", "sandbox_phone"),
+    *("twilio_emulator", "tillo_emulator", "sandbox_phone", "provider"),
 }
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -107,6 +108,7 @@ class TestDemo:
         assert report["base_url"] == f"http://127.0.0.1:{terminal.port}"
         assert terminal.get("/health/ready") == 200
         assert terminal.get("/sandbox/phone/") == 200
+        self.has_a_provider_that_sells(terminal, report)
         self.serves_a_second_terminal(terminal, report)
         self.refuses_a_second_demo(terminal)
         self.starts_a_killed_worker_again(terminal)
@@ -119,10 +121,26 @@ class TestDemo:
 
         assert terminal.end(signal.SIGTERM) == 0
         assert terminal.processes() == {}
-        for url in (again["database_url"], again["redis_url"], again["twilio_emulator"]):
+        for name in ("database_url", "redis_url", "twilio_emulator", "tillo_emulator"):
+            url = again[name]
             assert not _listens(int(url.rsplit(":", 1)[1].split("/")[0]))
         assert not (terminal.home / "var" / "demo.json").exists()
         assert "Traceback" not in (terminal.home / "terminal.log").read_text()
+
+    def has_a_provider_that_sells(self, terminal: Terminal, report: dict[str, Any]) -> None:
+        code = (
+            "from giftcards.providers import choose_provider;"
+            " print(*(brand.slug for brand in choose_provider('tillo').list_brands().brands))"
+        )
+        output = subprocess.check_output(
+            [*MANAGE, "shell", "--verbosity", "0", "--command", code], env=terminal.environ
+        )
+        wanted = {told["provider_slug"] for told in report["provider"].values()}
+        assert wanted <= set(output.decode().split())
+        emulator = http.client.HTTPConnection(urlsplit(report["tillo_emulator"]).netloc, timeout=10)
+        emulator.request("GET", "/_control/health")
+        assert json.load(emulator.getresponse())["requests"]["brands"] >= 1
+        emulator.close()
 
     def serves_a_second_terminal(self, terminal: Terminal, report: dict[str, Any]) -> None:
         code = "from credit.models import Client; print('clients:', Client.objects.count())"

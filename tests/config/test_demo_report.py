@@ -13,6 +13,7 @@ SETTINGS = {
     "MIGRATION_DATABASE_URL": "postgresql://owner@127.0.0.1:1/x",
     "REDIS_URL": "redis://127.0.0.1:2/0",
     "TWILIO_API_BASE_URL": "http://127.0.0.1:3",
+    "TILLO_BASE_URL": "http://127.0.0.1:4/api/v2",
 }
 
 
@@ -39,6 +40,7 @@ class TestWriteReport:
             "owner_database_url": "postgresql://owner@127.0.0.1:1/x",
             "redis_url": "redis://127.0.0.1:2/0",
             "twilio_emulator": "http://127.0.0.1:3",
+            "tillo_emulator": "http://127.0.0.1:4",
             "sandbox_phone": "http://127.0.0.1:8000/sandbox/phone/",
         }
         assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600

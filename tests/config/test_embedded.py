@@ -143,6 +143,22 @@ class TestSupervise:
 
         assert read_env_file(tmp_path / "demo.env")["CARD_ENCRYPTION_KEYS"] == keys
 
+    def test_points_at_a_tillo_of_its_own_unless_a_real_one_is_given(self, tmp_path: Path) -> None:
+        with running(light_environ_of(tmp_path)) as session:
+            first = session.settings
+        with running(light_environ_of(tmp_path)) as session:
+            again = session.settings
+        names = ("TILLO_API_KEY", "TILLO_SECRET_KEY", "TILLO_SECTOR", "TILLO_BASE_URL")
+        assert [again[name] for name in names[:3]] == [first[name] for name in names[:3]]
+        assert again["TILLO_BASE_URL"] != again["TWILIO_API_BASE_URL"] + "/api/v2"
+        given = "https://sandbox.tillo.dev/api/v2"
+        with running(light_environ_of(tmp_path, TILLO_BASE_URL=given)) as session:
+            assert not set(names) & set(session.settings)
+            env = load(environ_of(tmp_path, TILLO_BASE_URL=given))
+
+        # Its keys would be refused there, so nothing is bought until it has some.
+        assert (env.text("TILLO_BASE_URL"), env.text("TILLO_API_KEY")) == (given, "")
+
     def test_refuses_a_second_supervisor_and_names_the_first(self, tmp_path: Path) -> None:
         with (
             running(light_environ_of(tmp_path), command="shell"),

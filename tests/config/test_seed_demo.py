@@ -22,9 +22,11 @@ from config.demo_data.timeline import PastRedemption
 from credit.models import Account, ApiKey, Client, Entry, Membership, Transaction, User
 from credit.selectors.balances import balance_of
 from credit.services.api_keys import SCOPES, find_api_key
+from giftcards.emulator.brands import STARTER_BRANDS
 from giftcards.models import Brand, GiftCard, Pool, StagedCard
 from giftcards.patterns import CodePattern
 from redemption.models import Campaign, Condition, EventSource, Recipient, Redemption
+from redemption.services.recipients import seal_redemption_code
 from redemption.services.redeem import Caller, Contact, redeem
 from sms.models import Message
 from tests.database import empty_tables
@@ -87,12 +89,12 @@ class TestSeedDemo:
         counted = counts()
         assert counted["credit_agency"] == 2
         assert counted["credit_client"] == 3
-        assert counted["giftcards_brand"] == counted["giftcards_pool"] == 5
+        assert (counted["giftcards_brand"], counted["giftcards_pool"]) == (7, 8)
         assert 300 < counted["giftcards_giftcard"] < 1000
         assert 300 < counted["redemption_recipient"] < 1000
         assert not StagedCard.objects.exists()
 
-    def test_has_healthy_pools_one_nearly_empty_and_one_empty(self) -> None:
+    def test_has_healthy_pools_some_nearly_empty_and_some_empty(self) -> None:
         available = {
             pool.name: GiftCard.objects.filter(pool=pool, status="available").count()
             for pool in Pool.objects.all()
@@ -103,7 +105,41 @@ class TestSeedDemo:
             "Orrin Juniper": 55,
             "Tidewell Cobalt": 5,
             "Tidewell Fernway": 0,
+            "Solmara Marigold": 2,
+            "Solmara Saffron": 0,
+            "Marigold bought ahead": 0,
         }
+
+    def test_lets_one_pool_fall_back_on_the_provider_and_one_have_nothing_else(
+        self, demo: dict[str, Any]
+    ) -> None:
+        provider = demo["provider"]
+        sold = {brand.slug for brand in STARTER_BRANDS if brand.state == "ENABLED"}
+        for name, method, client in (
+            ("on_the_spot", "api_only", "solmara"),
+            ("fallback", "csv_with_fallback", "solmara"),
+            ("buffer", "api_only", None),
+        ):
+            pool = Pool.objects.get(pk=provider[name]["pool_id"])
+            assert pool.purchase_method == provider[name]["purchase_method"] == method
+            assert pool.brand.provider_slug == provider[name]["provider_slug"]
+            assert pool.brand.provider_slug in sold
+            assert (pool.api_provider, pool.client and pool.client.slug) == ("tillo", client)
+        buffer = Pool.objects.get(pk=provider["buffer"]["pool_id"])
+        assert (buffer.kind, buffer.target_level) == ("buffer", provider["buffer"]["target_level"])
+        # What the buffer holds is of the value for which the fallback looks.
+        fallback = Pool.objects.get(pk=provider["fallback"]["pool_id"])
+        assert buffer.denomination == fallback.denomination
+
+    def test_has_codes_for_cards_that_have_to_be_bought(self, demo: dict[str, Any]) -> None:
+        for name in ("on_the_spot", "fallback"):
+            told = demo["provider"][name]
+            condition = Condition.objects.get(campaign=told["campaign_id"])
+            assert str(condition.pool_id) == told["pool_id"]
+            assert len(set(told["codes"])) == 5
+            digests = [seal_redemption_code(code).digest for code in told["codes"]]
+            unused = Recipient.objects.filter(code_digest__in=digests, redemptions=None)
+            assert unused.filter(campaign=told["campaign_id"]).count() == 5
 
     def test_lets_the_demo_pool_take_any_code(self, demo: dict[str, Any]) -> None:
         pool = Pool.objects.get(pk=demo["pool_id"])
@@ -111,7 +147,7 @@ class TestSeedDemo:
         assert not CodePattern(pool.brand.code_format).matches("A" * 41)
         condition = Condition.objects.get(campaign=demo["campaign_id"])
         assert (condition.pool, condition.brand) == (pool, pool.brand)
-        assert Brand.objects.exclude(code_format="").count() == 4
+        assert Brand.objects.exclude(code_format="").count() == 5
 
     def test_shares_one_budget_and_isolates_the_other(self, demo: dict[str, Any]) -> None:
         shared = Campaign.objects.get(pk=demo["campaign_id"])
@@ -135,7 +171,7 @@ class TestSeedDemo:
         assert set(demo) == {
             "admin", "agent", "agency_manager", "client_manager", "auditor", "api_key",
             "platform_api_key", "event_source", "client_id", "other_client", "campaign_id",
-            "pool_id", "accounts", "codes", "test_code",
+            "pool_id", "accounts", "codes", "test_code", "provider",
         }  # fmt: skip
         assert len(set(demo["codes"])) == 20
         assert demo["test_code"] not in demo["codes"]
@@ -185,7 +221,7 @@ class TestSeedDemo:
     def test_leaves_no_chart_blank(self) -> None:
         now = datetime.now(UTC)
         redemptions = Redemption.objects.filter(created_at__gte=now - timedelta(days=211))
-        assert redemptions.count() == Redemption.objects.count() == 335
+        assert redemptions.count() == Redemption.objects.count() == 345
         assert not Redemption.objects.filter(created_at__gt=now).exists()
         lately = redemptions.filter(created_at__gte=now - timedelta(days=30))
         assert len(lately.dates("created_at", "day")) > 22
@@ -251,13 +287,14 @@ class TestSeedDemo:
             ("cobalt-coffee", 1075),
             ("fernway-books", 1590),
             ("juniper-pay", 2050),
+            ("marigold-home", 2000),
         }
 
     def test_binds_each_issued_card_to_one_redemption(self) -> None:
         issued = Redemption.objects.exclude(state="waiting_stock")
-        assert issued.count() == 332
-        assert issued.filter(card__holder_id=F("pk"), card__status="delivered").count() == 332
-        assert GiftCard.objects.exclude(status="available").count() == 332
+        assert issued.count() == 342
+        assert issued.filter(card__holder_id=F("pk"), card__status="delivered").count() == 342
+        assert GiftCard.objects.exclude(status="available").count() == 342
 
     def test_gives_codes_that_can_be_redeemed(self, demo: dict[str, Any]) -> None:
         caller = Caller(door=Redemption.Door.WEB, actor="customer", request_id="r")

@@ -242,7 +242,7 @@ class TestListBrands:
         catalogue = tillo.list_brands()
         by_slug = {brand.slug: brand for brand in catalogue.brands}
         assert catalogue.unreadable == ()
-        assert len(by_slug) == len(catalogue.brands) == 13
+        assert len(by_slug) == len(catalogue.brands) == 19
         amazon, starbucks = by_slug["amazon-us"], by_slug["starbucks-us"]
         assert amazon == ProviderBrand(
             slug="amazon-us",

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.demo_data.access import seed_access
 from config.demo_data.campaigns import seed_campaigns
-from config.demo_data.codes import seed_codes
+from config.demo_data.codes import seed_codes, seed_provider_codes
 from config.demo_data.history import seed_history
 from config.demo_data.organisations import seed_organisations
 from config.demo_data.report import describe_world
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             with step("Seven months of redemptions and texts"):
                 seed_history(calendar=calendar)
             with step("Codes to try"):
-                codes = seed_codes()
+                codes = seed_codes() | seed_provider_codes()
         finally:
             logging.disable(logging.NOTSET)
         world = {**access, **describe_world(), **codes}
