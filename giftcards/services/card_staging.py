@@ -71,12 +71,12 @@ def stage_cards(lines: Iterable[str], *, after_block: Callable[[int], None]) -> 
 
 
 @transaction_required
-def move_into_pool(*, batch_id: UUID, pool: Pool, now: datetime) -> int:
+def move_into_pool(*, batch_id: UUID, pool: Pool, source: GiftCard.Source, now: datetime) -> int:
     """Make cards of what is staged; return how many, fewer where a code is a duplicate."""
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
-            {"batch": batch_id, "pool": pool.pk, "source": GiftCard.Source.UPLOAD, "now": now},
+            {"batch": batch_id, "pool": pool.pk, "source": source, "now": now},
         )
         return int(cursor.rowcount)
 

@@ -29,7 +29,7 @@ from alerts.services.imports import (
 from alerts.transactions import durable, savepoint, transaction, transaction_required
 from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim, hold_key, keep_answer
-from giftcards.models import CardBatch, Pool
+from giftcards.models import CardBatch, GiftCard, Pool
 from giftcards.patterns import CodePattern, PatternError
 from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
 from giftcards.services.card_staging import (
@@ -53,6 +53,7 @@ class _Upload:
     pattern: CodePattern
     mode: Mode
     dry_run: bool
+    card_source: GiftCard.Source
     now: datetime
     rejects: Rejects
 
@@ -72,6 +73,7 @@ def import_cards(
     first_line: int = 1,
     progress: Progress | None = None,
     claim: KeyClaim | None = None,
+    card_source: GiftCard.Source = GiftCard.Source.UPLOAD,
 ) -> ImportReport:
     """Bring the cards of a CSV file into a pool, in one transaction and constant memory.
 
@@ -87,6 +89,7 @@ def import_cards(
     :param first_line: the number of the file's first line, as ``read_rows`` takes it.
     :param claim: the caller's Idempotency-Key, whose record is written in the same transaction;
         of a dry run the answer itself is kept.
+    :param card_source: what is noted on the cards as where they came from.
     :raises KeyAnsweredError: the claim was answered before, as its record says.
     :raises KeyReusedError: the claim's key stands for another request (GC-107).
     :raises StillRunningError: the first call with the key is still at work (GC-108).
@@ -103,6 +106,7 @@ def import_cards(
         pattern=_pattern_for(pool),
         mode=mode,
         dry_run=dry_run,
+        card_source=card_source,
         now=now,
         rejects=Rejects(),
     )
@@ -161,7 +165,12 @@ def _bring_in(
             raise ValidationFailedError(errors={"file": ["The file has no rows."]})
         written = 0
         if not upload.dry_run and (upload.mode == "valid_rows" or not rejects.rows):
-            written = move_into_pool(batch_id=upload.batch_id, pool=upload.pool, now=upload.now)
+            written = move_into_pool(
+                batch_id=upload.batch_id,
+                pool=upload.pool,
+                source=upload.card_source,
+                now=upload.now,
+            )
         duplicates = 0
         if written < staged:
             # Perhaps the same file came in by another door a moment ago.

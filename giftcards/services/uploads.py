@@ -18,7 +18,7 @@ from alerts.transactions import durable, transaction
 from credit.selectors.viewers import MANAGERS, SYSTEM, Viewer
 from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim
-from giftcards.models import CardBatch, Pool
+from giftcards.models import CardBatch, GiftCard, Pool
 from giftcards.selectors.pools import find_pool
 from giftcards.services.imports import import_cards
 
@@ -66,6 +66,7 @@ def upload_cards(
     mapping: Mapping[str, str] | None = None,
     first_line: int = 1,
     claim: KeyClaim | None = None,
+    card_source: GiftCard.Source = GiftCard.Source.UPLOAD,
 ) -> ImportReport:
     """Bring the cards of a file into one of the viewer's pools: ``import_cards`` for people.
 
@@ -97,6 +98,7 @@ def upload_cards(
             max_rows=ROWS_AT_ONCE,
             first_line=first_line,
             claim=claim,
+            card_source=card_source,
         )
 
 
