@@ -332,7 +332,7 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
         for name in ("SECRET_KEY", *_KEPT)
         if former.get(name) and name in made_up
     }
-    settings = {**made_up, **kept}
+    settings: dict[str, str] = made_up | kept
     names = (*settings, "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
     settings.update({name: given[name] for name in names if given.get(name)})
     # A key that was given once is as precious as one that was made up: the former one stays in
