@@ -14,6 +14,9 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "giftcards_cardevent": ("SELECT",),
     # Cards are sold and paid by giftcards_sell_cards at once, or not at all.
     "giftcards_cardsale": ("SELECT",),
+    # An order begins, with its hold, in giftcards_place_order, or not at all.
+    "giftcards_providerorder": ("SELECT", "UPDATE"),
+    "giftcards_providerorderevent": ("SELECT", "INSERT"),
     "sms_statusevent": ("SELECT", "INSERT"),
     # A redemption begins in redemption_redeem, or not at all.
     "redemption_redemption": ("SELECT", "UPDATE"),

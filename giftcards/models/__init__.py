@@ -1,7 +1,9 @@
 from giftcards.models.card import CardBatch, CardEvent, GiftCard, StagedCard
 from giftcards.models.catalogue import Brand, Denomination
 from giftcards.models.offer import AgencyBrand, AgencyPrice, ClientBrand, ClientDenomination
+from giftcards.models.order import ProviderOrder, ProviderOrderEvent
 from giftcards.models.pool import Pool
+from giftcards.models.provider import ProviderBrand, ProviderCircuit, ProviderFloat
 from giftcards.models.sale import CardSale
 
 __all__ = [
@@ -16,5 +18,10 @@ __all__ = [
     "Denomination",
     "GiftCard",
     "Pool",
+    "ProviderBrand",
+    "ProviderCircuit",
+    "ProviderFloat",
+    "ProviderOrder",
+    "ProviderOrderEvent",
     "StagedCard",
 ]
