@@ -12,6 +12,8 @@ from giftcards.providers.catalogue import ProviderCatalogue, ProviderFloat, Stoc
 from giftcards.providers.outcomes import IssueOutcome, StatusOutcome, UndoOutcome
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{5,50}")
+# Who can sell us cards, by the names that pools and orders use.
+PROVIDERS: Final = {"tillo": "Tillo"}
 _BRAND: Final = re.compile(r"[a-z0-9-]{1,255}")
 _TAG: Final = re.compile(r"[-A-Za-z0-9 ]+")
 
@@ -158,13 +160,23 @@ def choose_provider(name: str) -> CardProvider:
 
     :raises NotConfiguredError: nobody; the text says what is missing.
     """
-    if name != "tillo":
+    if name not in PROVIDERS:
         raise NotConfiguredError(f"There is no card provider {name}.")
-    names = ("TILLO_BASE_URL", "TILLO_API_KEY", "TILLO_SECRET_KEY", "TILLO_SECTOR")
-    missing = [setting for setting in names if not getattr(settings, setting)]
+    missing = missing_settings(name)
     if missing:
         raise NotConfiguredError(f"Set {', '.join(missing)}.")
     # requests takes a while to load, which only a process that buys should pay.
     from giftcards.providers.tillo import connect_tillo
 
     return connect_tillo()
+
+
+def configured_providers() -> list[str]:
+    """Return the names of the vendors that are set up to sell us cards."""
+    return [name for name in PROVIDERS if not missing_settings(name)]
+
+
+def missing_settings(_name: str) -> list[str]:
+    """Return the settings that a vendor still needs."""
+    names = ("TILLO_BASE_URL", "TILLO_API_KEY", "TILLO_SECRET_KEY", "TILLO_SECTOR")
+    return [setting for setting in names if not getattr(settings, setting)]
