@@ -1,4 +1,5 @@
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import Q
 
 
 class Migration(migrations.Migration):
@@ -6,4 +7,17 @@ class Migration(migrations.Migration):
         ("giftcards", "0007_provider_orders"),
     ]
 
-    operations = []
+    operations = [
+        migrations.AddField(
+            model_name="pool",
+            name="daily_budget_minor",
+            field=models.BigIntegerField(blank=True, null=True),
+        ),
+        migrations.AddConstraint(
+            model_name="pool",
+            constraint=models.CheckConstraint(
+                condition=Q(daily_budget_minor__gte=0) | Q(daily_budget_minor=None),
+                name="giftcards_pool_budget_never_negative",
+            ),
+        ),
+    ]

@@ -39,7 +39,9 @@ class Pool(models.Model):
     critical_percent = models.PositiveSmallIntegerField(default=10)
     # Only conditions that name it may draw from it.
     reserved = models.BooleanField(default=False)
+    # A buffer's: how many cards the job keeps there, and what it may spend on them in a day (UTC).
     target_level = models.PositiveIntegerField(null=True, blank=True)
+    daily_budget_minor = models.BigIntegerField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -62,6 +64,10 @@ class Pool(models.Model):
             models.CheckConstraint(
                 condition=Q(cost_per_card_minor__gte=0) | Q(cost_per_card_minor=None),
                 name="giftcards_pool_cost_never_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(daily_budget_minor__gte=0) | Q(daily_budget_minor=None),
+                name="giftcards_pool_budget_never_negative",
             ),
         ]
 
