@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
 from credit.services.events import EVENTS as CREDIT_EVENTS
+from giftcards.services.order_parties import ROLES as ORDER_ROLES
 
 
 @register()
@@ -23,6 +24,34 @@ def check_message_parties(**_kwargs: Any) -> list[CheckMessage]:
                         f"MESSAGE_PARTIES[{kind!r}][{role!r}] names {path}, which can't be"
                         f" imported: {error}",
                         id="giftline.E001",
+                    )
+                )
+    return problems
+
+
+@register()
+def check_order_parties(**_kwargs: Any) -> list[CheckMessage]:
+    """Every kind of holder in ORDER_PARTIES has its functions, and they exist."""
+    problems: list[CheckMessage] = []
+    for kind, party in settings.ORDER_PARTIES.items():
+        if set(party) != set(ORDER_ROLES):
+            needed = " and ".join(ORDER_ROLES)
+            problems.append(
+                Error(
+                    f"ORDER_PARTIES[{kind!r}] needs {needed}, and has"
+                    f" {', '.join(sorted(party)) or 'nothing'}.",
+                    id="giftline.E003",
+                )
+            )
+        for role, path in party.items():
+            try:
+                import_string(path)
+            except ImportError as error:
+                problems.append(
+                    Error(
+                        f"ORDER_PARTIES[{kind!r}][{role!r}] names {path}, which can't be"
+                        f" imported: {error}",
+                        id="giftline.E003",
                     )
                 )
     return problems

@@ -148,6 +148,9 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+# What is promised to who waits for a card, in seconds.
+CALL_BACK_WITHIN = ENV.seconds("CALL_BACK_WITHIN")
+REWARD_WITHIN = ENV.seconds("REWARD_WITHIN")
 # From when on a claimed card that has gone nowhere counts as stuck, in seconds.
 STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 # Seconds between two runs of each periodic task, by its name.
@@ -267,6 +270,11 @@ MESSAGE_PARTIES = {
         "outcome": "redemption.services.outcomes.record_outcome",
     },
 }
+# Rung when somebody has allowed a client to text them: it goes on with what waited for that.
+OPT_IN_TASK = "redemption.tasks.serve_waiting"
+# Who holds a card that is bought at a provider, and hears what became of its order, by the kind of
+# holder: see giftcards/services/order_parties.py.
+ORDER_PARTIES: dict[str, dict[str, str]] = {}
 _EMAIL = environ.Env.email_url_config(ENV.text("EMAIL_URL") or "dummymail://")
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _EMAIL["EMAIL_HOST"]

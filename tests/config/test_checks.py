@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from config.checks import check_credit_events, check_message_parties
+from config.checks import check_credit_events, check_message_parties, check_order_parties
 
 
 class TestCheckMessageParties:
@@ -16,6 +16,28 @@ class TestCheckMessageParties:
         (problem,) = check_message_parties()
         assert problem.id == "giftline.E001"
         assert "sms.services.parties.nobody" in problem.msg
+
+
+class TestCheckOrderParties:
+    def test_finds_everybody(self) -> None:
+        assert check_order_parties() == []
+
+    @pytest.mark.parametrize(
+        ("party", "named"),
+        [
+            (
+                {"lock": "credit.money.parse_amount", "settle": "credit.money.nobody"},
+                "credit.money.nobody",
+            ),
+            ({"lock": "credit.money.parse_amount"}, "needs lock and settle, and has lock"),
+            ({}, "and has nothing"),
+        ],
+    )
+    def test_names_what_is_wrong(self, settings: Any, party: dict[str, str], named: str) -> None:
+        settings.ORDER_PARTIES = {"note": party}
+        (problem,) = check_order_parties()
+        assert problem.id == "giftline.E003"
+        assert named in problem.msg
 
 
 class TestCheckCreditEvents:
