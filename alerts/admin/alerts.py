@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
 from alerts.admin.cells import AMBER, BLUE, GREEN, RED, link_to_thing, state_column, time_column
+from alerts.admin.dialogs import leave_for
 from alerts.models import Alert
 from alerts.services.alerts import AlertResolvedError, acknowledge_alert, resolve_alert
 
@@ -118,8 +119,4 @@ def _resolve(alert: Alert, request: HttpRequest) -> None:
 
 
 def _back_to(request: HttpRequest, object_id: str) -> HttpResponse:
-    url = reverse("admin:alerts_alert_change", args=[object_id])
-    # The dialog is sent by htmx, which would swap the whole page into the dialog.
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)
+    return leave_for(request, reverse("admin:alerts_alert_change", args=[object_id]))

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action
 
+from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.models import Account
 from credit.money import AmountError, display_amount, parse_amount
@@ -193,8 +194,4 @@ def _explain(form: MovementForm, error: ServiceError) -> None:
 
 
 def _back(request: HttpRequest, account: Account) -> HttpResponse:
-    url = reverse("admin:credit_account_change", args=[account.pk])
-    # The dialog is sent by htmx, which would swap the whole page into the dialog.
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)
+    return leave_for(request, reverse("admin:credit_account_change", args=[account.pk]))

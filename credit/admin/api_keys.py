@@ -8,7 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +28,7 @@ from alerts.admin.cells import (
     state_column,
     time_column,
 )
+from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.transactions import transaction
 from credit.models import Agency, ApiKey, Client
@@ -191,11 +192,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             messages.success(request, "The key is revoked.")
         else:
             messages.info(request, "It was revoked before.")
-        url = reverse("admin:credit_apikey_change", args=[key.pk])
-        # The dialog is sent by htmx, which would swap the whole page into the dialog.
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": url})
-        return redirect(url)
+        return leave_for(request, reverse("admin:credit_apikey_change", args=[key.pk]))
 
     def _show(self, request: HttpRequest, key: ApiKey, secret: str) -> HttpResponse:
         return self._page(request, f"The key {key.name}", key=key, secret=secret)

@@ -9,7 +9,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Permission
 from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from alerts.admin.base import EditableInline, PlatformAdmin
 from alerts.admin.cells import BLUE, GREEN, label, state_column, time_column
+from alerts.admin.dialogs import leave_for
 from alerts.admin.forms import WordedForm
 from credit.models import Membership, User
 from credit.services.lockouts import lift_locks
@@ -214,11 +215,7 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
 
 
 def _back_to(request: HttpRequest, user: User) -> HttpResponse:
-    url = reverse("admin:credit_user_change", args=[user.pk])
-    # The dialog is sent by htmx, which would swap the whole page into the dialog.
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)
+    return leave_for(request, reverse("admin:credit_user_change", args=[user.pk]))
 
 
 @admin.register(Membership)

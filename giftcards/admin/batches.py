@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -17,6 +17,7 @@ from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
 from alerts.admin.cells import BLUE, GREEN, GREY, RED, state_column, table, time_column
+from alerts.admin.dialogs import leave_for
 from alerts.csvfiles import safe_cell
 from giftcards.models import CardBatch
 from giftcards.services.uploads import UploadNotUndoableError, undo_upload
@@ -116,11 +117,7 @@ class CardBatchAdmin(ReadOnlyAdmin):
             messages.error(request, words)
         else:
             messages.success(request, f"Undone: {count:,} cards were taken out of stock again.")
-        url = reverse("admin:giftcards_cardbatch_change", args=[batch.pk])
-        # The dialog is sent by htmx, which would swap the whole page into the dialog.
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": url})
-        return redirect(url)
+        return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[batch.pk]))
 
 
 def _find(object_id: str) -> CardBatch:

@@ -16,6 +16,9 @@ from alerts.admin.base import PlatformAdmin
 from alerts.admin.cells import BLUE, GREY, label, state_column
 from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
+from giftcards.admin.archiving import InUseFilter, PoolArchiving
+from giftcards.admin.by_hand import PoolByHand
+from giftcards.admin.selling import PoolSelling
 from giftcards.admin.uploads import PoolUploads
 from giftcards.models import Denomination, Pool
 from giftcards.selectors.levels import PoolLevel, count_levels
@@ -80,10 +83,11 @@ class PoolChangeList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Pool)
-class PoolAdmin(PoolUploads, PlatformAdmin):
+class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdmin):
     """Pools; archived rather than deleted. Cards come in by uploads, not by this form."""
 
     form = PoolForm
+    actions_detail = ("upload_cards", "add_by_hand", "sell", "archive", "restore")
     list_display = (
         "name",
         "availability",
@@ -93,13 +97,7 @@ class PoolAdmin(PoolUploads, PlatformAdmin):
         "client",
         "flags",
     )
-    list_filter = (
-        "kind",
-        "brand",
-        "client",
-        "purchase_method",
-        ("archived_at", admin.EmptyFieldListFilter),
-    )
+    list_filter = (InUseFilter, "kind", "brand", "client", "purchase_method")
     list_select_related = ("brand", "client", "denomination")
     search_fields = ("name", "brand__name", "client__name")
     autocomplete_fields = ("client",)
@@ -113,7 +111,6 @@ class PoolAdmin(PoolUploads, PlatformAdmin):
             "Where cards come from",
             {"fields": ("purchase_method", "api_provider", "cost_per_card_minor", "target_level")},
         ),
-        ("Out of use", {"fields": ("archived_at",)}),
     )
     kind_label = state_column("kind", KIND_COLOURS, title="kind")
     value_money = money_column(
@@ -124,13 +121,17 @@ class PoolAdmin(PoolUploads, PlatformAdmin):
         return PoolChangeList
 
     def get_readonly_fields(self, request: HttpRequest, obj: Pool | None = None) -> tuple[str, ...]:
-        return ("stock",) if obj is None else ("stock", "denomination_words", "kind", "client")
+        if obj is None:
+            return ("stock",)
+        return ("stock", "denomination_words", "kind", "client", "archived_at")
 
     def get_fieldsets(self, request: HttpRequest, obj: Pool | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
             return fieldsets
-        words = ("name", "denomination_words", "kind", "client", "reserved")
+        words: tuple[str, ...] = ("name", "denomination_words", "kind", "client", "reserved")
+        if obj.archived_at is not None:
+            words = (*words, "archived_at")
         return ((None, {"fields": words}), *fieldsets[1:])
 
     def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -12,6 +12,7 @@ from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
 from alerts.admin.cells import GREEN, GREY, label, link_column, time_column
+from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from credit.admin.amounts import money_column
 from credit.selectors.viewers import viewer_of_user
@@ -84,8 +85,4 @@ class CardSaleAdmin(ReadOnlyAdmin):
             messages.error(request, str(error) or error.code.operator)
         else:
             messages.success(request, "The cards are back, and so is the client's money.")
-        url = reverse("admin:giftcards_cardsale_change", args=[sale.pk])
-        # The dialog is sent by htmx, which would swap the whole page into the dialog.
-        if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": url})
-        return redirect(url)
+        return leave_for(request, reverse("admin:giftcards_cardsale_change", args=[sale.pk]))

@@ -123,7 +123,7 @@ class UploadForm(forms.Form):
 class PoolUploads:
     """Mixin: the button on a pool's page that brings cards in."""
 
-    actions_detail: ClassVar = ("upload_cards",)
+    actions_detail: ClassVar[tuple[str, ...]] = ("upload_cards",)
     admin_site: Any
     opts: Any
 
