@@ -45,7 +45,9 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Messages", "sms", "sms_message_changelist"),
             ("Templates", "edit_note", "sms_messagetemplate_changelist"),
+            ("Replies", "reply", "sms_inboundmessage_changelist"),
             ("Opt-ins", "how_to_reg", "sms_optin_changelist"),
+            ("Bad numbers", "phonelink_erase", "sms_phonehealth_changelist"),
         ),
     ),
     (

@@ -18,6 +18,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "giftcards_providerorder": ("SELECT", "UPDATE"),
     "giftcards_providerorderevent": ("SELECT", "INSERT"),
     "sms_statusevent": ("SELECT", "INSERT"),
+    # Written by the trigger that keeps every change of an opt-in.
+    "sms_consentevent": ("SELECT",),
     # A redemption begins in redemption_redeem, or not at all.
     "redemption_redemption": ("SELECT", "UPDATE"),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),

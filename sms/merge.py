@@ -79,8 +79,12 @@ def merge_tags(body: str, values: Mapping[str, str]) -> str:
         return _BLANK.sub(" ", _LINE_END.sub("\n", values.get(match["name"], "")))
 
     # Everything else is cleaned at the end, when nothing can join up any more to a tag.
-    merged = _TAG.sub(replace, _LINE_END.sub("\n", body).replace("\t", " "))
-    return _REMOVED.sub("", merged)
+    return clean_text(_TAG.sub(replace, _LINE_END.sub("\n", body)))
+
+
+def clean_text(text: str) -> str:
+    """Return a text with plain line ends, without control characters and direction marks."""
+    return _REMOVED.sub("", _LINE_END.sub("\n", text).replace("\t", " "))
 
 
 def count_segments(text: str) -> Segments:

@@ -1,3 +1,3 @@
-from sms.admin import messages, policies, templates
+from sms.admin import consents, messages, policies, templates
 
-__all__ = ["messages", "policies", "templates"]
+__all__ = ["consents", "messages", "policies", "templates"]

@@ -20,7 +20,7 @@ from alerts.admin.cells import (
     state_column,
     time_column,
 )
-from sms.models import DeliveryAttempt, Message, OptIn, StatusEvent
+from sms.models import DeliveryAttempt, Message, StatusEvent
 from sms.phones import PhoneError, parse_phone
 
 STATE_COLOURS = {
@@ -36,7 +36,6 @@ STATE_COLOURS = {
     "suppressed": GREY,
     "cancelled": GREY,
 }
-OPT_IN_COLOURS = {"none": GREY, "requested": BLUE, "granted": GREEN, "revoked": RED}
 
 
 def to_e164(term: str) -> str:
@@ -167,21 +166,3 @@ class StatusEventAdmin(ReadOnlyAdmin):
     fields = ("message_link", "provider_id", "status", "error_code", "received_at")
     received = time_column("received_at")
     message_link = link_column("message")
-
-
-@admin.register(OptIn)
-class OptInAdmin(ReadOnlyAdmin):
-    """Whom a client may text, and how we know."""
-
-    list_display = ("phone", "client", "state_label", "way", "actor", "changed")
-    list_filter = ("state", "client")
-    list_select_related = ("client",)
-    ordering = ("-pk",)
-    lookups = ("phone",)
-    search_help_text = "A phone number"
-    fields = ("client", "phone", "state_label", "way", "text_shown", "actor", "changed_at")
-    changed = time_column("changed_at")
-    state_label = state_column("state", OPT_IN_COLOURS, title="state")
-
-    def get_search_results(self, request: Any, queryset: Any, search_term: str) -> Any:
-        return super().get_search_results(request, queryset, to_e164(search_term.strip()))

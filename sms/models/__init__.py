@@ -1,13 +1,19 @@
 from sms.models.channel import ChannelStop
-from sms.models.message import DeliveryAttempt, Message, MessageTemplate, OptIn, StatusEvent
+from sms.models.consent import ConsentEvent, OptIn
+from sms.models.health import PhoneHealth
+from sms.models.inbound import InboundMessage
+from sms.models.message import DeliveryAttempt, Message, MessageTemplate, StatusEvent
 from sms.models.policy import ErrorPolicy
 
 __all__ = [
     "ChannelStop",
+    "ConsentEvent",
     "DeliveryAttempt",
     "ErrorPolicy",
+    "InboundMessage",
     "Message",
     "MessageTemplate",
     "OptIn",
+    "PhoneHealth",
     "StatusEvent",
 ]

@@ -110,6 +110,8 @@ class Message(models.Model):
                 name="sms_message_due",
             ),
             models.Index(fields=["reference_id", "reference_kind"], name="sms_message_reference"),
+            # Who asks about a text knows the number; so does whoever answers one.
+            models.Index(fields=["to", "created_at"], name="sms_message_to"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -220,31 +222,3 @@ class StatusEvent(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.status}"
-
-
-class OptIn(models.Model):
-    """Whether a client may text a number, and how we know."""
-
-    class State(models.TextChoices):
-        NONE = "none", "Not asked"
-        REQUESTED = "requested", "Asked"
-        GRANTED = "granted", "Granted"
-        REVOKED = "revoked", "Revoked"
-
-    client = models.ForeignKey(
-        Client, on_delete=models.PROTECT, related_name="opt_ins", db_index=False
-    )
-    phone = models.CharField(max_length=16)
-    state = models.CharField(max_length=16, choices=State)
-    text_shown = models.TextField(blank=True, db_default="")
-    way = models.CharField(max_length=32, blank=True, db_default="")
-    actor = models.CharField(max_length=48, blank=True, db_default="")
-    changed_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["client", "phone"], name="sms_optin_one_per_number"),
-        ]
-
-    def __str__(self) -> str:
-        return f"#{self.pk} {self.state}"

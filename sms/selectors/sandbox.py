@@ -1,6 +1,7 @@
 """The demo's phone: what the provider says it has sent, joined with what we know of it."""
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -17,10 +18,15 @@ _NEWEST: Final = 200
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneMessage:
-    """One text as the phone shows it."""
+    """One text as the phone shows it; ``to`` is the phone, ``ours`` our end of the talk.
+
+    ``is_reply`` is whether the phone sent it.
+    """
 
     id: str
     to: str
+    ours: str
+    is_reply: bool
     channel: str
     subject: str
     body: str
@@ -34,7 +40,7 @@ class PhoneUnreachableError(Exception):
 
 @seeing(EVERYTHING)
 def list_phone_messages() -> list[PhoneMessage]:
-    """Return the newest texts, newest first.
+    """Return the newest texts in both directions, newest first.
 
     :raises PhoneUnreachableError: the provider does not answer.
     """
@@ -48,7 +54,9 @@ def list_phone_messages() -> list[PhoneMessage]:
     return [
         PhoneMessage(
             id=str(known[item["sid"]].pk) if item["sid"] in known else str(item["sid"]),
-            to=item["to"],
+            to=item["from" if is_reply(item) else "to"] or "",
+            ours=item["to" if is_reply(item) else "from"] or "",
+            is_reply=is_reply(item),
             channel="sms",
             subject="",
             body=item["body"],
@@ -75,4 +83,9 @@ def _list_at_provider() -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = answer.json()["messages"]
     except (requests.RequestException, ValueError, KeyError) as error:
         raise PhoneUnreachableError from error
-    return [item for item in listed if not str(item.get("direction", "")).startswith("inbound")]
+    return listed
+
+
+def is_reply(item: Mapping[str, Any]) -> bool:
+    """Tell whether the provider's record is of a text that a phone sent."""
+    return str(item.get("direction", "")).startswith("inbound")

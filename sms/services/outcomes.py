@@ -9,8 +9,9 @@ import structlog
 from django.db import DatabaseError
 
 from alerts.transactions import durable, transaction, transaction_required
-from sms.models import OptIn, StatusEvent
+from sms.models import StatusEvent
 from sms.services.channels import report_destination, stop_channel
+from sms.services.consents import SYSTEM, Proof, revoke_consent
 from sms.services.parties import MessageEvent, Outcome, tell_parties
 from sms.services.records import (
     copy_standing,
@@ -83,7 +84,8 @@ def apply_answers(
     _note_reports(answers)
     for standing, _, consequences in moved:
         if consequences.is_opt_out:
-            _record_opt_out(standing, now)
+            proof = Proof(way="refused by the provider", actor=SYSTEM)
+            revoke_consent(client_ids=[standing.client_id], phone=standing.to, proof=proof, now=now)
     tell_parties(events=list(_events(moved)), now=now)
     return moved
 
@@ -144,24 +146,6 @@ def _note_reports(answers: Sequence[Answer]) -> None:
             if answer.finding is Finding.REPORTED and answer.number and answer.text
         ],
         ignore_conflicts=True,
-    )
-
-
-def _record_opt_out(standing: Standing, now: datetime) -> None:
-    OptIn.objects.bulk_create(
-        [
-            OptIn(
-                client_id=standing.client_id,
-                phone=standing.to,
-                state=OptIn.State.REVOKED,
-                way="refused by the provider",
-                actor="system",
-                changed_at=now,
-            )
-        ],
-        update_conflicts=True,
-        unique_fields=["client", "phone"],
-        update_fields=["state", "way", "actor", "changed_at"],
     )
 
 

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from sms.models import Message
 from sms.selectors.sandbox import PhoneMessage, PhoneUnreachableError, list_phone_messages
+from sms.services.sandbox import reply_from_phone
 
 _TONES: Final = {
     "delivered": "good",
@@ -23,6 +24,7 @@ _TONES: Final = {
     "unknown": "warn",
     "suppressed": "warn",
 }
+_LONGEST_REPLY: Final = 1600
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Bubble:
     """One message of a conversation."""
 
     id: str
+    is_reply: bool
     subject: str
     body: str
     state: str
@@ -67,9 +70,25 @@ def messages_json(_request: HttpRequest) -> HttpResponse:
                 "created_at": message.created_at.isoformat(),
             }
             for message in _messages()
+            if not message.is_reply
         ],
         safe=False,
     )
+
+
+@never_cache
+@require_POST
+def reply(request: HttpRequest) -> HttpResponse:
+    """Send what was typed as a text from that phone to us."""
+    if not settings.SANDBOX:
+        raise Http404
+    values = {name: request.POST.get(name, "").strip() for name in ("phone", "to", "body")}
+    if all(values.values()) and len(values["body"]) <= _LONGEST_REPLY:
+        try:
+            reply_from_phone(**values)
+        except PhoneUnreachableError:
+            return HttpResponse(_("The phone has no connection."), status=502)
+    return redirect("sandbox-phone")
 
 
 def _messages() -> list[PhoneMessage]:
@@ -83,13 +102,16 @@ def _messages() -> list[PhoneMessage]:
 
 def _conversations(messages: list[PhoneMessage]) -> list[dict[str, object]]:
     newest = {}
+    ours = {}
     for message in reversed(messages):
         newest[(message.to, message.channel)] = message.created_at
+        ours[(message.to, message.channel)] = message.ours
     ordered = sorted(messages, key=lambda message: (message.to, message.channel))
     conversations = [
         {
             "to": to,
             "channel": channel,
+            "ours": ours.get((to, channel), ""),
             "newest": newest[(to, channel)],
             "messages": [_bubble(message) for message in reversed(list(group))],
         }
@@ -102,6 +124,7 @@ def _bubble(message: PhoneMessage) -> Bubble:
     states = dict(Message.State.choices)
     return Bubble(
         id=message.id,
+        is_reply=message.is_reply,
         subject=message.subject,
         body=message.body,
         state=message.state,
