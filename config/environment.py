@@ -74,6 +74,9 @@ class Environment:
     def rate(self, name: str) -> tuple[int, float]:
         return cast(tuple[int, float], self._get(name, Kind.RATE))
 
+    def sums(self, name: str) -> dict[str, int]:
+        return dict(cast(dict[str, int], self._get(name, Kind.SUMS)))
+
 
 def load(environ: Mapping[str, str] | None = None) -> Environment:
     """Read and check every setting.

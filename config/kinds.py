@@ -34,6 +34,7 @@ class Kind(enum.StrEnum):
     KEYRING = "keyring"
     KEY = "key"
     RATE = "rate"
+    SUMS = "sums"
 
 
 def parse_text(text: str) -> str:
@@ -118,6 +119,17 @@ def parse_rate(text: str) -> tuple[int, float]:
     return int(match[1]), float(int(match[2] or 1) * _UNIT_SECONDS[match[3]])
 
 
+def parse_sums(text: str) -> dict[str, int]:
+    parts = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    sums = {currency: units for currency, _, units in parts}
+    if len(sums) < len(parts) or not all(
+        re.fullmatch(r"[A-Z]{3}", currency) and re.fullmatch(r"\d{1,12}", units, re.ASCII)
+        for currency, units in sums.items()
+    ):
+        raise ValueError("whole sums by currency, each once, such as USD=1000,GBP=800")
+    return {currency: int(units) for currency, units in sums.items()}
+
+
 PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.TEXT: parse_text,
     Kind.FLAG: parse_flag,
@@ -129,4 +141,5 @@ PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.KEYRING: parse_keyring,
     Kind.KEY: parse_key,
     Kind.RATE: parse_rate,
+    Kind.SUMS: parse_sums,
 }

@@ -184,6 +184,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "PROVIDER_TIMEOUT", Kind.SECONDS, "10s", "How long one call to a card vendor may take."
     ),
+    Setting(
+        "PROVIDER_FLOAT_WARNING",
+        Kind.SUMS,
+        "USD=1000,GBP=500,EUR=500",
+        "Below these sums of our money at a card vendor somebody is told, by currency.",
+    ),
+    Setting(
+        "PROVIDER_RETRY_SCHEDULE",
+        Kind.SCHEDULE,
+        "0s,2s,5s,15s,1m,5m,15m,1h",
+        "The wait before each attempt to buy a card; its length is the number of attempts.",
+    ),
     Setting("STRIPE_API_KEY", Kind.TEXT, "", "The key for card payments.", secret=True),
     Setting(
         "STRIPE_API_BASE_URL",
@@ -223,6 +235,19 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("RATE_LIMIT_BLOCK_FOR", Kind.SECONDS, "24h", "How long a block lasts."),
     Setting("RATE_LIMIT_API_KEY", Kind.RATE, "600/m", "Calls one API key may make."),
     Setting("RATE_LIMIT_AGENT", Kind.RATE, "60/m", "Look-ups one call-centre agent may make."),
+    # Promises to who waits
+    Setting(
+        "CALL_BACK_WITHIN",
+        Kind.SECONDS,
+        "30m",
+        "How soon somebody calls back whose reward waits because there is no card anywhere.",
+    ),
+    Setting(
+        "REWARD_WITHIN",
+        Kind.SECONDS,
+        "24h",
+        "How soon a reward comes that waits because there is no card anywhere.",
+    ),
     # Periodic jobs
     Setting(
         "STUCK_AFTER",
@@ -232,6 +257,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("EVERY_MESSAGE_SWEEP", Kind.SECONDS, "5s", "How often queued texts are picked up."),
     Setting("EVERY_SMS_RETRY", Kind.SECONDS, "5m", "How often failed texts are tried again."),
+    Setting(
+        "EVERY_PROVIDER_ORDERS",
+        Kind.SECONDS,
+        "5s",
+        "How often orders at card vendors are sent, or asked about again.",
+    ),
     Setting(
         "EVERY_SERVE_WAITING",
         Kind.SECONDS,
@@ -261,6 +292,24 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "5m",
         "How often budgets and low balances that nobody has looked at are reviewed.",
+    ),
+    Setting(
+        "EVERY_BRAND_SYNC",
+        Kind.SECONDS,
+        "24h",
+        "How often card vendors are asked what they sell.",
+    ),
+    Setting(
+        "EVERY_FLOAT_CHECK",
+        Kind.SECONDS,
+        "15m",
+        "How often card vendors are asked how much money of ours they have.",
+    ),
+    Setting(
+        "EVERY_BUFFER_REFILL",
+        Kind.SECONDS,
+        "5m",
+        "How often buffer pools are filled up to their target level.",
     ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),

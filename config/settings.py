@@ -157,7 +157,11 @@ STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
+    "giftcards.tasks.sweep_orders": ENV.seconds("EVERY_PROVIDER_ORDERS"),
     "giftcards.tasks.expire_cards": ENV.seconds("EVERY_CARD_EXPIRY"),
+    "giftcards.tasks.sync_brands": ENV.seconds("EVERY_BRAND_SYNC"),
+    "giftcards.tasks.check_floats": ENV.seconds("EVERY_FLOAT_CHECK"),
+    "giftcards.tasks.refill_buffers": ENV.seconds("EVERY_BUFFER_REFILL"),
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
@@ -258,6 +262,9 @@ TILLO_SECRET_KEY = ENV.text("TILLO_SECRET_KEY")
 TILLO_SECTOR = ENV.text("TILLO_SECTOR")
 TILLO_PROXY_URL = ENV.text("TILLO_PROXY_URL")
 PROVIDER_TIMEOUT = ENV.seconds("PROVIDER_TIMEOUT")
+PROVIDER_RETRY_SCHEDULE = ENV.schedule("PROVIDER_RETRY_SCHEDULE")
+# Whole units by currency.
+PROVIDER_FLOAT_WARNING = ENV.sums("PROVIDER_FLOAT_WARNING")
 
 # --- Listeners ----------------------------------------------------------------------------------
 # Who hears of what happened to an account, by the event; called after the commit.
@@ -274,7 +281,12 @@ MESSAGE_PARTIES = {
 OPT_IN_TASK = "redemption.tasks.serve_waiting"
 # Who holds a card that is bought at a provider, and hears what became of its order, by the kind of
 # holder: see giftcards/services/order_parties.py.
-ORDER_PARTIES: dict[str, dict[str, str]] = {}
+ORDER_PARTIES = {
+    "redemption": {
+        "lock": "redemption.services.fulfilment.lock_holder",
+        "settle": "redemption.services.fulfilment.settle_order",
+    },
+}
 _EMAIL = environ.Env.email_url_config(ENV.text("EMAIL_URL") or "dummymail://")
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _EMAIL["EMAIL_HOST"]

@@ -17,5 +17,5 @@ class Migration(migrations.Migration):
             "ALTER TABLE redemption_stagedrecipient SET UNLOGGED",
             "ALTER TABLE redemption_stagedrecipient SET LOGGED",
         ),
-        install("redemption", "facts", "guards", "redeem_parts", "redeem"),
+        install("redemption", "facts", "guards", "redeem_parts", "queue", "waterfall", "redeem"),
     ]

@@ -1,5 +1,24 @@
 from django.db import migrations
 
+from alerts.sqlfiles import install
+
+# With what it takes now, CREATE OR REPLACE would make a second function of it. An old database
+# may have both by now, since earlier migrations install the files as they are today.
+DROP_ALL_OF_THEM = """
+    DO $$
+    DECLARE
+        v_function regprocedure;
+    BEGIN
+        FOR v_function IN
+            SELECT oid FROM pg_proc
+            WHERE proname = 'redemption_redeem' AND pronamespace = 'public'::regnamespace
+        LOOP
+            EXECUTE format('DROP FUNCTION %s', v_function);
+        END LOOP;
+    END
+    $$
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -7,4 +26,8 @@ class Migration(migrations.Migration):
         ("giftcards", "0007_provider_orders"),
     ]
 
-    operations = []
+    operations = [
+        migrations.RunSQL(DROP_ALL_OF_THEM, migrations.RunSQL.noop),
+        install("giftcards", "provision_from_stock"),
+        install("redemption", "queue", "waterfall", "redeem", "order_guards"),
+    ]

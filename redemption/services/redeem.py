@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID, uuid4
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, OperationalError
 
 from alerts.codes import ErrorCode
@@ -20,12 +21,14 @@ from alerts.statements import call_function
 from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
 from credit.services.ledger import InsufficientCreditError
+from giftcards.providers import configured_providers
 from redemption.codes import normalise_code
 from redemption.models import Redemption
 from redemption.selectors.redemptions import CardFacts
 from redemption.services.budgets import follow_charge, follow_refusal
+from redemption.services.fulfilment import follow_order
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
-from redemption.services.stock_alerts import alert_out_of_stock
+from redemption.services.stock_alerts import alert_not_configured, alert_out_of_stock
 from redemption.services.traces import record_refusal
 from sms.queue import ring_bell
 
@@ -62,6 +65,17 @@ class OutOfStockError(ServiceError):
     code: ClassVar = ErrorCode.OUT_OF_STOCK
 
 
+@raised_by_database
+@dataclasses.dataclass(eq=False, kw_only=True)
+class ProviderNotConfiguredError(ServiceError):
+    """The pool lives from a provider alone, and nobody has set one up."""
+
+    code: ClassVar = ErrorCode.PROVIDER_NOT_CONFIGURED
+
+    pool_id: UUID
+    client_id: UUID
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Where the reward is sent; ``to`` is E.164 for a text, an address for e-mail."""
@@ -92,8 +106,9 @@ class Caller:
 class RedeemResult:
     """What became of it; amounts in minor units.
 
-    ``state`` is ``issued`` (then ``card`` is there, but for a test code) or one of the waiting
-    ones (then ``reason_code`` says why). ``reveal_token`` is the secret of the link to the card.
+    ``state`` is ``issued`` (then ``card`` is there, but for a test code), ``provisioning`` (a
+    provider has been asked for the card: see ``await_card``) or one of the waiting ones (then
+    ``reason_code`` says why). ``reveal_token`` is the secret of the link to the card.
     """
 
     redemption_id: UUID
@@ -127,8 +142,8 @@ _COLUMNS = (
 )  # fmt: skip
 _CALL = (
     f"SELECT {', '.join(_COLUMNS)} FROM redemption_redeem("  # noqa: S608  constants only
-    "%s, %s, %s, %s::integer, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::inet, %s, "
-    "%s, %s, %s, %s)"
+    "%s, %s, %s, %s::integer, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s, "
+    "%s, %s::inet, %s, %s, %s, %s, %s)"
 )
 
 
@@ -178,6 +193,9 @@ def redeem(
         uuid4(),
         digest_of_token(token),
         now + timedelta(days=REVEAL_LINK_DAYS),
+        now + timedelta(seconds=settings.CALL_BACK_WITHIN),
+        now + timedelta(seconds=settings.REWARD_WITHIN),
+        configured_providers(),
         caller.browser_digest,
         caller.request_id,
         caller.ip_address,
@@ -194,23 +212,9 @@ def redeem(
         if refusal is None:
             raise
         if isinstance(refusal, ServiceError) and not isinstance(refusal, UnknownCodeError):
-            record_refusal(error=refusal, step="redeem", request_id=caller.request_id, now=now)
-        if isinstance(refusal, InsufficientCreditError) and refusal.account_id is not None:
-            follow_refusal(account_id=refusal.account_id, now=now)
+            _follow_refusal(refusal, request_id=caller.request_id, now=now)
         raise refusal from error
-    if row["message_id"] is not None:
-        ring_bell("sms.tasks.send_messages")
-    if row["balance_minor"] is not None:
-        follow_charge(
-            campaign_id=row["campaign_id"],
-            charged_minor=row["charged_minor"],
-            balance_minor=row["balance_minor"],
-            now=now,
-        )
-    if row["state"] == "waiting_stock" and row["redemption_id"] == new_id:
-        alert_out_of_stock(
-            campaign_id=row["campaign_id"], condition_number=row["condition_number"], now=now
-        )
+    _follow_result(row, is_new=row["redemption_id"] == new_id, now=now)
     log.info(
         "[PROVISION] Success" if row["state"] == "issued" else "[PROVISION] Waiting",
         redemption_id=str(row["redemption_id"]),
@@ -224,6 +228,35 @@ def redeem(
 def _call(parameters: tuple[Any, ...]) -> dict[str, Any]:
     # Autocommit: the statement is the transaction, and its commit is over when it returns.
     return dict(zip(_COLUMNS, call_function(_CALL, parameters), strict=True))
+
+
+def _follow_result(row: dict[str, Any], *, is_new: bool, now: datetime) -> None:
+    """Do what comes after the commit; a reward that is given or waits stays so whatever fails."""
+    if row["message_id"] is not None:
+        ring_bell("sms.tasks.send_messages")
+    if row["balance_minor"] is not None:
+        follow_charge(
+            campaign_id=row["campaign_id"],
+            charged_minor=row["charged_minor"],
+            balance_minor=row["balance_minor"],
+            now=now,
+        )
+    if row["state"] == "provisioning":
+        follow_order(redemption_id=row["redemption_id"], now=now)
+    if row["state"] == "waiting_stock" and is_new:
+        # The notice that it takes longer.
+        ring_bell("sms.tasks.send_messages")
+        alert_out_of_stock(
+            campaign_id=row["campaign_id"], condition_number=row["condition_number"], now=now
+        )
+
+
+def _follow_refusal(refusal: ServiceError, *, request_id: str, now: datetime) -> None:
+    record_refusal(error=refusal, step="redeem", request_id=request_id, now=now)
+    if isinstance(refusal, InsufficientCreditError) and refusal.account_id is not None:
+        follow_refusal(account_id=refusal.account_id, now=now)
+    if isinstance(refusal, ProviderNotConfiguredError):
+        alert_not_configured(pool_id=refusal.pool_id, client_id=refusal.client_id, now=now)
 
 
 def _refusal_from(error: DatabaseError) -> ServiceError | KeyAnsweredError | None:

@@ -10,9 +10,12 @@ from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
 from credit.money import display_amount
+from giftcards.models import Pool
+from giftcards.providers import configured_providers
 from redemption.models import Condition, Redemption
 
 KIND: Final = "out_of_stock"
+_NOT_CONFIGURED: Final = "provider_not_configured"
 
 
 @seeing(EVERYTHING)
@@ -50,6 +53,36 @@ def alert_out_of_stock(*, campaign_id: UUID, condition_number: int, now: datetim
     )
 
 
+@seeing(EVERYTHING)
+def alert_not_configured(*, pool_id: UUID, client_id: UUID, now: datetime) -> Alert:
+    """Raise the critical alert that people are turned away for want of a provider's set-up."""
+    pool = Pool.objects.select_related("brand").get(pk=pool_id)
+    return raise_alert(
+        kind=_NOT_CONFIGURED,
+        severity=Alert.Severity.CRITICAL,
+        subject=f"No provider is set up for the pool {pool.name}",
+        message=(
+            "It buys from a provider only, and its provider has no address or keys, or its brand "
+            "has no name there: nobody gets a card. Set them, or let the pool use uploaded cards."
+        ),
+        data={"pool_id": pool.pk, "provider": pool.api_provider, "brand_id": pool.brand_id},
+        dedupe_key=f"{_NOT_CONFIGURED}:{pool.pk}",
+        client_id=client_id,
+        now=now,
+    )
+
+
+def _settle_set_up_alerts(*, now: datetime) -> None:
+    alerted = Alert.objects.filter(kind=_NOT_CONFIGURED).exclude(state=Alert.State.RESOLVED)
+    pool_ids = [
+        UUID(key.rpartition(":")[2]) for key in alerted.values_list("dedupe_key", flat=True)
+    ]
+    for pool in Pool.objects.filter(pk__in=pool_ids).select_related("brand"):
+        is_served = pool.api_provider in configured_providers() and pool.brand.provider_slug
+        if is_served or pool.archived_at or pool.purchase_method != Pool.PurchaseMethod.API_ONLY:
+            resolve_alert(dedupe_key=f"{_NOT_CONFIGURED}:{pool.pk}", now=now)
+
+
 def settle_stock_alerts(*, now: datetime) -> None:
     """Resolve the alerts of queues that are empty, and raise those that are missing.
 
@@ -74,6 +107,7 @@ def settle_stock_alerts(*, now: datetime) -> None:
         alert_out_of_stock(
             campaign_id=condition.campaign_id, condition_number=condition.number, now=now
         )
+    _settle_set_up_alerts(now=now)
 
 
 def _key_of(condition_id: UUID) -> str:

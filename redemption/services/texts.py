@@ -5,6 +5,7 @@ is opened only for a template that asks for it.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
@@ -136,7 +137,8 @@ def _choose_wording(draft: Draft, reward: Redemption, shelf: TemplateShelf) -> _
         )
         if template is not None:
             return _Wording((template.body,), template.pk)
-    bodies = choose_words(purpose=draft.purpose, language=language)
+    hours = math.ceil(settings.REWARD_WITHIN / 3600)
+    bodies = choose_words(purpose=draft.purpose, language=language, hours=hours)
     return _Wording(bodies) if bodies else None
 
 

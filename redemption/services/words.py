@@ -30,24 +30,29 @@ _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "Su tarjeta de regalo: {{reveal_link}}",
     ),
     (Purpose.DELAY_NOTICE, "en"): (
-        "{{company}}: your {{brand}} gift card is on its way and will reach you in 24 hours.",
-        "{{company}}: your gift card is on its way and will reach you in 24 hours.",
-        "Your gift card is on its way and will reach you in 24 hours.",
+        "{{company}}: your {{brand}} gift card takes a little longer: {hours} hours at most.",
+        "{{company}}: your gift card takes a little longer: {hours} hours at most.",
+        "Your gift card takes a little longer: {hours} hours at most.",
     ),
     (Purpose.DELAY_NOTICE, "es"): (
-        "{{company}}: su tarjeta de regalo {{brand}} le llega en menos de 24 horas.",
-        "{{company}}: su tarjeta de regalo le llega en menos de 24 horas.",
-        "Su tarjeta de regalo le llega en menos de 24 horas.",
+        "{{company}}: su tarjeta {{brand}} tarda un poco. Le llega en menos de {hours} horas.",
+        "{{company}}: su tarjeta de regalo tarda un poco. Le llega en menos de {hours} horas.",
+        "Su tarjeta de regalo tarda un poco. Le llega en menos de {hours} horas.",
     ),
 }
 _SAME_AS: Final = {Purpose.RESEND: Purpose.REWARD}
 
 
-def choose_words(*, purpose: str, language: str) -> tuple[str, ...]:
+def choose_words(*, purpose: str, language: str, hours: int = 24) -> tuple[str, ...]:
     """Return the bodies for a purpose, the best first; English where the language is not ours.
 
     Empty when nobody can send such a message without a template.
+
+    :param hours: by when a reward is promised that waits.
     """
     known = _SAME_AS.get(Purpose(purpose), purpose)
     spoken = language if language in _STOP else "en"
-    return tuple(body + _STOP[spoken] for body in _SENTENCES.get((known, spoken), ()))
+    return tuple(
+        body.replace("{hours}", str(max(2, hours))) + _STOP[spoken]
+        for body in _SENTENCES.get((known, spoken), ())
+    )

@@ -29,6 +29,9 @@ CREATE OR REPLACE FUNCTION redemption_redeem(
     p_message_id uuid,
     p_reveal_digest bytea,
     p_reveal_until timestamptz,
+    p_call_back_by timestamptz,
+    p_promised_by timestamptz,
+    p_providers text[],
     p_browser_digest bytea,
     p_request_id text,
     p_ip inet,
@@ -71,6 +74,10 @@ DECLARE
     v_offer record;
     v_waiting record;
     v_card giftcards_giftcard;
+    -- A provider has been asked for its card and has not answered for good.
+    v_is_under_way boolean := false;
+    v_has_looked_further boolean := false;
+    v_further record;
     v_transaction_id uuid;
     v_debits integer := 0;
     v_claimed_at timestamptz;
@@ -171,13 +178,14 @@ BEGIN
     IF FOUND THEN
         redemption_id := v_waiting.id;
         created_at := v_waiting.created_at;
-        IF v_waiting.state NOT LIKE 'waiting\_%' THEN
+        v_is_under_way := v_waiting.state IN ('provisioning', 'unconfirmed') AND NOT p_resume;
+        IF v_waiting.state NOT LIKE 'waiting\_%' AND NOT v_is_under_way THEN
             RAISE EXCEPTION 'already provisioned'
                 USING ERRCODE = 'GC010', DETAIL = jsonb_build_object(
                     'redemption_id', v_waiting.id, 'state', v_waiting.state)::text;
         END IF;
         v_debits := v_waiting.debits;
-        IF p_resume THEN
+        IF p_resume OR v_is_under_way THEN
             p_contact_method := v_waiting.contact_method;
             p_contact_to := v_waiting.contact_to;
         END IF;
@@ -185,15 +193,19 @@ BEGIN
         -- It failed since the queue was read: nobody has asked anew, so nobody is served.
         RAISE EXCEPTION 'nothing waits' USING ERRCODE = 'GC115';
     END IF;
-    -- Not before: who has their card still has it when its brand is no longer offered.
-    IF v_offer.is_offered IS DISTINCT FROM true THEN
+    -- Not before: who has their card, or for whom one is being bought, still gets it when its
+    -- brand is no longer offered.
+    IF v_offer.is_offered IS DISTINCT FROM true AND NOT v_is_under_way THEN
         RAISE EXCEPTION 'brand or value of condition % is not offered', v_offer.id
             USING ERRCODE = 'GC002';
     END IF;
 
     -- What it still waits for, if anything. Stock is the queue's to hand out, in its order:
     -- asking again does not jump it.
-    IF v_recipient.approval = 'pending'
+    IF v_is_under_way THEN
+        state := v_waiting.state;
+        reason_code := v_waiting.reason_code;
+    ELSIF v_recipient.approval = 'pending'
         OR v_recipient.approval_required AND v_recipient.approval <> 'approved'
     THEN
         state := 'waiting_approval';
@@ -212,13 +224,17 @@ BEGIN
     ELSE
         v_card := giftcards_provision_from_stock(v_offer.pool_id, v_recipient.client_id,
             v_offer.denomination_id, 'redemption', redemption_id, p_now);
+        v_has_looked_further := v_card.id IS NULL;
+        IF v_has_looked_further THEN
+            SELECT * INTO v_further FROM redemption_look_further(redemption_id, v_offer.pool_id,
+                v_recipient.client_id, v_offer.denomination_id, v_recipient.queue_when_empty,
+                p_providers, p_request_id, p_now);
+            v_card := v_further.card;
+        END IF;
         v_claimed_at := clock_timestamp();
         IF v_card.id IS NULL THEN
-            IF NOT v_recipient.queue_when_empty THEN
-                RAISE EXCEPTION 'no card anywhere' USING ERRCODE = 'GC003';
-            END IF;
-            state := 'waiting_stock';
-            reason_code := 'GC-003';
+            state := v_further.state;
+            reason_code := v_further.reason_code;
         ELSIF (v_card.brand_id, v_card.value_minor, v_card.currency)
             <> (v_offer.brand_id, v_offer.card_value_minor, v_offer.currency)
         THEN
@@ -239,11 +255,9 @@ BEGIN
         IF p_contact_method <> 'none' THEN
             message_id := sms_queue_message(p_message_id, client_id, 'reward', p_contact_method,
                 p_contact_to, v_recipient.locale,
-                jsonb_build_object('first_name', v_recipient.first_name,
-                    'last_name', v_recipient.last_name, 'brand', brand_name,
-                    'value_minor', face_value_minor, 'currency', currency,
-                    'company', v_recipient.client_name,
-                    'expires_on', v_card.expires_on, 'is_test', is_test),
+                redemption_message_values(v_recipient.first_name, v_recipient.last_name,
+                    brand_name, face_value_minor, currency, v_recipient.client_name,
+                    v_card.expires_on, is_test),
                 'redemption', redemption_id, p_request_id, p_now);
         END IF;
         v_queued_at := clock_timestamp();
@@ -308,16 +322,10 @@ BEGIN
     END IF;
 
     IF state = 'waiting_stock' THEN
-        INSERT INTO redemption_pendingreward
-            (redemption_id, reason_code, call_back_by, promised_by, created_at)
-        VALUES (redemption_id, reason_code, p_now + interval '30 minutes',
-            p_now + interval '24 hours', p_now)
-        ON CONFLICT DO NOTHING;
-    ELSIF state = 'issued' THEN
-        IF v_waiting.id IS NOT NULL THEN
-            UPDATE redemption_pendingreward p SET served_at = p_now
-                WHERE p.redemption_id = redemption_redeem.redemption_id AND p.served_at IS NULL;
-        END IF;
+        PERFORM redemption_join_queue(redemption_id, p_call_back_by, p_promised_by, p_now);
+    ELSIF state = 'issued' AND v_waiting.id IS NOT NULL THEN
+        UPDATE redemption_pendingreward p SET served_at = p_now
+            WHERE p.redemption_id = redemption_redeem.redemption_id AND p.served_at IS NULL;
     END IF;
 
     -- The link's token hangs on the redemption's id, which only the first call brings along: so
@@ -347,20 +355,29 @@ BEGIN
             v_recipient.account_id, charged_minor, currency, redemption_id, v_debits, p_actor,
             p_now);
         v_debited_at := clock_timestamp();
+    ELSIF state = 'provisioning' AND v_has_looked_further THEN
+        v_queued_at := clock_timestamp();
+        PERFORM giftcards_place_order(gen_random_uuid(), v_further.route_pool_id,
+            v_offer.denomination_id, client_id, v_further.provider, v_further.provider_slug,
+            'redemption', redemption_id, ARRAY[v_recipient.own_account_id, v_recipient.account_id],
+            v_offer.price_minor, currency, p_actor, p_request_id, p_now);
+        PERFORM redemption_trace(p_request_id, redemption_id, 'place_order', 'ok', '',
+            v_further.provider, v_queued_at, p_now);
+        RETURN;
     END IF;
 
     INSERT INTO redemption_provisioningtrace
-        (request_id, redemption_id, step, status, error_code, milliseconds, at)
-    SELECT p_request_id, redemption_id, t.step, t.status, coalesce(t.code, ''),
+        (request_id, redemption_id, step, status, error_code, message, milliseconds, at)
+    SELECT p_request_id, redemption_id, t.step, t.status, coalesce(t.code, ''), t.message,
         extract(epoch FROM t.until - t.since) * 1000, p_now
     FROM (VALUES
-        ('claim_card', CASE WHEN v_card.id IS NULL THEN 'empty' ELSE 'ok' END, reason_code,
-            statement_timestamp(), v_claimed_at),
-        ('queue_message', 'ok', NULL, v_claimed_at, v_queued_at),
-        ('debit_account', 'ok', NULL, v_queued_at, v_debited_at),
-        ('wait', state, reason_code, statement_timestamp(),
+        ('claim_card', 'ok', NULL, 'uploaded cards', statement_timestamp(),
+            CASE WHEN NOT v_has_looked_further THEN v_claimed_at END),
+        ('queue_message', 'ok', NULL, '', v_claimed_at, v_queued_at),
+        ('debit_account', 'ok', NULL, '', v_queued_at, v_debited_at),
+        ('wait', state, reason_code, '', statement_timestamp(),
             CASE WHEN v_claimed_at IS NULL AND state <> 'issued' THEN clock_timestamp() END)
-    ) AS t (step, status, code, since, until)
+    ) AS t (step, status, code, message, since, until)
     WHERE t.until IS NOT NULL AND t.since IS NOT NULL;
 END
 $$;

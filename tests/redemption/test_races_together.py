@@ -74,7 +74,7 @@ class TestWhoWaits:
             assert isinstance(loser, AlreadyProvisionedError), loser
             assert loser.redemption_id == waiting.redemption_id
         assert GiftCard.objects.filter(status="available").count() == 19
-        assert Message.objects.count() == 1
+        assert Message.objects.filter(purpose="reward").count() == 1
         assert world.balance() == 10_000_000 - 2500
 
     def test_is_served_once_by_the_queue_and_by_asking_again(self, world: World) -> None:

@@ -21,6 +21,9 @@ from tests.world import NOW, World, build_world
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TODAY = NOW.date()
+CSV_ONLY = Pool.PurchaseMethod.CSV_ONLY
+WITH_FALLBACK = Pool.PurchaseMethod.CSV_WITH_FALLBACK
+API_ONLY = Pool.PurchaseMethod.API_ONLY
 
 
 @pytest.fixture
@@ -69,13 +72,15 @@ class TestNamedPool:
         Condition.objects.filter(pk=world.condition.pk).update(pool=master)
         assert pool_served_from(world) == master
 
-    @pytest.mark.parametrize(
-        "fields", [{"archived_at": NOW}, {"purchase_method": Pool.PurchaseMethod.API_ONLY}]
-    )
-    def test_that_is_out_of_use_serves_nobody(self, world: World, fields: dict[str, Any]) -> None:
+    def test_that_is_out_of_use_serves_nobody(self, world: World) -> None:
         world.stock(1)
-        Pool.objects.filter(pk=world.pool.pk).update(**fields)
+        Pool.objects.filter(pk=world.pool.pk).update(archived_at=NOW)
         assert pool_served_from(world) is None
+
+    def test_that_buys_gives_out_what_came_back_to_it(self, world: World) -> None:
+        world.stock(1)
+        Pool.objects.filter(pk=world.pool.pk).update(purchase_method=API_ONLY)
+        assert pool_served_from(world) == world.pool
 
     def test_of_another_client_serves_nobody(self, world: World) -> None:
         other = build_world(name="Birch")
@@ -102,12 +107,35 @@ class TestWaterfall:
         self, world: World
     ) -> None:
         name_no_pool(world)
-        buffer, master = add_pool(world, kind="buffer"), add_pool(world, kind="master")
+        buffer = add_pool(world, kind="buffer")
+        master = add_pool(world, kind="master", purchase_method=WITH_FALLBACK)
         world.stock(1)
         served = [pool_served_from(world) for _ in range(4)]
+        # The route is not set up, so whoever is left waits.
         assert served == [world.pool, master, buffer, None]
         sources = Redemption.objects.order_by("pk").values_list("source", flat=True)
         assert set(sources) == {"csv", ""}
+
+    def test_keeps_what_was_bought_ahead_from_pools_of_uploaded_cards(self, world: World) -> None:
+        add_pool(world, kind="buffer")
+        assert pool_served_from(world) is None
+        name_no_pool(world)
+        assert pool_served_from(world) is None
+        add_pool(world, kind="master", stock=0)
+        assert pool_served_from(world) is None
+        assert GiftCard.objects.get().status == "available"
+
+    def test_gives_what_was_bought_ahead_to_a_named_pool_that_buys(self, world: World) -> None:
+        buffer = add_pool(world, kind="buffer")
+        Pool.objects.filter(pk=world.pool.pk).update(purchase_method=WITH_FALLBACK)
+        world.stock(1)
+        assert [pool_served_from(world) for _ in range(2)] == [world.pool, buffer]
+
+    def test_gives_what_was_bought_ahead_where_there_is_no_other_pool(self, world: World) -> None:
+        name_no_pool(world)
+        Pool.objects.filter(pk=world.pool.pk).update(archived_at=NOW)
+        buffer = add_pool(world, kind="buffer")
+        assert pool_served_from(world) == buffer
 
     def test_asks_the_older_of_two_pools_first(self, world: World) -> None:
         name_no_pool(world)
@@ -118,11 +146,7 @@ class TestWaterfall:
 
     @pytest.mark.parametrize(
         "fields",
-        [
-            {"reserved": True},
-            {"archived_at": NOW},
-            {"purchase_method": Pool.PurchaseMethod.API_ONLY},
-        ],
+        [{"reserved": True}, {"archived_at": NOW}],
     )
     def test_passes_by_a_pool_that_is_not_for_everybody(
         self, world: World, fields: dict[str, Any]

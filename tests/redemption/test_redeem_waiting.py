@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from alerts.codes import ErrorCode
 from alerts.transactions import transaction
@@ -11,7 +12,10 @@ from giftcards.models import GiftCard
 from redemption.models import PendingReward, ProvisioningTrace, Recipient, Redemption, RevealLink
 from redemption.services.links import digest_of_token
 from redemption.services.redeem import AlreadyProvisionedError, Contact, RedeemResult
+from redemption.services.texts import render_reward
+from sms.merge import count_segments
 from sms.models import Message, OptIn
+from sms.services.parties import Draft, RenderedText, Rendering, Unsendable
 from tests.invariants import broken_invariants
 from tests.redemption.asking import TEXT, ask, refused, snapshot
 from tests.world import NOW, World, build_world
@@ -40,7 +44,7 @@ def opt_in(world: World, phone: str, state: str = OptIn.State.GRANTED) -> None:
 def assert_nothing_taken(world: World) -> None:
     assert not GiftCard.objects.exclude(status="available").exists()
     assert Transaction.objects.filter(kind="redemption").count() == 0
-    assert Message.objects.count() == 0
+    assert not Message.objects.exclude(purpose="delay_notice").exists()
     assert world.balance() == 100_000
     assert broken_invariants() == {}
 
@@ -80,6 +84,98 @@ class TestForStock:
         assert ask(second).state == "waiting_stock"
         assert_nothing_taken(world)
         assert resume(first).state == "issued"
+
+
+class TestDelayNotice:
+    def test_is_promised_once_to_where_the_reward_was_asked_for(self, world: World) -> None:
+        (code,) = world.invite()
+        result = ask(code)
+        ask(code, contact=ELSEWHERE, now=LATER)
+        resume(code)
+        notice = Message.objects.get()
+        assert (notice.purpose, notice.channel, notice.to) == ("delay_notice", "sms", TEXT.to)
+        assert (notice.state, notice.next_attempt_at) == ("queued", NOW)
+        assert (notice.reference_kind, notice.reference_id) == ("redemption", result.redemption_id)
+        assert (notice.client_id, notice.locale) == (world.client.pk, "en")
+        assert notice.values == {
+            "first_name": "Ana",
+            "last_name": "Sample",
+            "brand": "Acorn Shop",
+            "value_minor": 2500,
+            "currency": "USD",
+            "company": "Acorn Ltd",
+            "expires_on": None,
+            "is_test": False,
+        }
+
+    def test_is_for_nobody_who_asked_for_no_message(self, world: World) -> None:
+        assert ask(world.invite()[0], contact=NOWHERE).state == "waiting_stock"
+        assert not Message.objects.exists()
+
+    def test_is_for_no_test_code(self, world: World) -> None:
+        assert ask(world.invite(is_test=True)[0]).state == "issued"
+        assert [message.purpose for message in Message.objects.all()] == ["reward"]
+
+    def test_is_for_nobody_who_was_refused(self, world: World) -> None:
+        world.campaign.queue_when_empty = False
+        world.campaign.save()
+        with refused(ErrorCode.OUT_OF_STOCK):
+            ask(world.invite()[0])
+
+    def test_is_for_nobody_who_waits_for_a_decision(self, world: World) -> None:
+        world.campaign.approval_required = True
+        world.campaign.save()
+        assert ask(world.invite()[0]).state == "waiting_approval"
+        assert not Message.objects.exists()
+
+    def test_is_not_sent_any_more_once_the_reward_is_there(self, world: World) -> None:
+        (code,) = world.invite()
+        ask(code)
+        world.stock(1)
+        resume(code)
+        notice = Message.objects.get(purpose="delay_notice")
+        assert isinstance(written(notice), Unsendable)
+
+    @pytest.mark.parametrize(
+        ("locale", "words"),
+        [
+            ("en", "Acorn Ltd: your Acorn Shop gift card takes a little longer: 48 hours at most."),
+            (
+                "es",
+                "Acorn Ltd: su tarjeta Acorn Shop tarda un poco. Le llega en menos de 48 horas.",
+            ),
+        ],
+    )
+    def test_says_what_the_settings_promise(
+        self, world: World, settings: Settings, locale: str, words: str
+    ) -> None:
+        settings.REWARD_WITHIN = 48 * 3600.0
+        settings.CALL_BACK_WITHIN = 3600.0
+        world.campaign.locale = locale
+        world.campaign.save()
+        ask(world.invite()[0])
+        pending = PendingReward.objects.get()
+        assert pending.call_back_by == NOW + timedelta(hours=1)
+        assert pending.promised_by == NOW + timedelta(hours=48)
+        text = written(Message.objects.get())
+        assert isinstance(text, RenderedText)
+        assert text.body.splitlines()[0] == words
+        assert count_segments(text.body).segments == 1
+
+
+def written(message: Message) -> Rendering:
+    """Return the words of a message, as the sender has them written."""
+    draft = Draft(
+        message_id=message.pk,
+        client_id=message.client_id,
+        purpose=message.purpose,
+        channel=message.channel,
+        locale=message.locale,
+        values=message.values,
+        reference_kind=message.reference_kind,
+        reference_id=message.reference_id,
+    )
+    return render_reward(drafts=[draft], now=LATER)[message.pk]
 
 
 class TestForApproval:
@@ -180,7 +276,7 @@ class TestResume:
         assert (redemption.state, redemption.reason_code) == ("issued", "")
         assert (redemption.created_at, redemption.issued_at) == (NOW, LATER)
         assert (redemption.contact_to, redemption.debits) == (TEXT.to, 1)
-        message = Message.objects.get()
+        message = Message.objects.get(purpose="reward")
         assert (message.to, message.reference_id) == (TEXT.to, waiting.redemption_id)
         assert message.next_attempt_at == LATER
         debit = Transaction.objects.get(kind="redemption")
@@ -245,4 +341,4 @@ class TestResume:
         ask(code, contact=NOWHERE)
         world.stock(1)
         resume(code)
-        assert Message.objects.get().to == TEXT.to
+        assert Message.objects.get(purpose="reward").to == TEXT.to

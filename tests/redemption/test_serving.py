@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models import QuerySet
 
 from alerts.models import Alert
 from alerts.transactions import transaction
@@ -60,6 +61,11 @@ def states(ids: list[UUID]) -> list[str]:
     return [by_id[pk] for pk in ids]
 
 
+def rewards() -> QuerySet[Message]:
+    """Return the texts that bring a reward; a notice of the delay is none."""
+    return Message.objects.filter(purpose="reward")
+
+
 def debits(world: World) -> int:
     """Count the charges on the client's account."""
     return Entry.objects.filter(account=world.account, amount_minor__lt=0).count()
@@ -91,7 +97,7 @@ class TestServeWaiting:
         served = Redemption.objects.filter(pk__in=ids[:3])
         assert {row.card_id for row in served} == {card.pk for card in cards}
         assert {row.issued_at for row in served} == {LATER}
-        messages = Message.objects.order_by("to")
+        messages = rewards().order_by("to")
         assert [(m.to, m.state, m.reference_id) for m in messages] == [
             (f"+1500555{number:04}", "queued", ids[number]) for number in range(3)
         ]
@@ -106,7 +112,7 @@ class TestServeWaiting:
         traces = ProvisioningTrace.objects.count()
         assert serve() == ServingResult(served=0, refused=0, empty_conditions=1)
         assert states(ids) == [STATE.WAITING_STOCK] * 3
-        assert (Message.objects.count(), debits(world)) == (0, 0)
+        assert (rewards().count(), debits(world)) == (0, 0)
         assert ProvisioningTrace.objects.count() == traces
 
     def test_finds_nothing_the_second_time(self) -> None:
@@ -115,7 +121,7 @@ class TestServeWaiting:
         world.stock(5)
         assert serve().served == 2
         assert serve() == ServingResult(served=0, refused=0, empty_conditions=0)
-        assert (Message.objects.count(), debits(world)) == (2, 2)
+        assert (rewards().count(), debits(world)) == (2, 2)
 
     def test_keeps_the_order_across_campaigns_that_share_a_pool(self) -> None:
         world = build_world()
@@ -187,7 +193,7 @@ class TestServeWaiting:
         assert sum(r.served for r in results if isinstance(r, ServingResult)) == 6
         assert not [result for result in results if isinstance(result, Exception)]
         assert states(ids) == [STATE.ISSUED] * 6 + [STATE.WAITING_STOCK] * 2
-        assert (Message.objects.count(), debits(world)) == (6, 6)
+        assert (rewards().count(), debits(world)) == (6, 6)
         assert world.balance() == 100_000 - 6 * 2500
 
     def test_passes_over_whose_card_is_not_offered_until_it_is_again(self) -> None:

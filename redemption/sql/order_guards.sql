@@ -1,0 +1,58 @@
+-- A redemption is being prepared exactly while an order for it is in work, and unconfirmed while
+-- nobody knows what became of that order: so nothing is bought for somebody who was given up on,
+-- and nobody waits for an order that has ended. Whose card is being replaced keeps their state.
+-- Asked at commit, from both sides.
+CREATE OR REPLACE FUNCTION redemption_check_order(p_redemption_id uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_state text;
+    v_order_state text;
+BEGIN
+    SELECT state INTO v_state FROM redemption_redemption WHERE id = p_redemption_id;
+    SELECT state INTO v_order_state FROM giftcards_providerorder
+        WHERE holder_kind = 'redemption' AND holder_id = p_redemption_id
+            AND state IN ('requested', 'unknown');
+    IF v_state NOT IN ('issued', 'delivered', 'confirmed')
+        AND v_order_state IS DISTINCT FROM (CASE v_state
+            WHEN 'provisioning' THEN 'requested' WHEN 'unconfirmed' THEN 'unknown' END)
+    THEN
+        RAISE EXCEPTION 'redemption % is %, but its order %', p_redemption_id, v_state,
+            coalesce(v_order_state, 'is none or has ended')
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_fits_its_order';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION redemption_check_own_order() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM redemption_check_order(NEW.id);
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION redemption_check_order_of_holder() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM redemption_check_order(NEW.holder_id);
+    RETURN NULL;
+END
+$$;
+
+-- Two triggers, since one for both would be called in the hot path to find nothing to do.
+DROP TRIGGER IF EXISTS redemption_begins_with_its_order ON redemption_redemption;
+CREATE CONSTRAINT TRIGGER redemption_begins_with_its_order
+    AFTER INSERT ON redemption_redemption DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.state IN ('provisioning', 'unconfirmed'))
+    EXECUTE FUNCTION redemption_check_own_order();
+DROP TRIGGER IF EXISTS redemption_fits_its_order ON redemption_redemption;
+CREATE CONSTRAINT TRIGGER redemption_fits_its_order
+    AFTER UPDATE ON redemption_redemption DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.state <> NEW.state AND (NEW.state IN ('provisioning', 'unconfirmed')
+        OR OLD.state IN ('provisioning', 'unconfirmed')))
+    EXECUTE FUNCTION redemption_check_own_order();
+DROP TRIGGER IF EXISTS redemption_order_fits_its_holder ON giftcards_providerorder;
+CREATE CONSTRAINT TRIGGER redemption_order_fits_its_holder
+    AFTER INSERT OR UPDATE ON giftcards_providerorder DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (NEW.holder_kind = 'redemption')
+    EXECUTE FUNCTION redemption_check_order_of_holder();
