@@ -5,6 +5,7 @@ from giftcards.models.order import ProviderOrder, ProviderOrderEvent
 from giftcards.models.pool import Pool
 from giftcards.models.provider import ProviderBrand, ProviderCircuit, ProviderFloat
 from giftcards.models.sale import CardSale
+from giftcards.models.upload import UploadJob
 
 __all__ = [
     "AgencyBrand",
@@ -24,4 +25,5 @@ __all__ = [
     "ProviderOrder",
     "ProviderOrderEvent",
     "StagedCard",
+    "UploadJob",
 ]

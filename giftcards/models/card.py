@@ -17,9 +17,15 @@ class CardBatch(models.Model):
     """One upload of cards into a pool, with what was refused and why."""
 
     class State(models.TextChoices):
-        PREVIEWED = "previewed", "Previewed"
+        # A large file on its way; a small one is imported or refused at once.
+        RECEIVING = "receiving", "Being received"
+        CHECKING = "checking", "Being checked"
+        PREVIEWED = "previewed", "Waits to be confirmed"
+        IMPORTING = "importing", "Being imported"
         IMPORTED = "imported", "Imported"
         REFUSED = "refused", "Refused"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
         UNDONE = "undone", "Undone"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -197,7 +203,7 @@ class CardEvent(models.Model):
 
 
 class StagedCard(models.Model):
-    """A row of an upload on its way into stock: COPY fills it, one INSERT … SELECT empties it."""
+    """A row of an upload on its way into stock: sealed like a card, filled by COPY."""
 
     batch_id = models.UUIDField()
     line = models.PositiveIntegerField()
@@ -211,7 +217,7 @@ class StagedCard(models.Model):
     claim_key = models.IntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["batch_id", "code_digest"], name="giftcards_staged")]
+        indexes = [models.Index(fields=["batch_id", "line"], name="giftcards_staged_line")]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

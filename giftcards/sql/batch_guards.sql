@@ -1,7 +1,12 @@
--- An upload is written once; all that may happen to it is to be undone, and only when none of its
--- cards is left. So nobody reads "undone" of an upload whose cards somebody holds.
+-- A small upload is written once, as what became of it. A large one goes its way, forward only:
+--   receiving → checking → previewed → importing → imported
+-- and from each but the last to stopped, failed or refused. What it was and who sent it never
+-- changes. After its end all that may happen to it is that an import is undone, and only when
+-- none of its cards is left: so nobody reads "undone" of an upload whose cards somebody holds.
 CREATE OR REPLACE FUNCTION giftcards_check_batch_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_figures constant text[] := '{state,file_hash,rows,accepted,rejected,rejects}';
 BEGIN
     IF OLD.state = 'imported' AND NEW.state = 'undone'
         AND to_jsonb(NEW) - 'state' = to_jsonb(OLD) - 'state'
@@ -9,7 +14,18 @@ BEGIN
     THEN
         RETURN NEW;
     END IF;
-    RAISE EXCEPTION 'upload % can only be undone, once none of its cards is left', OLD.id
+    IF to_jsonb(NEW) - v_figures = to_jsonb(OLD) - v_figures AND (
+        OLD.state = 'receiving' AND NEW.state IN ('checking', 'stopped', 'failed')
+        OR OLD.file_hash = NEW.file_hash AND (
+            OLD.state = 'checking' AND NEW.state IN ('previewed', 'stopped', 'failed')
+            OR OLD.state = 'previewed' AND NEW.state IN ('importing', 'stopped')
+            OR OLD.state = 'importing' AND NEW.state IN ('imported', 'refused', 'stopped', 'failed')
+        )
+    ) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'upload % goes forward only, and can then only be undone, once none of its '
+        'cards is left', OLD.id
         USING ERRCODE = 'restrict_violation';
 END
 $$;
