@@ -75,6 +75,7 @@ class Demo:
         if "TILLO_BASE_URL" not in self.session.given:
             with step("Tillo emulator"):
                 self._start_tillo()
+                self._finish(self._manage("sync_provider", "--no-color"), "sync_provider")
         with step("Web server, Celery worker and beat"):
             self._start_site()
         seeded = json.loads(seed.read_text())

@@ -323,6 +323,8 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
         "TWILIO_FROM_NUMBER": "+15005550006",
         # The demo starts the emulator there; another command's texts wait until it does.
         "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
+        # Nobody who tries it out waits for the cards that are bought ahead.
+        "EVERY_BUFFER_REFILL": "30s",
         **_tillo_settings(given, former=former, taken=emulator_port),
     }
     if given.get("TWILIO_MESSAGING_SERVICE_SID"):

@@ -46,6 +46,7 @@ class TestLoad:
         assert env.key("CODE_DIGEST_KEY") == bytes(range(32))
         assert env.rate("RATE_LIMIT_ADDRESS") == (5, 300.0)
         assert env.rate("RATE_LIMIT_CODE") == (10, 3600.0)
+        assert env.sums("PROVIDER_FLOAT_WARNING") == {"USD": 1000, "GBP": 500, "EUR": 500}
 
     def test_refuses_to_read_a_setting_as_another_kind(self, complete: dict[str, str]) -> None:
         with pytest.raises(TypeError, match="PORT is a setting of kind number"):
@@ -75,6 +76,9 @@ class TestLoad:
             ("SMS_RETRY_SCHEDULE", "0s;30s", "durations by comma"),
             ("RATE_LIMIT_CODE", "10 per hour", "a rate such as 5/5m"),
             ("RATE_LIMIT_CODE", "0/h", "a rate such as 5/5m"),
+            ("PROVIDER_FLOAT_WARNING", "1000", "whole sums by currency"),
+            ("PROVIDER_FLOAT_WARNING", "USD=10.50", "whole sums by currency"),
+            ("PROVIDER_FLOAT_WARNING", "USD=10,USD=20", "whole sums by currency"),
             ("CODE_DIGEST_KEY", "hunter2hunter2", "32 random bytes in base64"),
             ("CARD_ENCRYPTION_KEYS", "hunter2hunter2", "id:key,id:key with the newest first"),
             ("CARD_ENCRYPTION_KEYS", f"a:{KEY},a:{OTHER_KEY}", "each id once"),
