@@ -13,6 +13,7 @@ from tests.database import django_db_setup
 __all__ = ["django_db_setup"]
 
 pytest_plugins = [
+    "tests.giftcards.ordering",
     "tests.giftcards.tillo_fixture",
     "tests.sms.emulator_fixture",
     "tests.sms.texting_fixture",

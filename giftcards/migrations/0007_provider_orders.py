@@ -186,6 +186,7 @@ class Migration(migrations.Migration):
                 ("first_sent_at", models.DateTimeField(blank=True, null=True)),
                 ("last_attempt_at", models.DateTimeField(blank=True, null=True)),
                 ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                ("undo_asked_at", models.DateTimeField(blank=True, null=True)),
                 ("provider_reference", models.CharField(blank=True, db_default="", max_length=120)),
                 ("cost_minor", models.BigIntegerField(blank=True, null=True)),
                 (

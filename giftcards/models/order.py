@@ -62,6 +62,9 @@ class ProviderOrder(models.Model):
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     # The provider has taken the order and works on it: from here on it is asked, not sent.
     accepted_at = models.DateTimeField(null=True, blank=True)
+    # A person has asked for the sale to be taken back: it is never sent again after that, since
+    # the provider would answer with the card that it took back.
+    undo_asked_at = models.DateTimeField(null=True, blank=True)
     provider_reference = models.CharField(max_length=120, blank=True, db_default="")
     cost_minor = models.BigIntegerField(null=True, blank=True)
     discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
