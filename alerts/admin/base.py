@@ -3,8 +3,8 @@
 Note [Who may see the admin]
 The site decides, once, for every model: ``PlatformAdminSite.has_permission``. Django's own
 permissions are not asked, so that no group or permission somebody once ticked opens a table.
-One right comes on top of the site's: to see a card's code (``credit.reveal_card``), ticked on the
-page of a person who is a platform admin already.
+Few rights come on top of the site's, such as to see a card's code (``credit.reveal_card``): those
+of ``User``, ticked on the page of a person who is a platform admin already.
 Nothing can be deleted unless a class says so: almost everything is part of somebody's history,
 and Django would first collect the million rows that hang on a client.
 """

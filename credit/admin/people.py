@@ -92,8 +92,8 @@ class UserAdmin(PlatformAdmin, DjangoUserAdmin):  # type: ignore[type-arg, misc]
             {
                 "fields": ("is_active", "is_staff", "is_superuser", "user_permissions"),
                 "description": "To enter this administration somebody needs the staff status "
-                "and the role of a platform admin. Codes of cards are shown only to whom it is "
-                "allowed below, and to superusers.",
+                "and the role of a platform admin. The rights are for single people on top of "
+                "that; superusers have them all.",
             },
         ),
         ("When", {"fields": ("last_login", "date_joined")}),

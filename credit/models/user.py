@@ -11,7 +11,10 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         # What a role alone does not give; Note [Who may see the admin].
-        permissions = [("reveal_card", "May see the codes of cards")]
+        permissions = [
+            ("reveal_card", "May see the codes of cards"),
+            ("reverse_order", "May take purchases back at a provider"),
+        ]
 
     def __str__(self) -> str:
         return self.get_username()

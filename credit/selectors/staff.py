@@ -26,3 +26,11 @@ def may_reveal_cards(user: User | AnonymousUser) -> bool:
     A superuser has it, as every other.
     """
     return is_platform_admin(user) and user.has_perm("credit.reveal_card")
+
+
+def may_reverse_orders(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may take a purchase back at a provider: a right beside the role.
+
+    A superuser has it, as every other.
+    """
+    return is_platform_admin(user) and user.has_perm("credit.reverse_order")

@@ -1,0 +1,19 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("credit", "0008_reveal_permission")]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="user",
+            options={
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "permissions": [
+                    ("reveal_card", "May see the codes of cards"),
+                    ("reverse_order", "May take purchases back at a provider"),
+                ],
+            },
+        ),
+    ]
