@@ -100,6 +100,26 @@ def link_to_thing(kind: str | None, key: UUID | None) -> SafeString | str:
     return link(reverse(page, args=[key]), f"{kind} {short_id(key)}")
 
 
+def link_to_named(thing: str) -> SafeString | str:
+    """Return a link to what is named by kind and id (``user:<id>``); empty when it has no page."""
+    kind, _, rest = thing.partition(":")
+    try:
+        return link_to_thing(kind, UUID(rest))
+    except ValueError:
+        return ""
+
+
+def actor_column(field: str = "actor", *, title: str = "who") -> Column:
+    """Return a column of those who did it: people and keys as links, the system by its name."""
+
+    @admin.display(description=title)
+    def column(_admin: Any, row: Any) -> SafeString | str:
+        actor: str = getattr(row, field)
+        return link_to_named(actor) or actor or NOTHING
+
+    return column
+
+
 def link(url: str, words: str) -> SafeString:
     """Return a link that looks like one."""
     return format_html('<a class="text-link whole" href="{}">{}</a>', url, words)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from alerts.admin.base import ReadOnlyAdmin, read_key
-from alerts.admin.cells import NOTHING, error_column, link_to_thing, table, time_column
+from alerts.admin.base import ReadOnlyAdmin
+from alerts.admin.cells import (
+    NOTHING,
+    actor_column,
+    error_column,
+    link_to_named,
+    table,
+    time_column,
+)
 from credit.models import AuditEvent, IdempotencyRecord
 
 
@@ -37,15 +42,14 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_help_text = "The id of what was changed, or the event's own"
     fields = ("happened", "action", "who", "what", "agency", "client", "changes", "request_id")
     happened = time_column("at", title="when")
-
-    @admin.display(description="who")
-    def who(self, event: AuditEvent) -> SafeString | str:
-        return _link(event.actor) or event.actor
+    who = actor_column()
 
     @admin.display(description="what")
     def what(self, event: AuditEvent) -> SafeString | str:
         kind = event.object_kind.replace("_", " ")
-        return _link(f"{event.object_kind}:{event.object_id}") or f"{kind} {event.object_id}"
+        return (
+            link_to_named(f"{event.object_kind}:{event.object_id}") or f"{kind} {event.object_id}"
+        )
 
     @admin.display(description="changes")
     def changes(self, event: AuditEvent) -> SafeString | str:
@@ -57,12 +61,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
         if event.details.get("reason"):
             rows.append(("reason", "", event.details["reason"]))
         return table(("Field", "Before", "After"), rows) if rows else NOTHING
-
-
-def _link(thing: str) -> SafeString | str:
-    kind, _, rest = thing.partition(":")
-    key = read_key("UUIDField", rest)
-    return link_to_thing(kind, key) if isinstance(key, UUID) else ""
 
 
 def _value(value: object) -> str:

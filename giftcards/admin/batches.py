@@ -16,7 +16,16 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
-from alerts.admin.cells import BLUE, GREEN, GREY, RED, state_column, table, time_column
+from alerts.admin.cells import (
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    actor_column,
+    state_column,
+    table,
+    time_column,
+)
 from alerts.admin.dialogs import leave_for
 from alerts.csvfiles import safe_cell
 from giftcards.models import CardBatch
@@ -38,7 +47,7 @@ class CardBatchAdmin(ReadOnlyAdmin):
         "rows",
         "accepted",
         "rejected",
-        "actor",
+        "who",
         "created",
     )
     list_filter = ("state", "pool", "created_at")
@@ -46,10 +55,11 @@ class CardBatchAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     search_help_text = "An upload's id"
     fieldsets = (
-        (None, {"fields": ("file_name", "pool", "state_label", "actor", "created_at")}),
+        (None, {"fields": ("file_name", "pool", "state_label", "who", "created_at")}),
         ("Rows", {"fields": ("rows", "accepted", "rejected", "rejects_table")}),
     )
     created = time_column("created_at")
+    who = actor_column()
     state_label = state_column("state", BATCH_COLOURS, title="state")
 
     def has_undo_permission(self, request: HttpRequest, object_id: str) -> bool:

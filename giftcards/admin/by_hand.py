@@ -142,7 +142,7 @@ def _add(request: HttpRequest, pool: Pool, rows: Any, trouble: list[str]) -> Htt
         said = [words for several in error.errors.values() for words in several]
         trouble += said or [f"{error.code.operator} {error.code.action}"]
         return None
-    if report.state == "refused":
+    if report.rejected:
         _explain(report, rows, trouble)
         return None
     noun = "card" if report.accepted == 1 else "cards"

@@ -17,7 +17,9 @@ from alerts.admin.cells import (
     BLUE,
     GREEN,
     GREY,
+    NOTHING,
     RED,
+    actor_column,
     label,
     link_column,
     link_to_thing,
@@ -59,9 +61,10 @@ class CardEventInline(ReadOnlyInline):
     """What happened to a card."""
 
     model = CardEvent
-    fields = ("when", "from_status", "to_status", "actor", "reason")
+    fields = ("when", "from_status", "to_status", "who", "reason")
     ordering = ("pk",)
     when = time_column("at", title="when")
+    who = actor_column()
 
 
 @admin.register(GiftCard)
@@ -77,7 +80,7 @@ class GiftCardAdmin(CardReveal, ReadOnlyAdmin):
         "pool",
         "client",
         "held_by",
-        "expires_on",
+        "expires",
         "claimed",
     )
     list_filter = ("status", StuckFilter, "source", "brand", "pool")
@@ -127,6 +130,10 @@ class GiftCardAdmin(CardReveal, ReadOnlyAdmin):
     def ends_in(self, card: GiftCard) -> str:
         return whole(f"…{card.last4}")
 
+    @admin.display(description="expires on")
+    def expires(self, card: GiftCard) -> str:
+        return NOTHING if card.expires_on is None else whole(card.expires_on.isoformat())
+
     @admin.display(description="status")
     def status_label(self, card: GiftCard) -> SafeString:
         if _is_stuck(card):
@@ -151,12 +158,13 @@ def _is_stuck(card: GiftCard) -> bool:
 class CardEventAdmin(ReadOnlyAdmin):
     """Every transition of every card, newest first."""
 
-    list_display = ("when", "card_link", "from_status", "to_status", "actor", "reason")
+    list_display = ("when", "card_link", "from_status", "to_status", "who", "reason")
     list_display_links = ("when",)
     list_filter = ("to_status",)
     ordering = ("-pk",)
     lookups = ("pk", "card")
     search_help_text = "A card's id"
-    fields = ("card_link", "from_status", "to_status", "actor", "reason", "at")
+    fields = ("card_link", "from_status", "to_status", "who", "reason", "at")
     when = time_column("at", title="when")
+    who = actor_column()
     card_link = link_column("card")

@@ -68,7 +68,8 @@ class BrandAdmin(PlatformAdmin):
             {
                 "fields": ("code_format", "expiration_policy", "provider_slug"),
                 "description": "The pattern of a whole code: X a letter or digit, A a letter, 9 "
-                "a digit, anything else itself. Empty: 8 to 40 letters, digits and dashes.",
+                "a digit, anything else and what follows a backslash itself. Empty: 8 to 40 "
+                "letters, digits and dashes.",
             },
         ),
         (

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from alerts.admin.base import PlatformAdmin
-from alerts.admin.cells import BLUE, GREY, label, state_column
+from alerts.admin.cells import BLUE, GREY, NOTHING, label, state_column
 from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
 from giftcards.admin.archiving import InUseFilter, PoolArchiving
@@ -157,8 +157,8 @@ class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdm
             return "Cards come in by an upload, once the pool is there."
         return level_bar(count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk])
 
-    @admin.display(description="")
+    @admin.display(description="use")
     def flags(self, pool: Pool) -> SafeString | str:
         if pool.archived_at is not None:
             return label("Archived")
-        return label("Reserved", BLUE) if pool.reserved else ""
+        return label("Reserved", BLUE) if pool.reserved else NOTHING

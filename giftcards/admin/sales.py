@@ -11,12 +11,20 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
-from alerts.admin.cells import GREEN, GREY, label, link_column, time_column
+from alerts.admin.cells import (
+    GREEN,
+    GREY,
+    actor_column,
+    label,
+    link_column,
+    link_to_row,
+    time_column,
+)
 from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from credit.admin.amounts import money_column
 from credit.selectors.viewers import viewer_of_user
-from giftcards.models import CardSale
+from giftcards.models import CardSale, Pool
 from giftcards.services.sales import reverse_sale
 
 
@@ -35,7 +43,7 @@ class CardSaleAdmin(ReadOnlyAdmin):
         "state",
     )
     list_filter = ("client",)
-    list_select_related = ("client", "master_pool")
+    list_select_related = ("client", "master_pool", "pool")
     ordering = ("-created_at",)
     search_help_text = "A sale's id"
     fields = (
@@ -48,17 +56,24 @@ class CardSaleAdmin(ReadOnlyAdmin):
         "state",
         "transaction_link",
         "refund_link",
-        "actor",
+        "who",
         "created_at",
         "reversed_at",
     )
     sold_at = time_column("created_at", title="when")
-    sold_from = link_column("master_pool", title="sold from")
-    sold_into = link_column("pool", title="sold into")
+    who = actor_column()
     price_money = money_column("price_per_card_minor", title="price per card")
     total_money = money_column("total_minor", title="total")
     transaction_link = link_column("transaction")
     refund_link = link_column("refund")
+
+    @admin.display(description="sold from")
+    def sold_from(self, sale: CardSale) -> SafeString:
+        return link_to_row(Pool, sale.master_pool_id, sale.master_pool.name)
+
+    @admin.display(description="sold into")
+    def sold_into(self, sale: CardSale) -> SafeString:
+        return link_to_row(Pool, sale.pool_id, sale.pool.name)
 
     @admin.display(description="state")
     def state(self, sale: CardSale) -> SafeString:

@@ -37,7 +37,8 @@ def add_by_hand(
 ) -> ImportReport:
     """Bring typed cards into a pool: all of them or none; lines left empty are passed over.
 
-    The report's lines are the cards' places, from 1. The same cards again are refused as a file
+    The report's lines are the cards' places, from 1; it is ``previewed`` when something is wrong,
+    and nothing was written then. The same cards again are refused as a file
     that came before, so a repeat adds nothing.
 
     :raises ValidationFailedError: there is no card, or there are more than 20 (GC-012).
@@ -51,14 +52,21 @@ def add_by_hand(
     writer = csv.writer(text)
     writer.writerow(FIELDS)
     writer.writerows(dataclasses.astuple(card) for card in cards)
-    return upload_cards(
-        viewer=viewer,
-        pool_id=pool_id,
-        source=io.BytesIO(text.getvalue().encode("utf-8", "replace")),
-        file_name="added by hand",
-        mode="all_or_nothing",
-        dry_run=False,
-        now=now,
-        first_line=0,
-        card_source=GiftCard.Source.MANUAL,
-    )
+    content = text.getvalue().encode("utf-8", "replace")
+
+    def upload(*, dry_run: bool) -> ImportReport:
+        return upload_cards(
+            viewer=viewer,
+            pool_id=pool_id,
+            source=io.BytesIO(content),
+            file_name="added by hand",
+            mode="all_or_nothing",
+            dry_run=dry_run,
+            now=now,
+            first_line=0,
+            card_source=GiftCard.Source.MANUAL,
+        )
+
+    # A slip of the finger is no refused upload to be listed for good.
+    report = upload(dry_run=True)
+    return report if report.rejected else upload(dry_run=False)
