@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -23,6 +24,7 @@ from giftcards.providers import (
     configured_providers,
 )
 from giftcards.selectors.providers import FloatLevel, float_warning_minor, list_floats
+from giftcards.services.circuit import resume_when_funded
 
 log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ def check_all_floats(*, now: datetime) -> dict[str, list[FloatLevel]]:
 def check_floats(*, provider: str, now: datetime) -> list[FloatLevel]:
     """Ask a provider for our money there, keep it, and warn below PROVIDER_FLOAT_WARNING.
 
+    Where it was not asked for cards because our money was used up, it is again once there is more.
+
     :raises NotConfiguredError: nobody is set up to sell under that name.
     :raises ProviderError: it did not say; what was known stays, and an alert is raised.
     """
@@ -74,9 +78,12 @@ def check_floats(*, provider: str, now: datetime) -> list[FloatLevel]:
         )
         raise
     resolve_alert(dedupe_key=f"provider_float_unread:{provider}", now=now)
+    before = {(one.currency, one.name): one for one in list_floats(provider=provider)}
     with transaction():
         _store(provider, told, now=now)
     levels = list_floats(provider=provider)
+    if any(_has_grown(level, before.get((level.currency, level.name))) for level in levels):
+        resume_when_funded(provider=provider, now=now)
     for level in levels:
         _warn_or_settle(provider, level, now=now)
     log.info("[PROVIDER] Floats read", provider=provider, floats=len(levels))
@@ -132,6 +139,15 @@ def _store(provider: str, floats: Sequence[catalogue.ProviderFloat], *, now: dat
     for row in ProviderFloat.objects.filter(provider=provider):
         if (row.currency, row.name) not in rows:
             row.delete()
+
+
+def _has_grown(level: FloatLevel, before: FloatLevel | None) -> bool:
+    if before is None or level.available_minor > before.available_minor:
+        return True
+    # What was known may be from before the money was used up: then enough counts as more. A float
+    # that nothing was taken from is another currency's, and says nothing.
+    was_used = level.available_minor != before.available_minor
+    return was_used and level.available_minor >= (level.warning_minor or math.inf)
 
 
 def _warn_or_settle(provider: str, level: FloatLevel, *, now: datetime) -> None:

@@ -8,9 +8,10 @@ from pytest_django import Settings
 from alerts.models import Alert
 from credit.money import Money
 from giftcards.emulator import Emulator
-from giftcards.models import ProviderFloat
+from giftcards.models import ProviderCircuit, ProviderFloat
 from giftcards.providers import NoAnswerError
 from giftcards.selectors.providers import FloatLevel, list_floats
+from giftcards.services.circuit import is_open, shut, switch_off
 from giftcards.services.floats import check_floats, note_float_balance
 from tests.world import NOW
 
@@ -90,6 +91,51 @@ class TestCheckFloats:
         tillo_emulator.set_faults([])
         check(minutes=30)
         assert alerts() == [("warning", "resolved", words)]
+
+
+class TestResuming:
+    @pytest.fixture(autouse=True)
+    def used_up(self, tillo_settings: Settings, tillo_emulator: Emulator) -> None:
+        """Our money is used up, as an order has found out, and as was read before."""
+        tillo_emulator.set_float("USD", "10.00")
+        check()
+        shut(
+            provider="tillo",
+            reason=ProviderCircuit.Reason.NO_MONEY,
+            code="610",
+            now=NOW,
+            open_until=None,
+        )
+
+    def test_waits_until_there_is_more_money(self, tillo_emulator: Emulator) -> None:
+        check(minutes=15)
+        assert is_open(provider="tillo", now=NOW)
+        tillo_emulator.set_float("USD", "9.00")
+        check(minutes=30)
+        assert is_open(provider="tillo", now=NOW)
+        tillo_emulator.set_float("USD", "300.00")
+        check(minutes=45)
+        assert not is_open(provider="tillo", now=NOW)
+        assert ("critical", "resolved", "Our money at Tillo is used up") in [
+            (severity, state, subject.replace("tillo", "Tillo"))
+            for severity, state, subject in alerts()
+        ]
+
+    def test_goes_on_with_enough_though_less_than_was_last_known(
+        self, tillo_emulator: Emulator
+    ) -> None:
+        ProviderFloat.objects.filter(currency="USD").update(available_minor=500_000)
+        tillo_emulator.set_float("USD", "1000.00")
+        check(minutes=15)
+        assert not is_open(provider="tillo", now=NOW)
+
+    def test_leaves_alone_what_was_stopped_for_another_reason(
+        self, tillo_emulator: Emulator
+    ) -> None:
+        switch_off(provider="tillo", actor="user:1", reason="Talks", now=NOW)
+        tillo_emulator.set_float("USD", "5000.00")
+        check(minutes=15)
+        assert is_open(provider="tillo", now=NOW)
 
 
 class TestNoteFloatBalance:
