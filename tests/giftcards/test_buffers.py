@@ -6,9 +6,11 @@ import pytest
 from pytest_django import Settings
 
 from alerts.models import Alert
+from giftcards.emulator import Emulator
 from giftcards.models import Pool, ProviderBrand, ProviderCircuit, ProviderOrder
 from giftcards.selectors.buffers import expected_cost_minor, list_buffers
 from giftcards.services.buffers import IN_WORK_AT_MOST, refill_buffers
+from giftcards.services.orders import place_due_orders
 from tests.giftcards.buying import SLUG, buy_orders, end_orders, make_buffer
 from tests.world import NOW, World, build_world
 
@@ -230,3 +232,52 @@ def sold(**changes: object) -> None:
             **changes,
         }
     )
+
+
+class TestBuying:
+    """The whole way over real HTTP: ordered, bought, and ready to be claimed."""
+
+    def test_fills_a_buffer_with_cards_that_wait_for_anybody(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        pool = make_buffer(world, target=3)
+        assert refill() == (3, None)
+        assert place_due_orders(now=NOW) == 3
+        cards = list(pool.cards.all())
+        assert [(card.status, card.source, card.cost_minor) for card in cards] == [
+            ("available", "buffer", 2400)
+        ] * 3
+        assert {card.holder_id for card in cards} == {None}
+        assert len(tillo_emulator.journal("sold")) == 3
+        assert refill(minutes=5) == (0, None)
+        assert place_due_orders(now=NOW + timedelta(minutes=5)) == 0
+
+    def test_leaves_a_provider_that_fails_alone_and_comes_back_with_one(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        pool = make_buffer(world, target=6)
+        tillo_emulator.set_faults([{"action": "error", "code": "725"}])
+        assert refill() == (6, None)
+        place_due_orders(now=NOW)
+        assert not ProviderOrder.objects.exclude(state="failed").exists()
+        assert refill(minutes=1) == (0, "backing_off")
+        tillo_emulator.set_faults([])
+        assert refill(minutes=6) == (1, "backing_off")
+        place_due_orders(now=NOW + timedelta(minutes=6))
+        assert refill(minutes=7) == (5, None)
+        place_due_orders(now=NOW + timedelta(minutes=7))
+        assert pool.cards.filter(status="available").count() == 6
+        assert len(tillo_emulator.journal("sold")) == 6
+
+    def test_buys_nothing_twice_when_answers_are_lost(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        pool = make_buffer(world, target=3)
+        tillo_emulator.set_faults([{"match": {"every": 2}, "action": "drop", "sold": True}])
+        refill()
+        for minutes in (0, 10, 120):
+            place_due_orders(now=NOW + timedelta(minutes=minutes))
+            refill(minutes=minutes)
+        assert pool.cards.filter(status="available").count() == 3
+        assert len(tillo_emulator.journal("sold")) == 3
+        assert ProviderOrder.objects.count() == 3
