@@ -28,8 +28,9 @@ UNREACHABLE: Final = "unreachable"  # no connection came about, so nothing was s
 TOO_MANY_REQUESTS: Final = "429"  # without a code of Tillo's: something in front of it said so
 AMOUNT_TOO_FINE: Final = "amount"  # Tillo takes two decimals, and this value has more
 
-# It works, and has too much to do, or is still at it.
-BUSY: Final = frozenset({TOO_MANY_REQUESTS, "211", "729"})
+# It works, and has too much to do; or, with 729, is still at it.
+TURNED_AWAY: Final = frozenset({TOO_MANY_REQUESTS, "211"})
+BUSY: Final = TURNED_AWAY | {"729"}
 
 
 class Meaning(enum.Enum):

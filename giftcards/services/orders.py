@@ -26,7 +26,8 @@ from alerts.services.alerts import raise_alert
 from alerts.transactions import durable
 from giftcards.models import ProviderOrder
 from giftcards.providers import CardProvider, NotConfiguredError, choose_provider
-from giftcards.providers.outcomes import Sold
+from giftcards.providers.outcomes import Sold, TryAgain
+from giftcards.providers.tillo_codes import TURNED_AWAY
 from giftcards.services import circuit
 from giftcards.services.circuit import Gate
 from giftcards.services.floats import note_float_balance
@@ -127,6 +128,7 @@ class _Run:
         self._latest_claim = latest_claim
         self._limit = limit
         self._count = 0
+        self._is_turned_away = False
         self._calls: dict[Future[OrderAnswer], OrderClaim] = {}
 
     def work(self) -> int:
@@ -147,12 +149,17 @@ class _Run:
                 )
                 for call in done:
                     del self._calls[call]
-                    _record(call.result(), self._name, self._clock)
+                    answer = call.result()
+                    _record(answer, self._name, self._clock)
+                    self._is_turned_away |= any(
+                        isinstance(heard.outcome, TryAgain) and heard.outcome.code in TURNED_AWAY
+                        for heard in answer.heard
+                    )
 
     def _claim(self) -> list[OrderClaim]:
         now = self._clock()
-        room = min(CALLS_AT_ONCE - len(self._calls), self._limit - self._count)
-        if room <= 0 or now > self._latest_claim or self._is_rate_limited():
+        room = min(self._calls_at_once() - len(self._calls), self._limit - self._count)
+        if room <= 0 or now > self._latest_claim:
             return []
         gate = circuit.pass_gate(provider=self._name, now=now, probing_until=now + lease_length())
         if gate is Gate.SHUT:
@@ -193,14 +200,21 @@ class _Run:
             return False
         return True
 
-    def _is_rate_limited(self) -> bool:
-        """Tell whether the provider last said that this minute's calls are used up."""
+    def _calls_at_once(self) -> int:
+        """Return how many calls may be under way.
+
+        One, where the provider last said that this minute's are used up: it finds out. None, once
+        it has turned one of ours away.
+        """
+        if self._is_turned_away:
+            return 0
         quota = self._provider.quotas().get(_DOOR)
-        return (
+        is_used_up = (
             quota is not None
             and quota.remaining == 0
             and time.monotonic() - quota.read_at_seconds < _QUOTA_SECONDS
         )
+        return 1 if is_used_up else CALLS_AT_ONCE
 
 
 def _record(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -> None:

@@ -71,10 +71,13 @@ def settle_parcel(
         assert Transaction.objects.get(pk=transaction_id).kind == "capture"
     with _lock:
         TOLD.append(
-            Told(
-                order.holder_id, outcome.value, card_id, transaction_id, order.error_code, order
-            )
+            Told(order.holder_id, outcome.value, card_id, transaction_id, order.error_code, order)
         )
+
+
+def refuse_parcel(**_facts: object) -> None:
+    """Stand in for a party with a defect."""
+    raise ValueError("a parcel can't be settled")
 
 
 PARTIES: Final = {
