@@ -19,12 +19,11 @@ from giftcards.selectors.levels import Colour, PoolLevel
 
 Status = GiftCard.Status
 
-# One statement, so one moment for all the numbers; the two indexes hold all that it asks for.
+# One statement, so one moment for all the numbers.
 # Cards whose day has passed stay "available" until a job moves them, and are nobody's to claim.
 _COUNT: Final = """
     WITH counted AS (
-        SELECT pool_id, status, count(*) AS cards FROM giftcards_giftcard
-        WHERE pool_id = ANY(%(pools)s) GROUP BY pool_id, status
+        SELECT pool_id, status, cards FROM giftcards_count_cards(%(pools)s)
     ), overdue AS (
         SELECT pool_id, count(*) AS cards FROM giftcards_giftcard
         WHERE status = 'available' AND pool_id = ANY(%(pools)s) AND expiry_bucket <= %(month)s

@@ -6,6 +6,7 @@ from redemption.models.redemption import (
     Redemption,
     RevealLink,
 )
+from redemption.models.report import ReportChange, ReportDay, ReportMonth, RewardCount
 
 __all__ = [
     "Campaign",
@@ -15,6 +16,10 @@ __all__ = [
     "ProvisioningTrace",
     "Recipient",
     "Redemption",
+    "ReportChange",
+    "ReportDay",
+    "ReportMonth",
     "RevealLink",
+    "RewardCount",
     "StagedRecipient",
 ]

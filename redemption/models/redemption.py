@@ -146,6 +146,14 @@ class Redemption(models.Model):
                 condition=Q(state__in=["waiting_stock", "waiting_opt_in", "waiting_approval"]),
                 name="redemption_waiting",
             ),
+            # Issued and then failed or cancelled, for the reports: few, and none on its way.
+            models.Index(
+                fields=["client", "issued_at"],
+                condition=Q(
+                    state__in=["failed", "cancelled"], is_test=False, issued_at__isnull=False
+                ),
+                name="redemption_taken_back",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
