@@ -25,7 +25,7 @@ class ReportMonth(models.Model):
     counted_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.month:%Y-%m}"
+        return f"{self.month}"
 
 
 class ReportChange(models.Model):
