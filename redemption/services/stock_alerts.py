@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
@@ -12,7 +15,8 @@ from alerts.services.alerts import raise_alert, resolve_alert
 from credit.money import display_amount
 from giftcards.models import Pool
 from giftcards.providers import configured_providers
-from redemption.models import Condition, Redemption
+from giftcards.selectors.stock import Supply, find_supply
+from redemption.models import Campaign, Condition, Redemption
 
 KIND: Final = "out_of_stock"
 _NOT_CONFIGURED: Final = "provider_not_configured"
@@ -31,7 +35,12 @@ def alert_out_of_stock(*, campaign_id: UUID, condition_number: int, now: datetim
     if condition.brand is not None and condition.card_value_minor is not None:
         value = display_amount(condition.card_value_minor, condition.currency)
         card = f"{condition.brand.name} {value}"
-    people = "1 person waits" if waiting == 1 else f"{waiting} people wait"
+    if waiting:
+        people = "1 person waits" if waiting == 1 else f"{waiting} people wait"
+    elif condition.campaign.queue_when_empty:
+        people = "Nobody waits yet"
+    else:
+        people = "Whoever asks is turned away"
     return raise_alert(
         kind=KIND,
         severity=Alert.Severity.CRITICAL,
@@ -51,6 +60,20 @@ def alert_out_of_stock(*, campaign_id: UUID, condition_number: int, now: datetim
         client_id=condition.campaign.client_id,
         now=now,
     )
+
+
+@seeing(EVERYTHING)
+def report_empty(*, campaign_id: UUID, condition_numbers: Collection[int], now: datetime) -> None:
+    """Raise the alert of conditions for which no card is left, where nobody has raised it yet.
+
+    However often people look at their codes meanwhile, it goes out once.
+    """
+    conditions = Condition.objects.filter(campaign_id=campaign_id, number__in=condition_numbers)
+    keys = {_key_of(condition.pk): condition for condition in conditions}
+    for key in _unresolved().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True):
+        del keys[key]
+    for condition in keys.values():
+        alert_out_of_stock(campaign_id=campaign_id, condition_number=condition.number, now=now)
 
 
 @seeing(EVERYTHING)
@@ -87,13 +110,11 @@ def settle_stock_alerts(*, now: datetime) -> None:
     """Resolve the alerts of queues that are empty, and raise those that are missing.
 
     One may be missing when a queue grew again just while its alert was being resolved, or when
-    the process that was to raise it died.
+    the process that was to raise it died. One for which nobody has waited stays until there are
+    cards: it tells that there are none.
     """
-    unresolved = set(
-        Alert.objects.filter(kind=KIND)
-        .exclude(state=Alert.State.RESOLVED)
-        .values_list("dedupe_key", flat=True)
-    )
+    alerts = dict(_unresolved().values_list("dedupe_key", "data"))
+    unresolved = set(alerts)
     waiting = set(
         Redemption.objects.filter(state=Redemption.State.WAITING_STOCK)
         .order_by()
@@ -101,7 +122,8 @@ def settle_stock_alerts(*, now: datetime) -> None:
         .distinct()
     )
     for key in unresolved - {_key_of(condition_id) for condition_id in waiting}:
-        resolve_alert(dedupe_key=key, now=now)
+        if alerts[key].get("waiting") or not _is_still_empty(key, now=now):
+            resolve_alert(dedupe_key=key, now=now)
     missing = [pk for pk in waiting if _key_of(pk) not in unresolved]
     for condition in Condition.objects.filter(pk__in=missing):
         alert_out_of_stock(
@@ -112,3 +134,29 @@ def settle_stock_alerts(*, now: datetime) -> None:
 
 def _key_of(condition_id: UUID) -> str:
     return f"{KIND}:{condition_id}"
+
+
+def _unresolved() -> QuerySet[Alert]:
+    return Alert.objects.filter(kind=KIND).exclude(state=Alert.State.RESOLVED)
+
+
+def _is_still_empty(key: str, *, now: datetime) -> bool:
+    """Tell whether a condition that somebody may still ask for has no card left."""
+    conditions = Condition.objects.select_related("campaign").filter(
+        pk=UUID(key.rpartition(":")[2]),
+        is_active=True,
+        campaign__status=Campaign.Status.ACTIVE,
+    )
+    return any(
+        find_supply(
+            pool_id=condition.pool_id,
+            client_id=condition.campaign.client_id,
+            brand_id=condition.brand_id,
+            value_minor=condition.card_value_minor,
+            currency=condition.currency,
+            providers=configured_providers(),
+            now=now,
+        )
+        is Supply.NOWHERE
+        for condition in conditions
+    )
