@@ -61,9 +61,13 @@ LEDGER: Final = {
 _REWARDS: Final = {
     "every charge names its debit, every debit its redemption": """
         SELECT coalesce(r.id, t.id) FROM redemption_redemption r
-        FULL JOIN (SELECT t.id, -sum(e.amount_minor) AS amount FROM credit_transaction t
-            JOIN credit_entry e ON e.transaction_id = t.id AND e.amount_minor < 0
-            WHERE t.kind = 'redemption' GROUP BY t.id) t ON t.id = r.transaction_id
+        FULL JOIN (SELECT t.id, sum(e.amount_minor) AS amount FROM credit_transaction t
+            JOIN credit_entry e ON e.transaction_id = t.id
+            JOIN credit_account a ON a.id = e.account_id AND a.purpose = 'consumed'
+            WHERE t.kind = 'redemption' OR t.kind = 'capture' AND EXISTS (
+                SELECT 1 FROM giftcards_providerorder o
+                WHERE o.hold_id = t.settles_id AND o.holder_kind = 'redemption')
+            GROUP BY t.id) t ON t.id = r.transaction_id
         WHERE (r.charged_minor > 0 OR t.id IS NOT NULL AND NOT (r.id IS NULL AND EXISTS (
                 SELECT 1 FROM credit_transaction s WHERE s.settles_id = t.id)))
             AND (r.charged_minor = t.amount) IS NOT TRUE""",
@@ -97,8 +101,23 @@ _REWARDS: Final = {
         WHERE state NOT IN ('failed', 'cancelled') AND card_id IS NOT NULL
         GROUP BY card_id HAVING count(*) > 1""",
     "what waits has taken neither card nor money": """
-        SELECT id FROM redemption_redemption WHERE state LIKE 'waiting%'
+        SELECT id FROM redemption_redemption
+        WHERE (state LIKE 'waiting%' OR state IN ('provisioning', 'unconfirmed'))
             AND (card_id IS NOT NULL OR transaction_id IS NOT NULL OR charged_minor IS NOT NULL)""",
+    "who is being prepared has an order in work, and nobody else": """
+        SELECT r.id FROM redemption_redemption r
+        LEFT JOIN giftcards_providerorder o ON (o.holder_kind, o.holder_id) = ('redemption', r.id)
+            AND o.state IN ('requested', 'unknown')
+        WHERE r.state NOT IN ('issued', 'delivered', 'confirmed')
+            AND (r.state IN ('provisioning', 'unconfirmed')) <> (o.id IS NOT NULL)""",
+    "what was bought for somebody is theirs, for what was held, at what it cost": """
+        SELECT o.id FROM giftcards_providerorder o
+        JOIN redemption_redemption r ON (o.holder_kind, o.holder_id) = ('redemption', r.id)
+        LEFT JOIN credit_transaction t ON t.id = r.transaction_id
+        WHERE o.state = 'succeeded' AND o.card_gone_at IS NULL AND o.charge_minor > 0
+            AND (r.card_id = o.card_id AND r.source = 'api' AND r.charged_minor = o.charge_minor
+                AND t.settles_id = o.hold_id
+                AND r.cost_minor = coalesce(o.cost_minor, r.cost_minor)) IS NOT TRUE""",
     "who waits for stock is in the queue, who was served is not": """
         SELECT r.id FROM redemption_redemption r
         LEFT JOIN redemption_pendingreward p ON p.redemption_id = r.id

@@ -19,6 +19,7 @@ from django.db.models import (
     Func,
     Min,
     OuterRef,
+    Q,
     QuerySet,
     Sum,
     When,
@@ -153,9 +154,14 @@ def balance_of(account_id: UUID) -> int:
 def balance_after_debit(transaction_id: UUID) -> int | None:
     """Return what the account that paid held right after; None when it is out of sight.
 
-    A split account's entries know their slots only: there it is what the account holds now.
+    What a capture consumes was paid by its hold. A split account's entries know their slots only:
+    there it is what the account holds now.
     """
-    paid = Entry.objects.filter(transaction_id=transaction_id, amount_minor__lt=0)
+    paid = Entry.objects.filter(
+        Q(transaction_id=transaction_id)
+        | Q(transaction__settled_by=transaction_id, transaction__kind=Transaction.Kind.HOLD),
+        amount_minor__lt=0,
+    ).exclude(account__level=Account.Level.PLATFORM)
     entry = paid.order_by("number").first()
     if entry is None:
         return None

@@ -148,6 +148,27 @@ def keep_answer(
         raise KeyAnsweredError
 
 
+@seeing(EVERYTHING)
+def amend_answer(*, claim: KeyClaim, before: str, status: int, state: str) -> None:
+    """Let a key stand for what its first answer says after all, before it is given.
+
+    :param before: the state that was written with the effect; if it is another by now, nothing is
+        changed.
+    """
+    IdempotencyRecord.objects.filter(owner=claim.owner, key=claim.key, state=before).update(
+        status=status, state=state
+    )
+
+
+@seeing(EVERYTHING)
+def forget_answer(*, claim: KeyClaim, before: str) -> None:
+    """Let a key stand for nothing again, since what came of it is no answer to be kept.
+
+    :param before: as for :func:`amend_answer`.
+    """
+    IdempotencyRecord.objects.filter(owner=claim.owner, key=claim.key, state=before).delete()
+
+
 # Refusals that a repeat must get again; any other may come out differently the next time.
 _KEPT_STATUSES = frozenset({400, 404, 410, 422})
 

@@ -22,6 +22,7 @@ def print_result(result: RedeemResult, *, scopes: frozenset[str]) -> dict[str, A
         else (
             MessageFacts(
                 message_id=result.message_id,
+                purpose="reward",
                 channel=result.contact.method,
                 to=result.contact.to,
                 state="queued",
@@ -63,9 +64,7 @@ def print_first_answer(
     was_issued = state == "issued"
     printed = print_facts(facts, scopes=scopes, shows_code=was_issued)
     printed["state"] = state
-    printed["reason"] = (
-        None if was_issued else _reason(facts.reason_code or _REASONS.get(state, ""))
-    )
+    printed["reason"] = None if was_issued else _reason(_REASONS.get(state, facts.reason_code))
     printed["delivered_at"] = None
     if not was_issued:
         printed.update(
@@ -78,6 +77,8 @@ def print_first_answer(
 
 
 _REASONS = {
+    "provisioning": "GC-005",
+    "unconfirmed": "GC-005",
     "waiting_stock": "GC-003",
     "waiting_opt_in": "GC-009",
     "waiting_approval": "GC-103",
@@ -91,7 +92,8 @@ def print_facts(
 
     :param shows_code: open the card's secrets; its disclosure has been committed.
     """
-    message = facts.messages[0] if facts.messages else None
+    # The one that brought the reward, whatever was written about it before or since.
+    message = next((one for one in facts.messages if one.purpose == "reward"), None)
     return {
         "id": str(facts.redemption_id),
         "state": facts.state,
@@ -187,7 +189,11 @@ def _reason(code: str) -> dict[str, str] | None:
     if not code:
         return None
     entry = ErrorCode.from_code(code)
-    detail = entry.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER, is_waiting=True)
+    detail = entry.customer_words(
+        support_phone=settings.SUPPORT_PHONE_NUMBER,
+        hours=settings.REWARD_WITHIN / 3600,
+        is_waiting=True,
+    )
     return {"code": code, "detail": detail}
 
 

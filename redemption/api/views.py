@@ -16,7 +16,13 @@ from credit.api.inputs import read_body, read_idempotency_key
 from credit.api.problems import problems
 from credit.money import format_amount
 from credit.selectors.viewers import SYSTEM, viewing
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from credit.services.idempotency import (
+    KeyAnsweredError,
+    KeyClaim,
+    StillRunningError,
+    find_record,
+    keep_refusal,
+)
 from redemption.api import examples
 from redemption.api.printing import (
     print_facts,
@@ -34,14 +40,17 @@ from redemption.api.serializers import (
     ValidateRequest,
 )
 from redemption.models import Redemption
-from redemption.selectors.codes import CodeFacts, find_code
+from redemption.selectors.codes import CodeFacts
 from redemption.selectors.redemptions import find_redemption, list_trace
+from redemption.services.awaiting import await_first_answer, find_answer
 from redemption.services.contacts import read_contact
 from redemption.services.disclosure import disclose_redemption
-from redemption.services.redeem import Caller, Contact, UnknownCodeError, redeem
+from redemption.services.preflight import look_at_code
+from redemption.services.redeem import Caller, Contact, RedeemResult, UnknownCodeError, redeem
 
 _NO_CONTACT = Contact(method="none")
-_PROBLEMS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429)
+_NO_STORE = {"Cache-Control": "no-store"}
+_PROBLEMS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 502, 503)
 _KEY_HEADER = OpenApiParameter(
     name="Idempotency-Key",
     location=OpenApiParameter.HEADER,
@@ -70,7 +79,7 @@ class ValidateView(APIView):
         partner = request.user if isinstance(request.user, Partner) else None
         if partner is not None:
             require_scope(request, "redeem")
-        facts = find_code(
+        facts = look_at_code(
             code=body["code"],
             now=timezone.now(),
             scope_kind=partner.scope_kind if partner else "platform",
@@ -118,10 +127,13 @@ class RedemptionsView(APIView):
                     return _replay(key, partner)
                 keep_refusal(claim=key, error=error, status=error.code.status, now=now)
             raise
+        if result.is_ordered:
+            assert key is not None  # noqa: S101  it is required here
+            return _answer_order(result, key, partner)
         return Response(
             print_result(result, scopes=partner.scopes),
             status=201 if result.state == "issued" else 202,
-            headers={"Cache-Control": "no-store"},
+            headers=_NO_STORE,
         )
 
 
@@ -151,15 +163,33 @@ class RedemptionView(APIView):
                 "messages": [print_message(message) for message in facts.messages],
                 "trace": [print_step(step) for step in list_trace(redemption_id=redemption_id)],
             },
-            headers={"Cache-Control": "no-store"},
+            headers=_NO_STORE,
         )
+
+
+def _answer_order(result: RedeemResult, key: KeyClaim, partner: Partner) -> Response:
+    """Answer as it stands after a moment: the card if it has come, else that it is on its way."""
+    state = await_first_answer(
+        redemption_id=result.redemption_id, key=key, actor=partner.actor, now=timezone.now()
+    )
+    if state == result.state:
+        return Response(print_result(result, scopes=partner.scopes), status=202, headers=_NO_STORE)
+    with viewing(SYSTEM):
+        facts = find_redemption(viewer=SYSTEM, redemption_id=result.redemption_id)
+    return Response(
+        print_first_answer(facts, state=state, scopes=partner.scopes),
+        status=201 if state == "issued" else 202,
+        headers=_NO_STORE,
+    )
 
 
 def _replay(key: KeyClaim | None, partner: Partner) -> Response:
     assert key is not None  # noqa: S101  only a key is ever answered
-    record = find_record(claim=key)
-    assert record is not None  # noqa: S101  it is written with what it stands for
-    headers = {"Idempotency-Replayed": "true", "Cache-Control": "no-store"}
+    record = find_answer(key=key, now=timezone.now())
+    if record is None:
+        # The first has just come to nothing: asked once more, this one is the first.
+        raise StillRunningError
+    headers = {"Idempotency-Replayed": "true", **_NO_STORE}
     if record.error_code:
         raise redemption_refusal_of(record)
     assert record.object_id is not None  # noqa: S101  held by the function that writes it

@@ -9,7 +9,8 @@ from django.db.models import Q
 
 from alerts.keyring import digest
 from alerts.scope import EVERYTHING, Scope, seeing
-from giftcards.selectors.stock import has_stock
+from giftcards.providers import configured_providers
+from giftcards.selectors.stock import Supply, find_supply
 from redemption.codes import normalise_code
 from redemption.models import Campaign, Condition, Recipient, Redemption
 from redemption.selectors.offers import with_offer
@@ -175,15 +176,18 @@ def _state_of(
         return "waiting_opt_in"
     if ignore_stock or recipient.is_test:
         return "ready"
+    providers = configured_providers()
     has_any = any(
-        has_stock(
+        find_supply(
             pool_id=condition.pool_id,
             client_id=campaign.client_id,
             brand_id=condition.brand_id,
             value_minor=condition.card_value_minor,
             currency=condition.currency,
+            providers=providers,
             now=now,
         )
+        is not Supply.NOWHERE
         for condition in offered
     )
     return "ready" if has_any else "out_of_stock"

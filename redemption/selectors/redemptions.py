@@ -34,6 +34,7 @@ class MessageFacts:
     """A message about a redemption."""
 
     message_id: UUID
+    purpose: str
     channel: str
     to: str
     state: str
@@ -110,7 +111,11 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
         link_version=link[0]["version"] if link else None,
         messages=tuple(
             MessageFacts(
-                message_id=message.pk, channel=message.channel, to=message.to, state=message.state
+                message_id=message.pk,
+                purpose=message.purpose,
+                channel=message.channel,
+                to=message.to,
+                state=message.state,
             )
             for message in Message.objects.filter(
                 reference_kind="redemption", reference_id=row.pk

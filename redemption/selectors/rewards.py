@@ -6,7 +6,7 @@ from uuid import UUID
 
 from alerts.scope import EVERYTHING, seeing
 from redemption.models import Redemption
-from sms.models import Message
+from sms.models import Message, MessageTemplate
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,7 @@ class RewardFacts:
     """A reward as its owner sees it; the value is in minor units."""
 
     redemption_id: UUID
+    recipient_id: UUID
     state: str
     reason_code: str
     is_test: bool
@@ -56,6 +57,7 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
     pending = getattr(row, "pending_reward", None)
     return RewardFacts(
         redemption_id=row.pk,
+        recipient_id=row.recipient_id,
         state=row.state,
         reason_code=row.reason_code,
         is_test=row.is_test,
@@ -79,9 +81,13 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
 
 @seeing(EVERYTHING)
 def latest_message(*, redemption_id: UUID) -> MessageNews | None:
-    """Return the latest message about a reward, None when none was asked for."""
+    """Return the latest message that brings a reward, None when none was asked for."""
     message = (
-        Message.objects.filter(reference_kind="redemption", reference_id=redemption_id)
+        Message.objects.filter(
+            reference_kind="redemption",
+            reference_id=redemption_id,
+            purpose__in=[MessageTemplate.Purpose.REWARD, MessageTemplate.Purpose.RESEND],
+        )
         .order_by("-created_at")
         .values("channel", "to", "state")[:1]
     )

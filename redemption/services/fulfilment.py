@@ -20,11 +20,12 @@ from django.db import DatabaseError, transaction
 from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
 from alerts.transactions import transaction_required
+from credit.models import Entry
 from credit.selectors.balances import balance_after_debit
 from giftcards.models import GiftCard, ProviderOrder, ProviderOrderEvent
 from giftcards.services.order_parties import OrderFacts, OrderOutcome
 from redemption.models import PendingReward, ProvisioningTrace, Recipient, Redemption, RevealLink
-from redemption.services.budgets import follow_charge
+from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.links import REVEAL_LINK_DAYS
 from redemption.services.stock_alerts import alert_out_of_stock
 from sms.queue import ring_bell
@@ -38,7 +39,7 @@ _BEING_PREPARED: Final = "GC-005"
 _OUT_OF_STOCK: Final = "GC-003"
 # Answers after which nothing went wrong at the provider.
 _FINE: Final = frozenset({"sold", "pending"})
-_JOIN_QUEUE: Final = "SELECT redemption_join_queue(%s, %s, %s, %s)"
+_JOIN_QUEUE: Final = "SELECT redemption_join_queue(%s, %s, %s, %s, %s)"
 _QUEUE_MESSAGE: Final = "SELECT redemption_queue_message(%s, %s, %s)"
 # Since the transaction began: until then its rows were locked, and the money was moved.
 _TRACE_MONEY: Final = (
@@ -171,6 +172,11 @@ def _issue(
 def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None:
     if order.charge_minor:
         _trace_money(order, "release", now)
+        # Of a split account there is an entry for each slot that paid.
+        hold = ProviderOrder.objects.filter(pk=order.order_id).values("hold_id")
+        payers = Entry.objects.filter(transaction_id__in=hold, amount_minor__lt=0)
+        for account_id in set(payers.values_list("account_id", flat=True)):
+            transaction.on_commit(partial(follow_refusal, account_id=account_id, now=now))
     if not redemption.campaign.queue_when_empty:
         redemption.state = State.FAILED
         redemption.reason_code = _BEING_PREPARED
@@ -184,6 +190,7 @@ def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None
         _JOIN_QUEUE,
         [
             redemption.pk,
+            order.placed_at,
             now + timedelta(seconds=settings.CALL_BACK_WITHIN),
             now + timedelta(seconds=settings.REWARD_WITHIN),
             now,

@@ -28,6 +28,7 @@ from redemption.selectors.redemptions import CardFacts
 from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.fulfilment import follow_order
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
+from redemption.services.preflight import report_turned_away
 from redemption.services.stock_alerts import alert_not_configured, alert_out_of_stock
 from redemption.services.traces import record_refusal
 from sms.queue import ring_bell
@@ -107,8 +108,9 @@ class RedeemResult:
     """What became of it; amounts in minor units.
 
     ``state`` is ``issued`` (then ``card`` is there, but for a test code), ``provisioning`` (a
-    provider has been asked for the card: see ``await_card``) or one of the waiting ones (then
-    ``reason_code`` says why). ``reveal_token`` is the secret of the link to the card.
+    card is being bought; with ``is_ordered`` since just now, so that ``await_card`` makes sense)
+    or one of the waiting ones (then ``reason_code`` says why). ``reveal_token`` is the secret of
+    the link to the card.
     """
 
     redemption_id: UUID
@@ -131,6 +133,7 @@ class RedeemResult:
     reveal_token: str | None
     created_at: datetime
     issued_at: datetime | None
+    is_ordered: bool
 
 
 _COLUMNS = (
@@ -138,7 +141,7 @@ _COLUMNS = (
     "condition_number", "is_test", "source", "face_value_minor", "charged_minor", "currency",
     "balance_minor", "brand_name", "brand_redemption_url", "card_id", "code_encrypted",
     "pin_encrypted", "number_encrypted", "url_encrypted", "last4", "expires_on", "message_id",
-    "created_at", "issued_at",
+    "created_at", "issued_at", "is_ordered",
 )  # fmt: skip
 _CALL = (
     f"SELECT {', '.join(_COLUMNS)} FROM redemption_redeem("  # noqa: S608  constants only
@@ -213,6 +216,10 @@ def redeem(
             raise
         if isinstance(refusal, ServiceError) and not isinstance(refusal, UnknownCodeError):
             _follow_refusal(refusal, request_id=caller.request_id, now=now)
+        if isinstance(refusal, OutOfStockError):
+            report_turned_away(
+                code=code, recipient_id=recipient_id, condition_number=condition_number, now=now
+            )
         raise refusal from error
     _follow_result(row, is_new=row["redemption_id"] == new_id, now=now)
     log.info(
@@ -241,7 +248,7 @@ def _follow_result(row: dict[str, Any], *, is_new: bool, now: datetime) -> None:
             balance_minor=row["balance_minor"],
             now=now,
         )
-    if row["state"] == "provisioning":
+    if row["is_ordered"]:
         follow_order(redemption_id=row["redemption_id"], now=now)
     if row["state"] == "waiting_stock" and is_new:
         # The notice that it takes longer.
@@ -301,5 +308,5 @@ def _to_result(row: dict[str, Any], *, contact: Contact) -> RedeemResult:
 _RESULT_FIELDS = (
     "redemption_id", "state", "client_id", "campaign_id", "recipient_id", "condition_number",
     "is_test", "face_value_minor", "charged_minor", "currency", "balance_minor", "brand_name",
-    "message_id", "created_at", "issued_at",
+    "message_id", "created_at", "issued_at", "is_ordered",
 )  # fmt: skip

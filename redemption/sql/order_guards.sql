@@ -1,23 +1,21 @@
--- A redemption is being prepared exactly while an order for it is in work, and unconfirmed while
--- nobody knows what became of that order: so nothing is bought for somebody who was given up on,
--- and nobody waits for an order that has ended. Whose card is being replaced keeps their state.
--- Asked at commit, from both sides.
+-- A redemption is being prepared, or unconfirmed, exactly while an order for it is alive: so
+-- nothing is bought for somebody who was given up on, and nobody waits for an order that has
+-- ended. Whose card is being replaced keeps their state. Asked at commit, from both sides.
 CREATE OR REPLACE FUNCTION redemption_check_order(p_redemption_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_state text;
-    v_order_state text;
+    v_is_alive boolean;
 BEGIN
     SELECT state INTO v_state FROM redemption_redemption WHERE id = p_redemption_id;
-    SELECT state INTO v_order_state FROM giftcards_providerorder
+    v_is_alive := EXISTS (SELECT 1 FROM giftcards_providerorder
         WHERE holder_kind = 'redemption' AND holder_id = p_redemption_id
-            AND state IN ('requested', 'unknown');
+            AND state IN ('requested', 'unknown'));
     IF v_state NOT IN ('issued', 'delivered', 'confirmed')
-        AND v_order_state IS DISTINCT FROM (CASE v_state
-            WHEN 'provisioning' THEN 'requested' WHEN 'unconfirmed' THEN 'unknown' END)
+        AND v_is_alive <> (v_state IN ('provisioning', 'unconfirmed'))
     THEN
-        RAISE EXCEPTION 'redemption % is %, but its order %', p_redemption_id, v_state,
-            coalesce(v_order_state, 'is none or has ended')
+        RAISE EXCEPTION 'redemption % is %, but its order is %', p_redemption_id, v_state,
+            CASE WHEN v_is_alive THEN 'alive' ELSE 'none or has ended' END
             USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_fits_its_order';
     END IF;
 END

@@ -46,9 +46,11 @@ END
 $$;
 
 -- Give a redemption its place among those who wait for cards, and tell its recipient that it
--- takes longer: once, however often it comes back here. It keeps its first place.
+-- takes longer: once, however often it comes back here. It keeps its first place, which is behind
+-- those who have asked before p_since: whose card could not be bought has waited since then.
 CREATE OR REPLACE FUNCTION redemption_join_queue(
     p_redemption_id uuid,
+    p_since timestamptz,
     p_call_back_by timestamptz,
     p_promised_by timestamptz,
     p_now timestamptz
@@ -57,7 +59,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO redemption_pendingreward
         (redemption_id, reason_code, call_back_by, promised_by, created_at)
-    VALUES (p_redemption_id, 'GC-003', p_call_back_by, p_promised_by, p_now)
+    VALUES (p_redemption_id, 'GC-003', p_call_back_by, p_promised_by, p_since)
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
         PERFORM redemption_queue_message(p_redemption_id, 'delay_notice', p_now);

@@ -64,7 +64,8 @@ CREATE OR REPLACE FUNCTION redemption_redeem(
     OUT expires_on date,
     OUT message_id uuid,
     OUT created_at timestamptz,
-    OUT issued_at timestamptz
+    OUT issued_at timestamptz,
+    OUT is_ordered boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp SET lock_timeout = '2s' AS $$
@@ -169,6 +170,7 @@ BEGIN
     face_value_minor := v_offer.card_value_minor;
     redemption_id := p_redemption_id;
     created_at := p_now;
+    is_ordered := false;
 
     SELECT r.id, r.state, r.created_at, r.debits, r.contact_method, r.contact_to, r.reason_code
         INTO v_waiting
@@ -234,6 +236,7 @@ BEGIN
         v_claimed_at := clock_timestamp();
         IF v_card.id IS NULL THEN
             state := v_further.state;
+            is_ordered := state = 'provisioning';
             reason_code := v_further.reason_code;
         ELSIF (v_card.brand_id, v_card.value_minor, v_card.currency)
             <> (v_offer.brand_id, v_offer.card_value_minor, v_offer.currency)
@@ -322,7 +325,8 @@ BEGIN
     END IF;
 
     IF state = 'waiting_stock' THEN
-        PERFORM redemption_join_queue(redemption_id, p_call_back_by, p_promised_by, p_now);
+        PERFORM redemption_join_queue(
+            redemption_id, p_now, p_call_back_by, p_promised_by, p_now);
     ELSIF state = 'issued' AND v_waiting.id IS NOT NULL THEN
         UPDATE redemption_pendingreward p SET served_at = p_now
             WHERE p.redemption_id = redemption_redeem.redemption_id AND p.served_at IS NULL;
@@ -355,7 +359,7 @@ BEGIN
             v_recipient.account_id, charged_minor, currency, redemption_id, v_debits, p_actor,
             p_now);
         v_debited_at := clock_timestamp();
-    ELSIF state = 'provisioning' AND v_has_looked_further THEN
+    ELSIF is_ordered THEN
         v_queued_at := clock_timestamp();
         PERFORM giftcards_place_order(gen_random_uuid(), v_further.route_pool_id,
             v_offer.denomination_id, client_id, v_further.provider, v_further.provider_slug,

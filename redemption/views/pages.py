@@ -158,7 +158,9 @@ def waiting_page(reward: RewardFacts) -> WaitingPage:
     text = ""
     if reward.reason_code:
         text = ErrorCode.from_code(reward.reason_code).customer_words(
-            support_phone=reward.support_phone or settings.SUPPORT_PHONE_NUMBER, is_waiting=True
+            support_phone=reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
+            hours=settings.REWARD_WITHIN / 3600,
+            is_waiting=True,
         )
     return WaitingPage(
         state=reward.state,

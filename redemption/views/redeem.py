@@ -22,7 +22,9 @@ from alerts.errors import ServiceError, ValidationFailedError
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts, find_code
 from redemption.selectors.rewards import RewardFacts, latest_message, reward_facts
+from redemption.services.awaiting import await_card
 from redemption.services.contacts import read_contact
+from redemption.services.preflight import look_at_code
 from redemption.services.redeem import (
     AlreadyProvisionedError,
     Caller,
@@ -112,7 +114,7 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     request.session.pop(_SESSION, None)
     if not code:
         return _code_page(request, errors=[_("Please enter the code you were sent.")], status=400)
-    facts = None if "\x00" in code else find_code(code=code, now=timezone.now())
+    facts = None if "\x00" in code else look_at_code(code=code, now=timezone.now())
     if facts is None:
         error = UnknownCodeError()
         words = error.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER)
@@ -150,6 +152,8 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
     except ServiceError as error:
         return pages.render_problem(request, error, _client(facts))
     request.session[_SESSION] = {"redemption_id": str(result.redemption_id)}
+    if result.is_ordered:
+        await_card(redemption_id=result.redemption_id)
     return redirect("redeem")
 
 
@@ -159,6 +163,11 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
         "client_name": reward.client,
         **_support(reward.support_phone, reward.support_email),
     }
+    if shown is None and reward.state == Redemption.State.FAILED:
+        # Their code is as good as before: trying again leads to the question where to send it.
+        request.session[_SESSION] = {"recipient_id": str(reward.recipient_id)}
+        code = ErrorCode.from_code(reward.reason_code or ErrorCode.PROVIDER_FAILED.code)
+        return pages.render_problem(request, code, context)
     if shown is None and reward.state not in _WAITING_STATES:
         # Taken out of use by an operator: a person has to look at it.
         return pages.render_problem(request, ErrorCode.ALREADY_REDEEMED, context)
