@@ -78,7 +78,8 @@ class TestNoteOutcome:
         assert Alert.objects.get().severity == "critical"
 
     def test_counts_from_anew_after_any_answer_that_shows_it_works(self) -> None:
-        for outcome in (Unknown("x"), Unknown("x"), RouteClosed("725"), *[Unknown("x")] * 4):
+        outcomes: list[Outcome] = [Unknown("x"), RouteClosed("725"), *[Unknown("x")] * 4]
+        for outcome in outcomes:
             note(outcome)
         assert gate() is Gate.OPEN_TO_ALL
 

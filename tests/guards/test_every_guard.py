@@ -20,6 +20,7 @@ from tests.guards.forbidden import Forbidden
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_offers import OFFERS
+from tests.guards.forbidden_orders import ORDERS
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -43,13 +44,20 @@ FORBIDDEN: Final = [
     *CARDS,
     *OFFERS,
     *SALES,
+    *ORDERS,
     *REDEMPTIONS,
     *MESSAGES,
     *CONSENTS,
     *ALERTS,
 ]
-# Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py).
-RECORDERS: Final = frozenset({("sms_optin", "sms_optin_is_kept")})
+# Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
+# tests/giftcards/test_order_guards.py).
+RECORDERS: Final = frozenset(
+    {
+        ("sms_optin", "sms_optin_is_kept"),
+        ("giftcards_giftcard", "giftcards_card_leaves_its_order"),
+    }
+)
 REFUSALS: Final = (
     psycopg.errors.RestrictViolation,
     psycopg.errors.CheckViolation,
