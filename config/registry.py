@@ -149,6 +149,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "The wait before each attempt to send a text; its length is the number of attempts.",
     ),
     Setting(
+        "OPT_IN_ASK_AGAIN",
+        Kind.SECONDS,
+        "24h",
+        "How soon somebody who has not answered may be asked again whether texts are welcome.",
+    ),
+    Setting(
         "DEFAULT_PHONE_REGION",
         Kind.TEXT,
         "US",

@@ -254,6 +254,7 @@ TWILIO_MESSAGING_SERVICE_SID = ENV.text("TWILIO_MESSAGING_SERVICE_SID")
 TWILIO_API_BASE_URL = ENV.text("TWILIO_API_BASE_URL").rstrip("/")
 SMS_TIMEOUT = ENV.seconds("SMS_TIMEOUT")
 SMS_RETRY_SCHEDULE = ENV.schedule("SMS_RETRY_SCHEDULE")
+OPT_IN_ASK_AGAIN = ENV.seconds("OPT_IN_ASK_AGAIN")
 
 # --- Cards from providers -----------------------------------------------------------------------
 TILLO_BASE_URL = ENV.text("TILLO_BASE_URL").rstrip("/")
@@ -275,6 +276,11 @@ MESSAGE_PARTIES = {
     "redemption": {
         "render": "redemption.services.texts.render_reward",
         "outcome": "redemption.services.outcomes.record_outcome",
+    },
+    # About the redemption that waits for the answer.
+    "opt_in": {
+        "render": "redemption.services.opt_in_texts.render_request",
+        "outcome": "redemption.services.opt_in_texts.record_request_outcome",
     },
 }
 # Rung when somebody has allowed a client to text them: it goes on with what waited for that.
@@ -366,6 +372,7 @@ ADMIN_PAGES = {
     "client": "admin:credit_client_change",
     "key": "admin:credit_apikey_change",
     "user": "admin:credit_user_change",
+    "opt_in": "admin:redemption_redemption_change",
     "redemption": "admin:redemption_redemption_change",
 }
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 TAGS: Final = (
     "first_name", "last_name", "amount", "brand", "code", "pin", "redemption_url",
-    "expiration_date", "reveal_link", "support_phone", "company",
+    "expiration_date", "reveal_link", "opt_in_link", "support_phone", "company",
 )  # fmt: skip
 
 _TAG: Final = re.compile(r"\{\{[ \t]*(?P<name>[a-z_]+)[ \t]*\}\}")

@@ -14,6 +14,7 @@ class User(AbstractUser):
         permissions = [
             ("reveal_card", "May see the codes of cards"),
             ("reverse_order", "May take purchases back at a provider"),
+            ("skip_opt_in", "May answer for a caller that texts are welcome"),
         ]
 
     def __str__(self) -> str:

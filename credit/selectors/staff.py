@@ -34,3 +34,10 @@ def may_reverse_orders(user: User | AnonymousUser) -> bool:
     A superuser has it, as every other.
     """
     return is_platform_admin(user) and user.has_perm("credit.reverse_order")
+
+
+def may_skip_opt_ins(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may answer for a caller that texts are welcome: a right beside the
+    role, of which another rule says for whose callers.
+    """
+    return isinstance(user, User) and user.is_active and user.has_perm("credit.skip_opt_in")

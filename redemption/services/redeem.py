@@ -28,6 +28,7 @@ from redemption.selectors.redemptions import CardFacts
 from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.fulfilment import follow_order
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
+from redemption.services.opt_ins import ask_for_opt_in
 from redemption.services.preflight import report_turned_away
 from redemption.services.stock_alerts import alert_not_configured, alert_out_of_stock
 from redemption.services.traces import record_refusal
@@ -256,6 +257,8 @@ def _follow_result(row: dict[str, Any], *, is_new: bool, now: datetime) -> None:
         alert_out_of_stock(
             campaign_id=row["campaign_id"], condition_number=row["condition_number"], now=now
         )
+    if row["state"] == "waiting_opt_in":
+        ask_for_opt_in(redemption_id=row["redemption_id"], now=now)
 
 
 def _follow_refusal(refusal: ServiceError, *, request_id: str, now: datetime) -> None:

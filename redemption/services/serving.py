@@ -27,6 +27,7 @@ from giftcards.providers import configured_providers
 from giftcards.selectors.stock import Supply, find_supply
 from redemption.models import Campaign, Condition, Recipient, Redemption
 from redemption.selectors.offers import with_offer
+from redemption.services.opt_ins import ask_the_unasked
 from redemption.services.redeem import Caller, Contact, redeem
 from redemption.services.stock_alerts import settle_stock_alerts
 from sms.models import OptIn
@@ -86,10 +87,11 @@ def serve_waiting(*, now: datetime, limit: int) -> ServingResult:
     """Give the cards that have come to those who wait, first come first served.
 
     Where a provider can be asked (again), cards are ordered for them in the same order (Note [In
-    work]). Then let go on who waited for an approval or an opt-in that has been given; those who
-    find no card join the queue at its end. Each is a transaction of its own, decided by
-    ``redeem``, so that two rounds at once serve nobody twice, and what fails for one stops no
-    other. A condition whose card does not come is left alone for the rest of the round.
+    work]). Then let go on who waited for an approval or an opt-in that has been given (those who
+    find no card join the queue at its end), and ask for the opt-in who was not asked yet. Each is
+    a transaction of its own, decided by ``redeem``, so that two rounds at once serve nobody twice,
+    and what fails for one stops no other. A condition whose card does not come is left alone for
+    the rest of the round.
 
     :param limit: how many to try at most.
     """
@@ -101,6 +103,7 @@ def serve_waiting(*, now: datetime, limit: int) -> ServingResult:
     for redemption in _let_through(state, unoffered):
         if not _is_crowded(redemption, state):
             _serve(redemption, state)
+    ask_the_unasked(now=now, limit=limit)
     settle_stock_alerts(now=now)
     result = ServingResult(
         served=state.served,

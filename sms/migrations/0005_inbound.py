@@ -117,10 +117,12 @@ class Migration(migrations.Migration):
             model_name="optin",
             index=models.Index(fields=["phone"], name="sms_optin_phone"),
         ),
-        migrations.AddConstraint(
+        migrations.AddIndex(
             model_name="optin",
-            constraint=models.UniqueConstraint(
-                fields=("link_digest",), name="sms_optin_link_is_ones_own"
+            index=models.Index(
+                condition=models.Q(("link_digest__isnull", False)),
+                fields=["link_digest"],
+                name="sms_optin_link",
             ),
         ),
         migrations.AddField(

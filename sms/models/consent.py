@@ -31,9 +31,17 @@ class OptIn(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["client", "phone"], name="sms_optin_one_per_number"),
-            models.UniqueConstraint(fields=["link_digest"], name="sms_optin_link_is_ones_own"),
         ]
-        indexes = [models.Index(fields=["phone"], name="sms_optin_phone")]
+        indexes = [
+            models.Index(fields=["phone"], name="sms_optin_phone"),
+            # Derived from the two above, so unique without a second constraint, with which two
+            # requests at once would trip over each other.
+            models.Index(
+                fields=["link_digest"],
+                condition=models.Q(link_digest__isnull=False),
+                name="sms_optin_link",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.state}"

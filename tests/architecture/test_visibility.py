@@ -54,6 +54,7 @@ OPEN_VIEWS = {
     "redeem": "whoever holds a code",
     "redeem-message": "the browser that redeemed",
     "reveal": "whoever holds the link",
+    "opt-in": "whoever holds the link",
     "twilio-status": "signed by Twilio",
     "twilio-inbound": "signed by Twilio",
     "sandbox-phone": "demo and tests only",

@@ -38,13 +38,15 @@ def resume(code: str) -> RedeemResult:
 
 
 def opt_in(world: World, phone: str, state: str = OptIn.State.GRANTED) -> None:
-    OptIn.objects.update_or_create(client=world.client, phone=phone, defaults={"state": state})
+    OptIn.objects.update_or_create(
+        client=world.client, phone=phone, defaults={"state": state, "actor": "recipient"}
+    )
 
 
 def assert_nothing_taken(world: World) -> None:
     assert not GiftCard.objects.exclude(status="available").exists()
     assert Transaction.objects.filter(kind="redemption").count() == 0
-    assert not Message.objects.exclude(purpose="delay_notice").exists()
+    assert not Message.objects.exclude(purpose__in=["delay_notice", "opt_in"]).exists()
     assert world.balance() == 100_000
     assert broken_invariants() == {}
 
@@ -260,7 +262,7 @@ class TestForOptIn:
         assert Redemption.objects.get().contact_to == ELSEWHERE.to
         opt_in(world, ELSEWHERE.to)
         assert resume(code).state == "issued"
-        assert Message.objects.get().to == ELSEWHERE.to
+        assert Message.objects.get(purpose="reward").to == ELSEWHERE.to
 
 
 class TestResume:

@@ -236,11 +236,12 @@ class TestServeWaitingWithADecision:
         ]
         assert states(ids) == [STATE.WAITING_OPT_IN] * 2
         world.stock(2)
-        OptIn.objects.create(client=world.client, phone="+15005550001", state=OptIn.State.GRANTED)
-        OptIn.objects.create(client=world.client, phone="+15005550000", state=OptIn.State.REVOKED)
+        OptIn.objects.filter(phone="+15005550001").update(state=OptIn.State.GRANTED)
+        OptIn.objects.filter(phone="+15005550000").update(state=OptIn.State.REVOKED)
         assert serve().served == 1
         assert states(ids) == [STATE.WAITING_OPT_IN, STATE.ISSUED]
-        assert [m.to for m in Message.objects.all()] == ["+15005550001"]
+        rewards = Message.objects.filter(purpose="reward")
+        assert [m.to for m in rewards] == ["+15005550001"]
 
     def test_lets_nobody_whose_card_is_not_offered_stand_in_the_way(self) -> None:
         world, other = build_world(), build_world(name="Birch")
