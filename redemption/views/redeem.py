@@ -166,6 +166,7 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
     if shown is None and reward.state == Redemption.State.FAILED:
         # Their code is as good as before: trying again leads to the question where to send it.
         request.session[_SESSION] = {"recipient_id": str(reward.recipient_id)}
+        request.session.save()  # which Django leaves out where the answer is a 5xx
         code = ErrorCode.from_code(reward.reason_code or ErrorCode.PROVIDER_FAILED.code)
         return pages.render_problem(request, code, context)
     if shown is None and reward.state not in _WAITING_STATES:
