@@ -241,6 +241,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("RATE_LIMIT_BLOCK_FOR", Kind.SECONDS, "24h", "How long a block lasts."),
     Setting("RATE_LIMIT_API_KEY", Kind.RATE, "600/m", "Calls one API key may make."),
     Setting("RATE_LIMIT_AGENT", Kind.RATE, "60/m", "Look-ups one call-centre agent may make."),
+    Setting(
+        "UPLOAD_MAX_BYTES",
+        Kind.NUMBER,
+        "209715200",
+        "The largest file of cards that a pool's page takes, in bytes.",
+    ),
     # Promises to who waits
     Setting(
         "CALL_BACK_WITHIN",
@@ -292,6 +298,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "24h",
         "How often cards past their date are taken out of stock.",
+    ),
+    Setting(
+        "EVERY_UPLOAD_STEP",
+        Kind.SECONDS,
+        "10s",
+        "How often large uploads are looked for that nobody has in hand.",
+    ),
+    Setting(
+        "EVERY_UPLOAD_SWEEP",
+        Kind.SECONDS,
+        "10m",
+        "How often uploads that broke off or were never confirmed are cleared away.",
     ),
     Setting(
         "EVERY_BUDGET_REVIEW",

@@ -159,6 +159,8 @@ PERIODIC_TASKS = {
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
     "giftcards.tasks.sweep_orders": ENV.seconds("EVERY_PROVIDER_ORDERS"),
     "giftcards.tasks.expire_cards": ENV.seconds("EVERY_CARD_EXPIRY"),
+    "giftcards.tasks.run_uploads": ENV.seconds("EVERY_UPLOAD_STEP"),
+    "giftcards.tasks.sweep_uploads": ENV.seconds("EVERY_UPLOAD_SWEEP"),
     "giftcards.tasks.sync_brands": ENV.seconds("EVERY_BRAND_SYNC"),
     "giftcards.tasks.check_floats": ENV.seconds("EVERY_FLOAT_CHECK"),
     "giftcards.tasks.refill_buffers": ENV.seconds("EVERY_BUFFER_REFILL"),
@@ -241,6 +243,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# A pool's page alone takes more: it seals the rows as they come and holds no file.
+UPLOAD_MAX_BYTES = ENV.number("UPLOAD_MAX_BYTES")
 
 # --- Secrets ------------------------------------------------------------------------------------
 CARD_ENCRYPTION_KEYS = ENV.keyring("CARD_ENCRYPTION_KEYS")
@@ -285,6 +289,8 @@ MESSAGE_PARTIES = {
 }
 # Rung when somebody has allowed a client to text them: it goes on with what waited for that.
 OPT_IN_TASK = "redemption.tasks.serve_waiting"
+# Rung when cards have come into stock: somebody may be waiting for them.
+RESTOCK_TASK = "redemption.tasks.serve_waiting"
 # Who holds a card that is bought at a provider, and hears what became of its order, by the kind of
 # holder: see giftcards/services/order_parties.py.
 ORDER_PARTIES = {
@@ -371,6 +377,8 @@ ADMIN_PAGES = {
     "card": "admin:giftcards_giftcard_change",
     "client": "admin:credit_client_change",
     "key": "admin:credit_apikey_change",
+    "provider": "admin:giftcards_providercircuit_change",
+    "provider_order": "admin:giftcards_providerorder_change",
     "user": "admin:credit_user_change",
     "opt_in": "admin:redemption_redemption_change",
     "redemption": "admin:redemption_redemption_change",

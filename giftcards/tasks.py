@@ -3,7 +3,15 @@
 from celery import shared_task
 from django.utils import timezone
 
-from giftcards.services import buffers, expiry, floats, orders, provider_brands
+from giftcards.services import (
+    buffers,
+    expiry,
+    floats,
+    large_uploads,
+    orders,
+    provider_brands,
+    upload_jobs,
+)
 
 
 @shared_task(name="giftcards.tasks.place_orders", ignore_result=True)
@@ -40,3 +48,15 @@ def check_floats() -> None:
 def sync_brands() -> None:
     """Ask the providers what they sell."""
     provider_brands.sync_all_brands(now=timezone.now())
+
+
+@shared_task(name="giftcards.tasks.run_uploads", ignore_result=True)
+def run_uploads() -> None:
+    """Check and import large uploads, and take them out again."""
+    upload_jobs.run_uploads(now=timezone.now())
+
+
+@shared_task(name="giftcards.tasks.sweep_uploads")
+def sweep_uploads() -> None:
+    """Clear away uploads that broke off or were never confirmed."""
+    large_uploads.sweep_uploads(now=timezone.now())

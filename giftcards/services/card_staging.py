@@ -1,13 +1,13 @@
 """Cards on their way through the staging table: the statements of an upload.
 
-All run in the transaction of the import. The staging table is unlogged and belongs to nobody:
-what a statement sees of it is what its batch has put there.
+All run in the caller's transaction. The staging table is unlogged and belongs to nobody: what a
+statement sees of it is what its batch has put there.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,29 +17,19 @@ from django.db import connection
 from alerts.csvfiles import RowProblem
 from alerts.services.imports import PROBLEMS_KEPT
 from alerts.transactions import transaction_required
-from giftcards.models import GiftCard, Pool
+from giftcards.models import GiftCard, Pool, StagedCard
 from giftcards.services.card_rows import COLUMNS
 
 _BLOCK_LINES: Final = 1000
 
 _COPY: Final = f"COPY giftcards_stagedcard ({', '.join(COLUMNS)}) FROM STDIN"
 
-# In the order of the digests, so that the two largest indexes grow at one end: at a million rows
-# that halves the time. A code that is there already, or is just being written by somebody else,
-# is left out, and the count tells. Of two lines with one code the first goes in.
-_INSERT: Final = """
-    INSERT INTO giftcards_giftcard
-        (pool_id, brand_id, client_id, batch_id, code_encrypted, code_digest, last4,
-         pin_encrypted, number_encrypted, value_minor, currency, cost_minor, source, expires_on,
-         expiry_bucket, claim_key, created_at)
-    SELECT p.id, p.brand_id, p.client_id, s.batch_id, s.code_encrypted, s.code_digest, s.last4,
-        s.pin_encrypted, s.number_encrypted, d.value_minor, d.currency, p.cost_per_card_minor,
-        %(source)s, s.expires_on, s.expiry_bucket, s.claim_key, %(now)s
-    FROM giftcards_stagedcard s, giftcards_pool p, giftcards_denomination d
-    WHERE s.batch_id = %(batch)s AND p.id = %(pool)s AND d.id = p.denomination_id
-    ORDER BY s.code_digest, s.line
-    ON CONFLICT (brand_id, code_digest) DO NOTHING
-"""
+# Larger uploads are moved and compared in parts, so that somebody can be told how far it is. Each
+# part reads the staged rows anew, so there are not many.
+_PART_ROWS: Final = 50_000
+_MOST_PARTS: Final = 16
+
+_MOVE: Final = "SELECT giftcards_stock_staged(%s, %s, %s, %s, %s, %s)"
 
 _FIND_DUPLICATES: Final = """
     SELECT line, pool_id, first_line, count(*) OVER () FROM (
@@ -47,11 +37,18 @@ _FIND_DUPLICATES: Final = """
         FROM giftcards_stagedcard s
         LEFT JOIN giftcards_giftcard c ON c.brand_id = %(brand)s
             AND c.code_digest = s.code_digest AND c.batch_id IS DISTINCT FROM s.batch_id
-        WHERE s.batch_id = %(batch)s
+        WHERE s.batch_id = %(batch)s AND s.code_digest >= %(from)s AND s.code_digest < %(to)s
     ) staged
     WHERE pool_id IS NOT NULL OR line > first_line
     ORDER BY line LIMIT %(limit)s
 """
+
+# Is told how many of the rows are done.
+Tell = Callable[[int], None]
+
+
+def tell_nobody(_rows: int) -> None:
+    """Keep to oneself how far it is."""
 
 
 @transaction_required
@@ -71,29 +68,67 @@ def stage_cards(lines: Iterable[str], *, after_block: Callable[[int], None]) -> 
 
 
 @transaction_required
-def move_into_pool(*, batch_id: UUID, pool: Pool, source: GiftCard.Source, now: datetime) -> int:
-    """Make cards of what is staged; return how many, fewer where a code is a duplicate."""
+def move_into_pool(
+    *,
+    batch_id: UUID,
+    pool: Pool,
+    source: GiftCard.Source,
+    now: datetime,
+    rows: int,
+    tell: Tell = tell_nobody,
+) -> int:
+    """Make cards of what is staged; return how many, fewer where a code is a duplicate.
+
+    :param rows: how many rows are staged.
+    """
+    written = 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            {"batch": batch_id, "pool": pool.pk, "source": source, "now": now},
-        )
-        return int(cursor.rowcount)
+        for begin, end, share in parts_of(rows):
+            cursor.execute(_MOVE, [batch_id, pool.pk, source, begin, end, now])
+            written += int(cursor.fetchone()[0])
+            tell(round(share * rows))
+    return written
 
 
 @transaction_required
-def find_duplicates(*, batch_id: UUID, pool: Pool) -> tuple[list[RowProblem], int]:
+def find_duplicates(
+    *, batch_id: UUID, pool: Pool, rows: int, tell: Tell = tell_nobody
+) -> tuple[list[RowProblem], int]:
     """Find staged rows whose code is on an earlier line or is a card of the brand already.
 
+    :param rows: how many rows are staged.
     :returns: the first of them by line, and how many there are.
     """
+    count = 0
+    first: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        cursor.execute(
-            _FIND_DUPLICATES,
-            {"batch": batch_id, "brand": pool.brand_id, "limit": PROBLEMS_KEPT},
-        )
-        found = cursor.fetchall()
-    return [_explain(row, pool=pool) for row in found], found[0][-1] if found else 0
+        for begin, end, share in parts_of(rows):
+            cursor.execute(
+                _FIND_DUPLICATES,
+                {
+                    "batch": batch_id,
+                    "brand": pool.brand_id,
+                    "from": begin,
+                    "to": end,
+                    "limit": PROBLEMS_KEPT,
+                },
+            )
+            found = cursor.fetchall()
+            count += found[0][-1] if found else 0
+            first = sorted([*first, *found])[:PROBLEMS_KEPT]
+            tell(round(share * rows))
+    return [_explain(row, pool=pool) for row in first], count
+
+
+def parts_of(rows: int) -> Iterator[tuple[bytes, bytes, float]]:
+    """Yield where each part of so many rows begins and ends among the digests, and its share.
+
+    The share is of all rows up to the part's end: digests are as evenly spread as dice.
+    """
+    parts = min(max(rows // _PART_ROWS, 1), _MOST_PARTS)
+    for number in range(1, parts + 1):
+        begin, end = (256 * bound // parts for bound in (number - 1, number))
+        yield bytes([begin]), bytes([end]) if end < 256 else b"\xff" * 33, number / parts
 
 
 @transaction_required
@@ -113,3 +148,9 @@ def _explain(row: tuple[Any, ...], *, pool: Pool) -> RowProblem:
         # Not which: it may be another client's.
         message = "This code is in another pool of this brand already."
     return RowProblem(line, "code", message)
+
+
+@transaction_required
+def count_staged_cards(*, batch_id: UUID) -> int:
+    """Return how many rows are staged of a batch."""
+    return StagedCard.objects.filter(batch_id=batch_id).count()

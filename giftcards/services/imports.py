@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import PurePath
 from typing import BinaryIO, Final, Literal
 from uuid import UUID, uuid4
 
@@ -16,7 +15,6 @@ from alerts.csvfiles import FileProblem, Row, RowProblem, read_rows
 from alerts.errors import ValidationFailedError
 from alerts.services.imports import (
     ChangedMeanwhileError,
-    FileAlreadyUploadedError,
     ImportReport,
     MeasuredSource,
     Mode,
@@ -27,16 +25,22 @@ from alerts.services.imports import (
     error_of,
 )
 from alerts.transactions import durable, savepoint, transaction, transaction_required
-from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim, hold_key, keep_answer
 from giftcards.models import CardBatch, GiftCard, Pool
-from giftcards.patterns import CodePattern, PatternError
+from giftcards.patterns import CodePattern
 from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
 from giftcards.services.card_staging import (
     clear_staged_cards,
     find_duplicates,
     move_into_pool,
     stage_cards,
+)
+from giftcards.services.upload_rules import (
+    clean_file_name,
+    pattern_for,
+    record_upload,
+    refuse_known_file,
+    ring_for_new_stock,
 )
 
 _IMPORTED_ONCE: Final = "giftcards_cardbatch_file_imported_once"
@@ -103,14 +107,14 @@ def import_cards(
         pool=pool,
         batch_id=uuid4(),
         file_hash=digest_file(source, purpose="card_file"),
-        pattern=_pattern_for(pool),
+        pattern=pattern_for(pool),
         mode=mode,
         dry_run=dry_run,
         card_source=card_source,
         now=now,
         rejects=Rejects(),
     )
-    _refuse_known_file(upload)
+    refuse_known_file(brand_id=pool.brand_id, file_hash=upload.file_hash)
     measured = MeasuredSource(source, progress=progress)
     try:
         rows = read_rows(
@@ -135,8 +139,10 @@ def import_cards(
     except IntegrityError as error:
         if _IMPORTED_ONCE not in str(error):
             raise
-        _refuse_known_file(upload)
+        refuse_known_file(brand_id=pool.brand_id, file_hash=upload.file_hash)
         raise
+    if report.state == "imported":
+        ring_for_new_stock()
     return report
 
 
@@ -170,12 +176,15 @@ def _bring_in(
                 pool=upload.pool,
                 source=upload.card_source,
                 now=upload.now,
+                rows=staged,
             )
         duplicates = 0
         if written < staged:
             # Perhaps the same file came in by another door a moment ago.
-            _refuse_known_file(upload)
-            problems, duplicates = find_duplicates(batch_id=upload.batch_id, pool=upload.pool)
+            refuse_known_file(brand_id=upload.pool.brand_id, file_hash=upload.file_hash)
+            problems, duplicates = find_duplicates(
+                batch_id=upload.batch_id, pool=upload.pool, rows=staged
+            )
             rejects.add_found(problems, rows=duplicates)
         accepted = staged - duplicates
         if upload.mode == "all_or_nothing" and rejects.rows:
@@ -208,7 +217,7 @@ def _keep(report: ImportReport, upload: _Upload, *, file_name: str, actor: str) 
     CardBatch.objects.create(
         pk=upload.batch_id,
         pool=upload.pool,
-        file_name=PurePath(file_name.replace("\0", "")).name[:255],
+        file_name=clean_file_name(file_name),
         file_hash=upload.file_hash,
         state=report.state,
         rows=report.rows,
@@ -219,18 +228,13 @@ def _keep(report: ImportReport, upload: _Upload, *, file_name: str, actor: str) 
         created_at=upload.now,
     )
     if report.state == "imported":
-        record_event(
+        record_upload(
+            batch_id=upload.batch_id,
+            pool=upload.pool,
+            accepted=report.accepted,
+            rejected=report.rejected,
             actor=actor,
-            action="cards.uploaded",
-            object_kind="cardbatch",
-            object_id=upload.batch_id,
             now=upload.now,
-            after={
-                "pool_id": str(upload.pool.pk),
-                "accepted": report.accepted,
-                "rejected": report.rejected,
-            },
-            owner=upload.pool.client,
         )
 
 
@@ -250,32 +254,3 @@ def _keep_answer(report: ImportReport, upload: _Upload, claim: KeyClaim) -> None
             "rejects": [problem._asdict() for problem in report.problems],
         },
     )
-
-
-def _pattern_for(pool: Pool) -> CodePattern:
-    """Return what codes must look like in a pool that takes uploads."""
-    if pool.archived_at is not None:
-        raise ValidationFailedError(errors={"pool": ["This pool is archived."]})
-    if pool.purchase_method == Pool.PurchaseMethod.API_ONLY:
-        raise ValidationFailedError(
-            errors={"pool": ["This pool buys from its provider alone: uploads would lie idle."]}
-        )
-    try:
-        return CodePattern(pool.brand.code_format)
-    except PatternError as problem:
-        raise ValidationFailedError(errors={"code_format": [str(problem)]}) from None
-
-
-def _refuse_known_file(upload: _Upload) -> None:
-    # In any pool of the brand: all its codes would be duplicates there too.
-    known = (
-        CardBatch.objects.filter(
-            pool__brand_id=upload.pool.brand_id,
-            file_hash=upload.file_hash,
-            state=CardBatch.State.IMPORTED,
-        )
-        .order_by("created_at")
-        .first()
-    )
-    if known is not None:
-        raise FileAlreadyUploadedError(batch_id=known.pk, imported_at=known.created_at)

@@ -14,12 +14,13 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.imports import ImportReport, Mode
-from alerts.transactions import durable, transaction
+from alerts.transactions import durable, transaction, transaction_required
 from credit.selectors.viewers import MANAGERS, SYSTEM, Viewer
 from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim
 from giftcards.models import CardBatch, GiftCard, Pool
 from giftcards.selectors.pools import find_pool
+from giftcards.services.card_staging import Tell, parts_of, tell_nobody
 from giftcards.services.imports import import_cards
 
 # What is checked and written while somebody waits; the command takes any number.
@@ -32,6 +33,7 @@ _SCOPE: Final = "inventory:write"
 _DELETE_UNUSED: Final = """
     DELETE FROM giftcards_giftcard c
     WHERE c.batch_id = %(batch)s AND c.pool_id = %(pool)s AND c.status = 'available'
+        AND c.brand_id = %(brand)s AND c.code_digest >= %(from)s AND c.code_digest < %(to)s
         AND NOT EXISTS (SELECT 1 FROM giftcards_cardevent e WHERE e.card_id = c.id)
 """
 
@@ -51,6 +53,20 @@ class UploadNotUndoableError(ServiceError):
     code: ClassVar = ErrorCode.STATE_FORBIDS
     state: str
     used: int = 0
+
+
+def find_pool_to_fill(*, viewer: Viewer, pool_id: UUID) -> Pool:
+    """Return a pool into which the viewer may bring cards.
+
+    :raises PoolNotFoundError: there is none, or it is not the viewer's to fill (GC-111).
+    """
+    uploader = (
+        viewer if viewer == SYSTEM or _SCOPE in viewer.scopes else viewer.narrowed_to(MANAGERS)
+    )
+    try:
+        return find_pool(viewer=uploader, pool_id=pool_id)
+    except Pool.DoesNotExist:
+        raise PoolNotFoundError(pool_id=pool_id) from None
 
 
 @durable
@@ -77,13 +93,7 @@ def upload_cards(
     :raises FileTooLargeError: there are more than 10,000 rows (GC-116).
     :raises ServiceError: anything else that ``import_cards`` raises.
     """
-    uploader = (
-        viewer if viewer == SYSTEM or _SCOPE in viewer.scopes else viewer.narrowed_to(MANAGERS)
-    )
-    try:
-        pool = find_pool(viewer=uploader, pool_id=pool_id)
-    except Pool.DoesNotExist:
-        raise PoolNotFoundError(pool_id=pool_id) from None
+    pool = find_pool_to_fill(viewer=viewer, pool_id=pool_id)
     # Whether a code is there already is asked of all the brand's pools, whoever's they are.
     with seeing(EVERYTHING):
         return import_cards(
@@ -104,7 +114,7 @@ def upload_cards(
 
 @seeing(EVERYTHING)
 @durable
-def undo_upload(*, batch_id: UUID, actor: str, now: datetime) -> int:
+def undo_upload(*, batch_id: UUID, actor: str, now: datetime, tell: Tell = tell_nobody) -> int:
     """Take all cards of an upload out of stock again; return how many they were.
 
     All of them or none, and only while nobody had any; then the same file can come again. A
@@ -120,9 +130,7 @@ def undo_upload(*, batch_id: UUID, actor: str, now: datetime) -> int:
         )
         if batch.state != CardBatch.State.IMPORTED:
             raise UploadNotUndoableError(state=batch.state)
-        with connection.cursor() as cursor:
-            cursor.execute(_DELETE_UNUSED, {"batch": batch.pk, "pool": batch.pool_id})
-            deleted = int(cursor.rowcount)
+        deleted = _delete_unused(batch, tell)
         if deleted != batch.accepted:
             raise UploadNotUndoableError(state=batch.state, used=batch.accepted - deleted)
         CardBatch.objects.filter(pk=batch.pk).update(state=CardBatch.State.UNDONE)
@@ -135,4 +143,24 @@ def undo_upload(*, batch_id: UUID, actor: str, now: datetime) -> int:
             before={"pool_id": str(batch.pool_id), "cards": deleted},
             owner=batch.pool.client,
         )
+    return deleted
+
+
+@transaction_required
+def _delete_unused(batch: CardBatch, tell: Tell) -> int:
+    deleted = 0
+    with connection.cursor() as cursor:
+        for begin, end, share in parts_of(batch.accepted):
+            cursor.execute(
+                _DELETE_UNUSED,
+                {
+                    "batch": batch.pk,
+                    "pool": batch.pool_id,
+                    "brand": batch.pool.brand_id,
+                    "from": begin,
+                    "to": end,
+                },
+            )
+            deleted += int(cursor.rowcount)
+            tell(round(share * batch.accepted))
     return deleted

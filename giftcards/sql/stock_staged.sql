@@ -1,10 +1,10 @@
--- Make cards of the staged rows of an upload whose digests begin from p_from to p_to (the first
--- byte, 0 to 255); return how many, fewer where a code is the brand's already.
+-- Make cards of the staged rows of an upload whose digests are from p_from up to p_to; return how
+-- many, fewer where a code is the brand's already.
 --
 -- The owner's, so that row-level security is not asked about a million rows one by one; the
 -- caller has found the pool by what it may see.
 CREATE OR REPLACE FUNCTION giftcards_stock_staged(
-    p_batch_id uuid, p_pool_id uuid, p_source text, p_from integer, p_to integer, p_now timestamptz
+    p_batch_id uuid, p_pool_id uuid, p_source text, p_from bytea, p_to bytea, p_now timestamptz
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp
@@ -29,7 +29,7 @@ BEGIN
         v_worth.currency, v_pool.cost_per_card_minor, p_source, s.expires_on, s.expiry_bucket,
         s.claim_key, p_now
     FROM giftcards_stagedcard s
-    WHERE s.batch_id = p_batch_id AND get_byte(s.code_digest, 0) BETWEEN p_from AND p_to
+    WHERE s.batch_id = p_batch_id AND s.code_digest >= p_from AND s.code_digest < p_to
     ORDER BY s.code_digest, s.line
     ON CONFLICT (brand_id, code_digest) DO NOTHING;
     GET DIAGNOSTICS v_count = ROW_COUNT;

@@ -74,7 +74,28 @@ CARDS: Final = [
             "giftcards_cardbatch",
             f"{_ADD_BATCH} {_GIVE_CARD} UPDATE giftcards_cardbatch SET {change}",
         )
-        for change in ("state = 'undone'", "state = 'refused'", "accepted = 7")
+        for change in (
+            "state = 'undone'",
+            "state = 'refused'",
+            "state = 'importing'",
+            "accepted = 7",
+        )
+    ),
+    *(
+        Forbidden(
+            "giftcards_batch_is_undone_only",
+            "giftcards_cardbatch",
+            f"{_ADD_BATCH.replace('imported', before)} UPDATE giftcards_cardbatch SET {change}",
+        )
+        for before, change in (
+            ("receiving", "state = 'imported'"),
+            ("receiving", "file_name = 'other.csv'"),
+            ("previewed", "state = 'imported'"),
+            ("previewed", "accepted = 7"),
+            ("importing", "state = 'imported', file_hash = '\\x01'"),
+            ("stopped", "state = 'importing'"),
+            ("refused", "state = 'importing'"),
+        )
     ),
     *append_only("giftcards_cardevent", "actor"),
     Forbidden(
