@@ -21,6 +21,7 @@ from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
+from tests.guards.forbidden_preparation import PREPARATIONS
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -46,6 +47,7 @@ FORBIDDEN: Final = [
     *SALES,
     *ORDERS,
     *REDEMPTIONS,
+    *PREPARATIONS,
     *MESSAGES,
     *CONSENTS,
     *ALERTS,

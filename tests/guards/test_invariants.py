@@ -9,6 +9,7 @@ from credit.services.settlements import hold_credit, release_hold
 from credit.services.slots import split_account
 from tests.giftcards.selling import master_pool, sell
 from tests.guards.forbidden import copy_row
+from tests.guards.forbidden_orders import PLACE
 from tests.guards.raw import as_owner
 from tests.invariants import INVARIANTS, broken_invariants
 from tests.redemption.asking import ask, key_for
@@ -17,6 +18,7 @@ from tests.world import NOW, build_world
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _TAKEN: Final = "status = 'claimed'"
+_ISSUED: Final = "SELECT id FROM redemption_redemption WHERE card_id IS NOT NULL"
 # For each promise a change that breaks it, made by the owner with all triggers off.
 BREAKS: Final = {
     "every transaction sums to zero, in one currency": (
@@ -64,6 +66,18 @@ BREAKS: Final = {
     "what waits has taken neither card nor money": (
         "UPDATE redemption_redemption SET charged_minor = 0 WHERE state = 'waiting_stock'"
     ),
+    "who is being prepared has an order in work, and nobody else": (
+        "UPDATE redemption_redemption SET state = 'unconfirmed' WHERE state = 'waiting_stock'"
+    ),
+    # The card is theirs, and paid as any other, but not by what was held for it.
+    "what was bought for somebody is theirs, for what was held, at what it cost": (
+        PLACE.replace("'parcel', gen_random_uuid()", f"'redemption', ({_ISSUED} LIMIT 1)").replace(
+            ";", f" AND p.id = (SELECT pool_id FROM giftcards_giftcard WHERE {_TAKEN} LIMIT 1);"
+        )
+        + "UPDATE giftcards_providerorder SET state = 'succeeded', next_attempt_at = NULL,"
+        " settled_at = now(), card_id = (SELECT r.card_id FROM redemption_redemption r"
+        " WHERE r.id = holder_id)"
+    ),
     "who waits for stock is in the queue, who was served is not": (
         "UPDATE redemption_pendingreward SET served_at = now()"
     ),
@@ -79,7 +93,7 @@ BREAKS: Final = {
         f"UPDATE giftcards_giftcard SET status = 'quarantined' WHERE {_TAKEN}"
     ),
     "every redemption has one text of its reward when it is issued, and none before": (
-        copy_row("sms_message", id="gen_random_uuid()")
+        copy_row("sms_message", "purpose = 'reward'", id="gen_random_uuid()")
     ),
     "every text is about a redemption": "UPDATE sms_message SET reference_id = gen_random_uuid()",
     "every redemption has its link": "DELETE FROM redemption_reveallink",
