@@ -1,0 +1,145 @@
+"""Random faults from several threads: never double, never lost. ``make provider-storm`` for more.
+
+The control is a worker that does what seems natural, and takes a new request id for each attempt:
+the same check catches it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from random import Random  # noqa: TID251  it decides what is ordered in a test
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+
+from giftcards.emulator import Emulator
+from giftcards.models import GiftCard, Pool, ProviderBrand, ProviderOrder
+from giftcards.providers import CardOrder
+from giftcards.providers.tillo import Tillo
+from giftcards.services import circuit
+from tests.giftcards.ordering import order_card, order_for_pool
+from tests.giftcards.storm import FAULTS, broken_money, broken_promises, run_storm
+from tests.invariants import LEDGER, broken_invariants
+from tests.world import NOW, World, build_world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# By the environment, for `make provider-storm`.
+ORDERS = int(os.environ.get("STORM_ORDERS", "40"))
+SEED = int(os.environ.get("STORM_SEED", "1"))
+WORKERS = 4
+ASYNCHRONOUS = "home-depot-us"
+
+
+@pytest.fixture
+def world() -> World:
+    world = build_world(credit_minor=10_000_000)
+    ProviderBrand.objects.create(
+        provider="tillo",
+        slug=ASYNCHRONOUS,
+        name="The Home Depot",
+        currency="USD",
+        state="enabled",
+        is_asynchronous=True,
+        synced_at=NOW,
+    )
+    return world
+
+
+@pytest.fixture
+def stormy(buying: Settings, tillo_emulator: Emulator) -> Emulator:
+    tillo_emulator.set_float("USD", "1000000")
+    tillo_emulator.set_faults(FAULTS)
+    return tillo_emulator
+
+
+def place_orders(world: World, count: int, seed: int) -> None:
+    """Order cards of both kinds, for holders and for a buffer."""
+    dice = Random(seed)
+    buffer = Pool.objects.create(
+        name="Ahead", brand=world.brand, denomination=world.denomination, kind=Pool.Kind.BUFFER
+    )
+    for _ in range(count):
+        kind = dice.random()
+        if kind < 0.2:
+            order_card(world, slug=ASYNCHRONOUS)
+        elif kind < 0.3:
+            order_for_pool(world, buffer)
+        else:
+            order_card(world, charge_minor=dice.choice([2600, 2500, 1]))
+
+
+class TestTheStorm:
+    def test_buys_every_card_once_and_keeps_every_cent(
+        self, world: World, stormy: Emulator
+    ) -> None:
+        place_orders(world, ORDERS, SEED)
+        end = run_storm(workers=WORKERS, now=NOW)
+        # The orders that came in while it was left alone are over; so is the storm.
+        stormy.forward(3600)
+        states = list(ProviderOrder.objects.values_list("state", flat=True))
+        assert "requested" not in states
+        assert broken_money(stormy) == []
+        assert broken_promises() == []
+        assert broken_invariants(promises=LEDGER) == {}
+        assert end < NOW + timedelta(hours=4)
+        assert GiftCard.objects.exists()
+
+    def test_with_the_provider_asked_throughout_ends_nearly_all_with_a_card(
+        self, world: World, stormy: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(circuit, "FAILURES_TO_OPEN", 10**6)
+        place_orders(world, ORDERS, SEED)
+        run_storm(workers=WORKERS, now=NOW)
+        assert broken_money(stormy) == []
+        assert broken_promises() == []
+        assert broken_invariants(promises=LEDGER) == {}
+        bought = ProviderOrder.objects.filter(state="succeeded").count()
+        assert bought >= ORDERS // 2
+        # Faults that leave nobody knowing were among them, and were seen through.
+        assert ProviderOrder.objects.filter(state="succeeded", attempts__gt=1).exists()
+
+    def test_would_be_lost_by_a_new_request_id_for_each_attempt(
+        self, world: World, stormy: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(circuit, "FAILURES_TO_OPEN", 10**6)
+        issue = Tillo.issue
+
+        def issue_anew(self: Tillo, order: CardOrder) -> object:
+            fresh = CardOrder(
+                request_id=uuid4().hex,
+                brand=order.brand,
+                amount_minor=order.amount_minor,
+                currency=order.currency,
+                is_asynchronous=order.is_asynchronous,
+            )
+            return issue(self, fresh)
+
+        monkeypatch.setattr(Tillo, "issue", issue_anew)
+        for _ in range(20):
+            order_card(world)
+        run_storm(workers=WORKERS, now=NOW)
+        broken = broken_money(stormy)
+        assert any("was sold for no order" in one for one in broken)
+        assert len(stormy.sales()) > 20
+
+    def test_would_be_lost_by_giving_the_credit_back_after_a_timeout(
+        self, world: World, stormy: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(circuit, "FAILURES_TO_OPEN", 10**6)
+        from giftcards.services import orders
+        from giftcards.services.order_verdicts import Ending, Verdict, judge
+
+        def judge_hastily(**facts: object) -> Verdict:
+            verdict = judge(**facts)  # type: ignore[arg-type]
+            if verdict.ending is Ending.AGAIN and not verdict.is_accepted:
+                return Verdict(ending=Ending.NOT_BOUGHT, code=verdict.code)
+            return verdict
+
+        monkeypatch.setattr(orders, "judge", judge_hastily)
+        for _ in range(20):
+            order_card(world)
+        run_storm(workers=WORKERS, now=NOW)
+        assert any("is failed, and was sold" in one for one in broken_money(stormy))
