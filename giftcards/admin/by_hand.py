@@ -26,12 +26,32 @@ _ROWS: Final = 3
 _LONGEST_CELL: Final = 255
 
 
+class _Unspoken(str):
+    """What was typed, printed into the field again and nowhere else."""
+
+    # Django's templates tell the log all they know when a variable is missing.
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "…"
+
+    def __str__(self) -> str:
+        return self
+
+
+class CellInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]
+    """A field in which a secret is typed."""
+
+    def format_value(self, value: Any) -> _Unspoken | None:
+        return _Unspoken(value) if value else None
+
+
 def _cell(label: str) -> forms.CharField:
     return forms.CharField(
         required=False,
         max_length=_LONGEST_CELL,
         label=label,
-        widget=UnfoldAdminTextInputWidget(
+        widget=CellInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
         ),
     )

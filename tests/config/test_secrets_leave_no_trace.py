@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -17,18 +18,23 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.urls import reverse
 from psycopg import sql
+from pytest_django import Settings
 
-from giftcards.models import GiftCard
-from giftcards.services import revealing
+from giftcards.emulator import Emulator
+from giftcards.models import GiftCard, ProviderBrand, ProviderOrder
+from giftcards.services import bought_cards, imports, order_records, revealing
+from giftcards.services.secrets import seal_code
 from redemption.models import Redemption
 from redemption.services.showing import show_card
 from sms.queue import BELL
 from sms.services.sending import send_due_messages
 from tests.credit.partners import Partner
 from tests.database import owner_url
+from tests.redemption.asking import ask
+from tests.redemption.buying import build_buying_world, buy_from, work, working
 from tests.sms.texting_fixture import Texting
 from tests.staff import make_user, sign_in
-from tests.world import World, build_world
+from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +42,7 @@ CODES = ["TRCE-7Q4K-X2MW-0001", "TRCE-7Q4K-X2MW-0002", "TRCE-7Q4K-X2MW-0003"]
 PINS = ["90817263", "90817264", "90817265"]
 NUMBERS = ["6006490987654321", "6006490987654322", "6006490987654323"]
 REFUSED = "TRCE-7Q4K-X2MW-BAD1"
+TYPED, TYPED_PIN = "TRCE-7Q4K-X2MW-0004", "90817266"
 HEADER = "code,pin,number\n"
 CARDS = HEADER + "".join(
     f"{code},{pin},{number}\n" for code, pin, number in zip(CODES, PINS, NUMBERS, strict=True)
@@ -168,7 +175,19 @@ class TestSecrets:
             code in browser.post(url, {"reason": "a test"}).content.decode() for code in CODES
         )
 
-        secrets = [*CODES, *PINS, *NUMBERS, REFUSED, redemption_code]
+        # Typed in by hand: with a slip, broken in the middle, and then as it should be.
+        by_hand = reverse("admin:giftcards_pool_add_by_hand", args=[world.pool.pk])
+        typed = {"card-TOTAL_FORMS": "2", "card-INITIAL_FORMS": "0", "step": "add"}
+        typed |= {"card-0-code": TYPED, "card-0-pin": TYPED_PIN, "card-0-expires_on": "soon"}
+        for step in ("add", "more"):
+            assert browser.post(by_hand, {**typed, "step": step}).status_code == 200
+        typed["card-0-expires_on"] = "12/2031"
+        with monkeypatch.context() as broken:
+            broken.setattr(imports, "move_into_pool", lambda **_facts: 1 / 0)
+            assert browser.post(by_hand, typed).status_code == 500
+        assert browser.post(by_hand, typed).status_code == 302
+
+        secrets = [*CODES, *PINS, *NUMBERS, REFUSED, redemption_code, TYPED, TYPED_PIN]
         logged, stored, queued = log.getvalue(), dump_database(), dump_redis()
         assert traces_of(secrets, logged) == []
         assert traces_of(secrets, stored) == []
@@ -178,6 +197,77 @@ class TestSecrets:
         assert "UPDATE" in logged
         assert "sms.tasks" in queued
         assert all(f",{last4}," in stored for last4 in ("0001", "0002", "0003"))
+
+    def test_of_bought_cards_leave_no_trace(
+        self,
+        tillo_settings: Settings,
+        tillo_emulator: Emulator,
+        log: io.StringIO,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        world = build_buying_world()
+        # Bought while a partner waits, and shown to it.
+        partner = Partner(world.client)
+        with working():
+            answer = partner.post("/redemptions/", {"code": world.invite()[0]}, key="r1")
+        assert answer.status_code == 201
+        assert answer.json()["card"]["code"] == tillo_emulator.sales()[0].code
+
+        # Sold with half an answer, with none, late, and once more under the same id.
+        faults = [
+            {"match": {"request": "issue", "nth": 1}, "action": "malformed", "sold": True},
+            {"match": {"request": "issue", "nth": 2}, "action": "drop", "sold": True},
+            {"match": {"request": "issue", "nth": 3}, "action": "slow", "seconds": 1.0},
+        ]
+        tillo_emulator.set_faults(faults)
+        now = NOW
+        for code in world.invite(3):
+            ask(code)
+        for _ in range(4):
+            work(now=now)
+            tillo_emulator.wait_until_quiet()
+            now += timedelta(hours=2)
+        tillo_emulator.set_faults([])
+
+        # Bought, and broken while it was written down; then sold with a code that is there.
+        ask(world.invite()[0])
+        with monkeypatch.context() as broken:
+            broken.setattr(order_records, "capture_hold", lambda **_facts: 1 / 0)
+            work(now=now)
+        work(now=now + timedelta(hours=2))
+        ask(world.invite()[0])
+        with monkeypatch.context() as broken:
+            twin = tillo_emulator.sales()[0].code
+            broken.setattr(
+                bought_cards, "seal_code", lambda _code, **facts: seal_code(twin, **facts)
+            )
+            work(now=now)
+
+        # An address instead of a code.
+        buy_from(world, slug="apple-us")
+        ProviderBrand.objects.create(
+            provider="tillo",
+            slug="apple-us",
+            name="Apple",
+            currency="USD",
+            state="enabled",
+            delivery_methods=["url"],
+            synced_at=NOW,
+        )
+        ask(world.invite()[0])
+        work(now=now)
+
+        sales = tillo_emulator.sales()
+        secrets = [secret for sale in sales for secret in (sale.code, sale.pin, sale.url) if secret]
+        states = set(ProviderOrder.objects.values_list("state", "error_code"))
+        assert states == {("succeeded", ""), ("unknown", "duplicate_code")}
+        assert len(sales) == 7
+        logged, stored = log.getvalue(), dump_database()
+        assert traces_of(secrets, logged) == []
+        assert traces_of(secrets, stored) == []
+        assert traces_of(secrets, dump_redis()) == []
+        assert "ZeroDivisionError" in logged
+        assert sales[0].reference in stored
 
     @pytest.mark.parametrize(
         "text",
