@@ -23,6 +23,7 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     # A redemption begins in redemption_redeem, or not at all.
     "redemption_redemption": ("SELECT", "UPDATE"),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
+    "redemption_replacement": ("SELECT", "INSERT"),
     # Counted by redemption_count_day and redemption_count_month, and marked by a trigger.
     "redemption_reportday": ("SELECT",),
     "redemption_reportmonth": ("SELECT",),

@@ -166,6 +166,7 @@ PERIODIC_TASKS = {
     "giftcards.tasks.refill_buffers": ENV.seconds("EVERY_BUFFER_REFILL"),
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
+    "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
     "credit.tasks.clear_sign_ins": 24 * 3600.0,

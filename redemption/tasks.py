@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from redemption.services import budgets, serving
+from redemption.services import budgets, serving, stuck
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -19,3 +19,9 @@ def serve_waiting() -> None:
 def review_budgets() -> None:
     """Find campaigns and balances that nobody has looked at since their money moved."""
     budgets.review_budgets(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.clean_up_stuck")
+def clean_up_stuck() -> None:
+    """Take back cards that were claimed and went nowhere."""
+    stuck.clean_up_stuck(now=timezone.now(), limit=_AT_MOST)

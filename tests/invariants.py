@@ -94,8 +94,10 @@ _REWARDS: Final = {
             AND (c.value_minor = r.face_value_minor AND c.currency = r.currency
                 AND c.brand_id = k.brand_id
                 AND c.status IN ('claimed', 'delivered', 'redeemed')) IS NOT TRUE""",
-    "a card that was shown is a card that was delivered": """
-        SELECT id FROM giftcards_giftcard WHERE status = 'claimed' AND disclosed_at IS NOT NULL""",
+    "a card that was shown is a card that was delivered, but for one that only staff has seen": """
+        SELECT id FROM giftcards_giftcard c WHERE status = 'claimed' AND disclosed_at IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM credit_auditevent e
+                WHERE e.action = 'card.revealed' AND e.object_id = c.id::text)""",
     "no redemption has another's card": """
         SELECT card_id FROM redemption_redemption
         WHERE state NOT IN ('failed', 'cancelled') AND card_id IS NOT NULL
@@ -163,10 +165,38 @@ _REWARDS: Final = {
         LEFT JOIN credit_transaction back ON back.settles_id = t.id
         WHERE (t.amount = s.quantity * s.price_per_card_minor AND t.payers = ARRAY[s.client_id]
             AND back.id IS NOT DISTINCT FROM s.refund_id) IS NOT TRUE""",
-    "what is redeemed is charged, but for a card that its client had bought": """
+    "what is redeemed is charged, but where its client had bought one of its cards": """
         SELECT r.id FROM redemption_redemption r JOIN giftcards_giftcard c ON c.id = r.card_id
         WHERE r.state IN ('issued', 'delivered', 'confirmed')
-            AND (r.charged_minor = 0) IS DISTINCT FROM (c.sale_id IS NOT NULL)""",
+            AND (r.charged_minor = 0) IS DISTINCT FROM (c.sale_id IS NOT NULL OR EXISTS (
+                SELECT 1 FROM redemption_replacement x
+                JOIN giftcards_giftcard old ON old.id = x.old_card_id
+                WHERE x.redemption_id = r.id AND old.sale_id IS NOT NULL))""",
+    "what has ended holds no card": """
+        SELECT r.id FROM redemption_redemption r JOIN giftcards_giftcard c
+            ON c.holder_kind = 'redemption' AND c.holder_id = r.id AND c.status <> 'void'
+        WHERE r.state IN ('failed', 'cancelled')""",
+    "what was taken back is refunded exactly when nobody may have seen a code of it": """
+        SELECT r.id FROM redemption_redemption r
+        LEFT JOIN credit_transaction s ON s.settles_id = r.transaction_id AND s.kind = 'refund'
+        WHERE r.state IN ('failed', 'cancelled') AND r.transaction_id IS NOT NULL
+            AND (s.id IS NULL) IS DISTINCT FROM EXISTS (SELECT 1 FROM giftcards_giftcard c
+                WHERE c.holder_id = r.id AND c.disclosed_at IS NOT NULL)""",
+    "what stands is not refunded": """
+        SELECT r.id FROM redemption_redemption r
+        JOIN credit_transaction s ON s.settles_id = r.transaction_id
+        WHERE r.state IN ('issued', 'delivered', 'confirmed')""",
+    "an exchanged card is void, and its redemption has the last one": """
+        SELECT x.redemption_id FROM redemption_replacement x
+        JOIN giftcards_giftcard old ON old.id = x.old_card_id
+        JOIN redemption_redemption r ON r.id = x.redemption_id
+        WHERE old.status <> 'void' OR old.holder_id <> x.redemption_id
+            OR r.state IN ('issued', 'delivered', 'confirmed') AND r.card_id <> (
+                SELECT y.new_card_id FROM redemption_replacement y
+                WHERE y.redemption_id = r.id ORDER BY y.id DESC LIMIT 1)""",
+    "every step of a card says who took it": """
+        SELECT e.id FROM giftcards_cardevent e WHERE e.actor = ''
+            OR e.to_status IN ('available', 'quarantined') AND e.actor LIKE 'database:%'""",
     "every key that was answered leads to what it stands for": """
         SELECT i.id FROM credit_idempotencyrecord i
         LEFT JOIN redemption_redemption r ON r.id = i.object_id

@@ -15,6 +15,7 @@ class User(AbstractUser):
             ("reveal_card", "May see the codes of cards"),
             ("reverse_order", "May take purchases back at a provider"),
             ("skip_opt_in", "May answer for a caller that texts are welcome"),
+            ("replace_card", "May replace cards, as a supervisor"),
         ]
 
     def __str__(self) -> str:

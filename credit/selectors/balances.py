@@ -168,6 +168,16 @@ def balance_after_debit(transaction_id: UUID) -> int | None:
     return entry.balance_after_minor if entry.slot is None else balance_of(entry.account_id)
 
 
+def refunded_of(transaction_id: UUID) -> int:
+    """Return what was given back of a debit or a capture, in minor units; 0 for nothing."""
+    given = Entry.objects.filter(
+        transaction__settles_id=transaction_id,
+        transaction__kind=Transaction.Kind.REFUND,
+        amount_minor__gt=0,
+    )
+    return int(given.aggregate(total=Sum("amount_minor", default=0))["total"])
+
+
 def held_by_account(account_ids: Collection[UUID]) -> dict[UUID, int]:
     """Return what is set aside of these accounts by holds that nothing has settled yet.
 

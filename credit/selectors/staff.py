@@ -41,3 +41,11 @@ def may_skip_opt_ins(user: User | AnonymousUser) -> bool:
     role, of which another rule says for whose callers.
     """
     return isinstance(user, User) and user.is_active and user.has_perm("credit.skip_opt_in")
+
+
+def may_replace_cards(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may give out a second card for a first: a supervisor's right.
+
+    A superuser has it, as every other.
+    """
+    return is_platform_admin(user) and user.has_perm("credit.replace_card")

@@ -122,13 +122,13 @@ def _refuse_secrets_in(reason: str, revealed: RevealedCard) -> None:
         len(secret) >= _SHORTEST_SECRET and secret in text
         for secret in map(_fold, (revealed.code, revealed.number, revealed.url))
     )
-    if own or _names_a_card(reason):
+    if own or names_a_card(reason):
         raise ValidationFailedError(
             errors={"reason": ["Leave the code itself out: the reason is kept readable."]}
         )
 
 
-def _names_a_card(reason: str) -> bool:
+def names_a_card(reason: str) -> bool:
     """Tell whether words of the text, taken together, are the code of any card."""
     words = [word for word in map(_fold, reason.split()) if word]
     digest = digester(purpose="card_code")

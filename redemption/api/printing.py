@@ -1,5 +1,6 @@
 """How a redemption is printed; the one shape of it that partners see."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from credit.money import format_amount
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
 from redemption.selectors.redemptions import MessageFacts, RedemptionFacts, TraceStep
+from redemption.services.disclosure import Disclosure
 from redemption.services.links import derive_reveal_token
 from redemption.services.redeem import RedeemResult
 from sms.phones import mask_email, mask_phone
@@ -55,14 +57,15 @@ def print_result(result: RedeemResult, *, scopes: frozenset[str]) -> dict[str, A
 
 
 def print_first_answer(
-    facts: RedemptionFacts, *, state: str, scopes: frozenset[str]
+    facts: RedemptionFacts, *, state: str, scopes: frozenset[str], disclosed: Disclosure | None
 ) -> dict[str, Any]:
     """Print the answer to a repeated POST as the first one was, from what is stored.
 
     :param state: the state that the first answer told.
+    :param disclosed: what may be shown: nothing, once it was taken back.
     """
     was_issued = state == "issued"
-    printed = print_facts(facts, scopes=scopes, shows_code=was_issued)
+    printed = print_facts(facts, scopes=scopes, shows_code=was_issued and is_of(facts, disclosed))
     printed["state"] = state
     printed["reason"] = None if was_issued else _reason(_REASONS.get(state, facts.reason_code))
     printed["delivered_at"] = None
@@ -121,6 +124,33 @@ def print_facts(
         "issued_at": _time(facts.issued_at),
         "delivered_at": _time(facts.delivered_at),
     }
+
+
+def print_detail(
+    facts: RedemptionFacts,
+    *,
+    steps: Sequence[TraceStep],
+    scopes: frozenset[str],
+    disclosed: Disclosure | None,
+) -> dict[str, Any]:
+    """Print a redemption as it stands, with its messages and its trace.
+
+    :param disclosed: what may be shown of its card; None hides code, PIN, number and link.
+    """
+    return {
+        **print_facts(facts, scopes=scopes, shows_code=is_of(facts, disclosed)),
+        "refunded": _amount(facts.refunded_minor, facts.currency),
+        "messages": [print_message(message) for message in facts.messages],
+        "trace": [print_step(step) for step in steps],
+    }
+
+
+def is_of(facts: RedemptionFacts, disclosed: Disclosure | None) -> bool:
+    """Tell whether it is this card that was disclosed: between two looks it may be exchanged."""
+    if disclosed is None:
+        return False
+    shown = None if disclosed.card is None else disclosed.card.pk
+    return shown == (None if facts.card is None else facts.card.card_id)
 
 
 def print_message(message: MessageFacts) -> dict[str, Any]:

@@ -125,5 +125,8 @@ class RedemptionOutput(_Output):
 
 
 class RedemptionDetailOutput(RedemptionOutput):
+    refunded = serializers.CharField(
+        allow_null=True, help_text="What was given back of the charge; null where none was made."
+    )
     messages = MessageOutput(many=True)
     trace = TraceOutput(many=True)

@@ -24,13 +24,7 @@ from credit.services.idempotency import (
     keep_refusal,
 )
 from redemption.api import examples
-from redemption.api.printing import (
-    print_facts,
-    print_first_answer,
-    print_message,
-    print_result,
-    print_step,
-)
+from redemption.api.printing import print_detail, print_first_answer, print_result
 from redemption.api.replays import redemption_refusal_of
 from redemption.api.serializers import (
     RedeemRequest,
@@ -154,15 +148,19 @@ class RedemptionView(APIView):
             facts = find_redemption(viewer=partner.viewer, redemption_id=redemption_id)
         except Redemption.DoesNotExist:
             raise Http404 from None
-        shows_code = "cards:reveal" in partner.scopes and disclose_redemption(
-            redemption_id=redemption_id, actor=partner.actor, now=timezone.now()
-        )
+        disclosed = None
+        if "cards:reveal" in partner.scopes:
+            disclosed = disclose_redemption(
+                redemption_id=redemption_id, actor=partner.actor, now=timezone.now()
+            )
+            facts = find_redemption(viewer=partner.viewer, redemption_id=redemption_id)
         return Response(
-            {
-                **print_facts(facts, scopes=partner.scopes, shows_code=shows_code),
-                "messages": [print_message(message) for message in facts.messages],
-                "trace": [print_step(step) for step in list_trace(redemption_id=redemption_id)],
-            },
+            print_detail(
+                facts,
+                steps=list_trace(redemption_id=redemption_id),
+                scopes=partner.scopes,
+                disclosed=disclosed,
+            ),
             headers=_NO_STORE,
         )
 
@@ -174,10 +172,8 @@ def _answer_order(result: RedeemResult, key: KeyClaim, partner: Partner) -> Resp
     )
     if state == result.state:
         return Response(print_result(result, scopes=partner.scopes), status=202, headers=_NO_STORE)
-    with viewing(SYSTEM):
-        facts = find_redemption(viewer=SYSTEM, redemption_id=result.redemption_id)
     return Response(
-        print_first_answer(facts, state=state, scopes=partner.scopes),
+        _print_first(result.redemption_id, state, partner),
         status=201 if state == "issued" else 202,
         headers=_NO_STORE,
     )
@@ -193,13 +189,23 @@ def _replay(key: KeyClaim | None, partner: Partner) -> Response:
     if record.error_code:
         raise redemption_refusal_of(record)
     assert record.object_id is not None  # noqa: S101  held by the function that writes it
-    with viewing(SYSTEM):
-        facts = find_redemption(viewer=SYSTEM, redemption_id=record.object_id)
     return Response(
-        print_first_answer(facts, state=record.state, scopes=partner.scopes),
+        _print_first(record.object_id, record.state, partner),
         status=record.status,
         headers=headers,
     )
+
+
+def _print_first(redemption_id: UUID, state: str, partner: Partner) -> dict[str, Any]:
+    disclosed = None
+    if state == "issued":
+        # The card may have been taken back since, or exchanged for one that nobody has seen.
+        disclosed = disclose_redemption(
+            redemption_id=redemption_id, actor=partner.actor, now=timezone.now()
+        )
+    with viewing(SYSTEM):
+        facts = find_redemption(viewer=SYSTEM, redemption_id=redemption_id)
+    return print_first_answer(facts, state=state, scopes=partner.scopes, disclosed=disclosed)
 
 
 def _caller(request: Request, partner: Partner) -> Caller:

@@ -6,6 +6,7 @@ from redemption.models.redemption import (
     Redemption,
     RevealLink,
 )
+from redemption.models.replacement import Replacement
 from redemption.models.report import ReportChange, ReportDay, ReportMonth, RewardCount
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ProvisioningTrace",
     "Recipient",
     "Redemption",
+    "Replacement",
     "ReportChange",
     "ReportDay",
     "ReportMonth",

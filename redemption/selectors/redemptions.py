@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from credit.selectors.balances import balance_after_debit
+from credit.selectors.balances import balance_after_debit, refunded_of
 from credit.selectors.viewers import Viewer
 from giftcards.models import GiftCard
 from redemption.models import ProvisioningTrace, Redemption
@@ -76,6 +76,8 @@ class RedemptionFacts:
     created_at: datetime
     issued_at: datetime | None
     delivered_at: datetime | None
+    # What was given back of the charge; None where nothing was charged.
+    refunded_minor: int | None = None
 
 
 def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
@@ -124,6 +126,7 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
         created_at=row.created_at,
         issued_at=row.issued_at,
         delivered_at=row.delivered_at,
+        refunded_minor=refunded_of(row.transaction_id) if row.transaction_id else None,
     )
 
 

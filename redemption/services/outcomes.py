@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Max
+
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import transaction_required
 from giftcards.services.delivery import mark_cards_delivered
-from redemption.models import Redemption
-from sms.models import MessageTemplate
+from redemption.models import Redemption, Replacement
+from sms.models import Message, MessageTemplate
 from sms.services.parties import MessageEvent, Outcome
 
 State = Redemption.State
@@ -37,14 +39,16 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     events = [event for event in events if event.purpose in _BRINGS_REWARD]
     if not events:
         return
+    redemption_ids = {event.reference_id for event in events}
     # Rows in the order redemption → card, as disclosure locks them too.
     rewards = {
         reward.pk: reward
         for reward in Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .filter(pk__in={event.reference_id for event in events})
+        .filter(pk__in=redemption_ids)
         .select_related("card")
         .order_by("pk")
     }
+    events = _about_their_cards(events)
     _mark_delivered(
         [
             rewards[event.reference_id]
@@ -59,7 +63,30 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
         if event.outcome is Outcome.GIVEN_UP and reward is not None:
             _raise_undelivered(event, reward, now)
         elif event.outcome is Outcome.DELIVERED:
-            resolve_alert(dedupe_key=_alert_key(event.reference_id), now=now)
+            resolve_alert(dedupe_key=undelivered_alert_key(event.reference_id), now=now)
+
+
+def _about_their_cards(events: Sequence[MessageEvent]) -> list[MessageEvent]:
+    """Leave out what is told of messages that brought a card which was exchanged since."""
+    replaced_at = dict(
+        Replacement.objects.filter(redemption_id__in={event.reference_id for event in events})
+        .order_by()
+        .values_list("redemption_id")
+        .annotate(at=Max("at"))
+    )
+    if not replaced_at:
+        return list(events)
+    promised_at = dict(
+        Message.objects.filter(pk__in={event.message_id for event in events}).values_list(
+            "pk", "created_at"
+        )
+    )
+    return [
+        event
+        for event in events
+        if event.reference_id not in replaced_at
+        or promised_at[event.message_id] >= replaced_at[event.reference_id]
+    ]
 
 
 def _mark_delivered(rewards: Sequence[Redemption], now: datetime) -> None:
@@ -98,11 +125,12 @@ def _raise_undelivered(event: MessageEvent, reward: Redemption, now: datetime) -
             "error_code": event.error_code,
             "state": event.state,
         },
-        dedupe_key=_alert_key(event.reference_id),
+        dedupe_key=undelivered_alert_key(event.reference_id),
         client_id=event.client_id,
         now=now,
     )
 
 
-def _alert_key(redemption_id: UUID) -> str:
+def undelivered_alert_key(redemption_id: UUID) -> str:
+    """Return the key of the alert that a reward did not reach its recipient."""
     return f"reward_not_delivered:{redemption_id}"

@@ -16,7 +16,7 @@ from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
-from redemption.models import Redemption, RevealLink
+from redemption.models import RevealLink
 from redemption.selectors.rewards import RewardFacts, reward_facts
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.links import digest_of_token
@@ -73,11 +73,11 @@ def show_card(*, redemption_id: UUID, actor: str, now: datetime) -> ShownCard | 
 
     The caller has proven that it may be seen.
     """
-    if not disclose_redemption(redemption_id=redemption_id, actor=actor, now=now):
+    disclosed = disclose_redemption(redemption_id=redemption_id, actor=actor, now=now)
+    if disclosed is None:
         return None
-    redemption = Redemption.objects.select_related("card").get(pk=redemption_id)
     reward = reward_facts(redemption_id=redemption_id)
-    card = redemption.card
+    card = disclosed.card
     if card is None:
         return ShownCard(
             reward=reward, code=TEST_CARD_CODE, pin="", number="", url="", expires_on=None

@@ -18,6 +18,7 @@ from django.utils.translation import override
 
 from alerts.transactions import durable
 from credit.money import display_amount
+from giftcards.models import GiftCard
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption, RevealLink
@@ -100,9 +101,10 @@ def _render(
     secrets: dict[str, str] = {}
     if wording.asks_for_secrets():
         # Nothing of the card may leave before this is committed.
-        if not disclose_redemption(redemption_id=reward.pk, actor="system", now=now):
+        disclosed = disclose_redemption(redemption_id=reward.pk, actor="system", now=now)
+        if disclosed is None:
             return Unsendable("the card can't be shown any more")
-        secrets = _open_card(reward)
+        secrets = _open_card(disclosed.card)
     template = _choose_body(wording.bodies, values | secrets)
     body = merge_tags(template, values | secrets)
     if not body.strip():
@@ -158,12 +160,12 @@ def _values(draft: Draft, reward: Redemption) -> dict[str, str]:
     }
 
 
-def _open_card(reward: Redemption) -> dict[str, str]:
-    if reward.card is None:
+def _open_card(card: GiftCard | None) -> dict[str, str]:
+    if card is None:
         return {"code": TEST_CARD_CODE, "pin": ""}
     return {
-        "code": open_field(reward.card.code_encrypted, field="code"),
-        "pin": open_field(reward.card.pin_encrypted, field="pin"),
+        "code": open_field(card.code_encrypted, field="code"),
+        "pin": open_field(card.pin_encrypted, field="pin"),
     }
 
 

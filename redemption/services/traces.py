@@ -1,12 +1,15 @@
 """What happened on the way to a card, kept for the operator who is asked about it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
+from alerts.transactions import transaction_required
 from redemption.models import ProvisioningTrace
 
 log = structlog.get_logger()
@@ -32,5 +35,35 @@ def record_refusal(
         message=error.code.operator[:300],
         milliseconds=0,
         details={},
+        at=now,
+    )
+
+
+@seeing(EVERYTHING)
+@transaction_required
+def record_step(
+    *,
+    request_id: str,
+    redemption_id: UUID,
+    step: str,
+    status: str,
+    message: str,
+    now: datetime,
+    error_code: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one step of a redemption's trace, as part of what it tells of.
+
+    :param details: as JSON can hold them; no code, key or phone number.
+    """
+    ProvisioningTrace.objects.create(
+        request_id=request_id,
+        redemption_id=redemption_id,
+        step=step,
+        status=status,
+        error_code=error_code,
+        message=message[:300],
+        milliseconds=0,
+        details=dict(details or {}),
         at=now,
     )

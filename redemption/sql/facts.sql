@@ -1,3 +1,29 @@
+-- Note [Exchange]
+-- A card that is exchanged for another of the same worth is charged once and costs twice: what
+-- the redemption cost is then the sum of all its cards, so that the margin says what was earned.
+-- Where one of them is not known, neither is the sum. The one other thing that may change: a card
+-- that its client had bought comes in the place of one that was charged. It is paid already, so
+-- the charge is given back, and from then on the redemption is one that was paid by the sale.
+CREATE OR REPLACE FUNCTION redemption_is_exchange(
+    p_old redemption_redemption, p_new redemption_redemption
+) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN p_old.state IN ('issued', 'delivered', 'confirmed') AND p_new.card_id <> p_old.card_id
+        AND (p_new.face_value_minor, p_new.currency, p_new.is_test)
+            IS NOT DISTINCT FROM (p_old.face_value_minor, p_old.currency, p_old.is_test)
+        AND EXISTS (
+            SELECT 1 FROM giftcards_giftcard c JOIN giftcards_pool p ON p.id = c.pool_id
+            WHERE c.id = p_new.card_id
+                AND p_new.cost_minor IS NOT DISTINCT FROM p_old.cost_minor
+                    + coalesce(c.cost_minor, p.cost_per_card_minor)
+                AND ((p_new.charged_minor, p_new.transaction_id)
+                        IS NOT DISTINCT FROM (p_old.charged_minor, p_old.transaction_id)
+                    OR c.sale_id IS NOT NULL AND p_new.charged_minor = 0
+                        AND p_new.transaction_id IS NULL));
+END
+$$;
+
 -- An issued reward does not change hands: who got what for how much is written once.
 CREATE OR REPLACE FUNCTION redemption_check_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -23,6 +49,7 @@ BEGIN
             IS DISTINCT FROM
             (OLD.face_value_minor, OLD.cost_minor, OLD.charged_minor, OLD.currency,
             OLD.transaction_id, OLD.is_test)
+        AND redemption_is_exchange(OLD, NEW) IS NOT TRUE
     THEN
         RAISE EXCEPTION 'what redemption % is worth, cost and was charged never changes', OLD.id
             USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_facts';

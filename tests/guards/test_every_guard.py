@@ -32,6 +32,7 @@ from tests.guards.forbidden_rewards import (
 from tests.guards.forbidden_sales import SALES
 from tests.guards.forbidden_settlements import SETTLEMENTS
 from tests.guards.forbidden_slots import SLOTS
+from tests.guards.forbidden_taking_back import TAKING_BACK
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.world import build_world
@@ -48,6 +49,7 @@ FORBIDDEN: Final = [
     *ORDERS,
     *REDEMPTIONS,
     *PREPARATIONS,
+    *TAKING_BACK,
     *MESSAGES,
     *CONSENTS,
     *ALERTS,

@@ -13,6 +13,7 @@ from tests.guards.forbidden_orders import PLACE
 from tests.guards.raw import as_owner
 from tests.invariants import INVARIANTS, broken_invariants
 from tests.redemption.asking import ask, key_for
+from tests.redemption.taking_back import cancel, redeem_one, replace
 from tests.world import NOW, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +57,7 @@ BREAKS: Final = {
     "every issued redemption has a card in use, of its brand and value": (
         f"UPDATE giftcards_giftcard SET status = 'void' WHERE {_TAKEN}"
     ),
-    "a card that was shown is a card that was delivered": (
+    "a card that was shown is a card that was delivered, but for one that only staff has seen": (
         f"UPDATE giftcards_giftcard SET disclosed_at = now() WHERE {_TAKEN}"
     ),
     "no redemption has another's card": (
@@ -103,8 +104,26 @@ BREAKS: Final = {
     "every sale was paid by its client, so much for each card, and is refunded when reversed": (
         "UPDATE credit_transaction SET kind = 'redemption' WHERE kind = 'card_sale'"
     ),
-    "what is redeemed is charged, but for a card that its client had bought": (
+    "what is redeemed is charged, but where its client had bought one of its cards": (
         "UPDATE giftcards_giftcard SET sale_id = (SELECT id FROM giftcards_cardsale)"
+    ),
+    "what has ended holds no card": (
+        "UPDATE redemption_redemption SET state = 'cancelled' WHERE state = 'issued'"
+    ),
+    "what was taken back is refunded exactly when nobody may have seen a code of it": (
+        "UPDATE giftcards_giftcard SET disclosed_at = now(), status = 'void', holder_id ="
+        " (SELECT id FROM redemption_redemption WHERE state = 'cancelled')"
+    ),
+    "what stands is not refunded": (
+        "UPDATE redemption_redemption SET state = 'delivered', card_id ="
+        " (SELECT id FROM giftcards_giftcard LIMIT 1) WHERE state = 'cancelled'"
+    ),
+    "an exchanged card is void, and its redemption has the last one": (
+        "UPDATE redemption_redemption r SET card_id = x.old_card_id"
+        " FROM redemption_replacement x WHERE x.redemption_id = r.id"
+    ),
+    "every step of a card says who took it": (
+        "UPDATE giftcards_cardevent SET actor = 'database:x' WHERE to_status = 'available'"
     ),
     "every key that was answered leads to what it stands for": (
         "UPDATE credit_idempotencyrecord SET object_id = gen_random_uuid()"
@@ -114,7 +133,7 @@ BREAKS: Final = {
 
 @pytest.fixture(autouse=True)
 def rows() -> None:
-    """Two issued, one that waits, one test; a hold released, a split account, a card sold."""
+    """Make a bit of everything: issued, waiting, a test, cancelled, exchanged, held, sold."""
     world = build_world()
     with transaction():
         hold_id = hold_credit(
@@ -132,6 +151,10 @@ def rows() -> None:
     for code in world.invite(3):
         ask(code, key=key_for(code, key=code))
     ask(world.invite(is_test=True)[0])
+    cancel(redeem_one(world))
+    exchanged = redeem_one(world)
+    world.stock(1)
+    replace(exchanged)
     sell(world, master_pool(world, 1), 1)
 
 

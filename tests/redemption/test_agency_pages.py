@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from django.urls import reverse
 
 from alerts.transactions import transaction
 from credit.models import Account, Agency, Client, Membership
+from credit.selectors.viewers import SYSTEM
 from credit.services.accounts import open_campaign_account
 from giftcards.models import AgencyBrand
-from redemption.models import Campaign, Redemption
+from redemption.models import Campaign
+from redemption.services.cancelling import cancel_redemption
 from tests.redemption.visiting import add_client, give_reward, manager, person, plain, put, text_of
 from tests.staff import make_user, sign_in
 from tests.world import World, build_world
@@ -146,8 +149,10 @@ class TestAgencyPage:
             own = open_campaign_account(client=world.client, name="Own", currency="USD")
         put(own, 7_500)
         rewards = [give_reward(world) for _ in range(3)]
-        refused = give_reward(world)
-        Redemption.objects.filter(pk=refused.pk).update(state="cancelled")
+        cancelled = give_reward(world)
+        cancel_redemption(
+            viewer=SYSTEM, redemption_id=cancelled.pk, reason="By mistake", now=datetime.now(UTC)
+        )
         page = manager(world).get("/agency/")
         with connection.cursor() as cursor:
             cursor.execute(
@@ -161,13 +166,13 @@ class TestAgencyPage:
         assert (used, count) == (7_500, 3)
         assert {reward.charged_minor for reward in rewards} == {2_500}
         assert figure(page, "Balance") == "$2,500.00"
-        # 1,000 at the beginning, less four rewards; what its campaign has was taken from it.
-        assert figure(page, "With clients") == "$900.00"
+        # 1,000 at the beginning, less three rewards; what its campaign has was taken from it.
+        assert figure(page, "With clients") == "$925.00"
         assert figure(page, "Used this month") == "$75.00"
         assert figure(page, "Redemptions this month") == "3"
         (row,) = page.context["clients"].rows
         shown = [str(amount) for amount in (row.balance, row.campaigns, row.held, row.used)]
-        assert shown == ["$825.00", "$75.00", "$0.00", "$75.00"]
+        assert shown == ["$850.00", "$75.00", "$0.00", "$75.00"]
         assert row.redemptions == 3
         assert page.context["chart"].total == used
         assert [bar.value for bar in page.context["chart"].bars][-1] == used

@@ -24,6 +24,7 @@ from sms.models import Message
 from sms.services.parties import MessageEvent, Outcome
 from sms.services.sending import send_due_messages
 from sms.services.status import record_status_report
+from tests.redemption.taking_back import cancel
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,9 +135,9 @@ class TestRecordOutcome:
     def test_of_a_reward_that_was_taken_back_changes_nothing(self, world: World) -> None:
         world.stock(1)
         result = ask(world.invite()[0])
-        Redemption.objects.update(state="cancelled", cancelled_at=NOW)
+        cancel(result)
         tell(result, "accepted", "delivered")
-        assert (state_of(result), card_of(result).status) == ("cancelled", "claimed")
+        assert (state_of(result), card_of(result).status) == ("cancelled", "available")
 
     def test_of_another_message_about_the_reward_changes_nothing(self, world: World) -> None:
         world.stock(1)

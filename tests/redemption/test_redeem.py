@@ -16,6 +16,7 @@ from redemption.services.redeem import AlreadyProvisionedError, Contact, Unknown
 from sms.models import Message
 from tests.invariants import broken_invariants
 from tests.redemption.asking import TEXT, ask, caller, refused, snapshot
+from tests.redemption.taking_back import cancel
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -221,8 +222,7 @@ class TestRepeat:
     def test_of_a_cancelled_one_is_refused_too(self, world: World) -> None:
         world.stock(2)
         (code,) = world.invite()
-        ask(code)
-        Redemption.objects.update(state="cancelled")
+        cancel(ask(code))
         with refused(ErrorCode.ALREADY_REDEEMED) as refusal:
             ask(code)
         assert isinstance(refusal.value, AlreadyProvisionedError)

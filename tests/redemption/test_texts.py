@@ -16,6 +16,7 @@ from redemption.services.words import choose_words
 from sms.merge import TAGS, check_template, count_segments
 from sms.models import Message, MessageTemplate
 from sms.services.parties import Draft, RenderedText, Rendering, Unsendable
+from tests.redemption.taking_back import cancel, clean_up, give_up_text
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,8 +175,11 @@ class TestRenderReward:
         self, world: World, state: str
     ) -> None:
         result = redeem_one(world)
-        Redemption.objects.filter(pk=result.redemption_id).update(state=state)
-        rendering = render(draft_of(result))
+        draft = draft_of(result)
+        give_up_text(result)
+        cancel(result) if state == "cancelled" else clean_up()
+        assert Redemption.objects.get().state == state
+        rendering = render(draft)
         assert isinstance(rendering, Unsendable)
         assert not rendering.is_failure
 
