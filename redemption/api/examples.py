@@ -1,5 +1,7 @@
 """Examples for the OpenAPI page."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample
 
 VALIDATE = [
@@ -74,5 +76,76 @@ REDEEM = [
         },
         response_only=True,
         status_codes=["201"],
+    ),
+]
+_ISSUED: dict[str, Any] = REDEEM[1].value
+_CARD: dict[str, Any] = _ISSUED["card"]
+_NO_SECRETS = {"code": None, "pin": None, "number": None, "url": None}
+_STEP = {
+    "step": "take_back",
+    "status": "cancelled",
+    "code": None,
+    "message": "The card is back in stock: nobody has seen its code.",
+    "milliseconds": 0.0,
+    "at": "2026-03-02T16:05:00Z",
+}
+CANCELLED = [
+    OpenApiExample(
+        "Back in stock, and the money with who paid it",
+        value={
+            **_ISSUED,
+            "state": "cancelled",
+            "card": None,
+            "reveal_url": None,
+            "message": {**_ISSUED["message"], "state": "cancelled"},
+            "refunded": "25.00",
+            "messages": [{**_ISSUED["message"], "state": "cancelled"}],
+            "trace": [_STEP],
+        },
+        response_only=True,
+        status_codes=["200"],
+        media_type="application/json",
+    ),
+    OpenApiExample(
+        "Somebody may have seen the code: void, and charged",
+        value={
+            **_ISSUED,
+            "state": "cancelled",
+            "card": {**_CARD, **_NO_SECRETS},
+            "reveal_url": None,
+            "message": {**_ISSUED["message"], "state": "delivered"},
+            "delivered_at": "2026-03-02T15:30:02Z",
+            "refunded": "0.00",
+            "messages": [{**_ISSUED["message"], "state": "delivered"}],
+            "trace": [{**_STEP, "message": "The card is void: it had left our hands."}],
+        },
+        response_only=True,
+        status_codes=["200"],
+        media_type="application/json",
+    ),
+]
+REPLACED = [
+    OpenApiExample(
+        "Another card",
+        value={
+            **_ISSUED,
+            "state": "delivered",
+            "card": {**_CARD, "code": "SHOP-9036-1152", "pin": "8830", "last4": "1152"},
+            "reveal_url": "https://gifts.example/r/7hYq0LkP3sVd9WmXt2RbEg/",
+            "delivered_at": "2026-03-02T16:05:00Z",
+            "refunded": "0.00",
+            "messages": [_ISSUED["message"]],
+            "trace": [
+                {
+                    **_STEP,
+                    "step": "replace_card",
+                    "status": "ok",
+                    "message": "Another card stands in for the one that is void now.",
+                }
+            ],
+        },
+        response_only=True,
+        status_codes=["200"],
+        media_type="application/json",
     ),
 ]
