@@ -133,7 +133,7 @@ def card_page(shown: ShownCard) -> CardPage:
         how_to=tuple(line.strip() for line in reward.instructions.splitlines() if line.strip()),
         terms_url=reward.terms_url,
         disclosure=reward.disclosure,
-        qr_svg=_qr(shown.code),
+        qr_svg=_qr(shown.code) if shown.code else "",
         is_test=reward.is_test,
         from_name=reward.client,
     )
