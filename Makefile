@@ -9,11 +9,11 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean
+.PHONY: help demo test check bench fmt words lock clean provider-storm
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## Start everything on this machine, with data to play with (PORT, VAR_DIR)
 	@exec $(BIN)/python manage.py demo --exit-with-parent
@@ -50,6 +50,10 @@ check-deploy: $(READY)
 
 bench: $(READY) ## Measure redemptions per second, beside pgbench on the same server
 	@$(BIN)/python manage.py bench $(ARGS)
+
+provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_ORDERS=500, STORM_SEED=1)
+	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) \
+		$(BIN)/python -m pytest -q tests/giftcards/test_order_storm.py $(ARGS)
 
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
