@@ -15,6 +15,7 @@ from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable, transaction, transaction_required
+from credit.services.events import tell_account_changed
 from credit.services.settlements import capture_hold, release_hold
 from giftcards.models import ProviderOrder, ProviderOrderEvent
 from giftcards.providers.outcomes import SoldCard
@@ -50,12 +51,14 @@ class Recorded:
     """How an order stands after its answer was written down.
 
     :param is_late: it had an end already, and the answer says that it was sold all the same.
+    :param refunded_id: the account that got its held credit back by it.
     """
 
     order_id: UUID
     state: ProviderOrder.State
     code: str = ""
     is_late: bool = False
+    refunded_id: UUID | None = None
 
 
 @durable
@@ -102,7 +105,9 @@ def end_unsent_order(*, order_id: UUID, code: str, now: datetime) -> bool:
         order, settle = lock_order(order_id=order_id)
         if order.state != State.REQUESTED or order.may_be_done:
             return False
-        _apply(order, Verdict(ending=Ending.NOT_BOUGHT, code=code), settle, now, SYSTEM)
+        verdict = Verdict(ending=Ending.NOT_BOUGHT, code=code)
+        recorded = _apply(order, verdict, settle, now, SYSTEM)
+    _follow_up(recorded, now)
     return True
 
 
@@ -175,8 +180,13 @@ def _apply(
     order.save()
     if order.state == was == State.UNKNOWN:
         return Recorded(order_id=order.pk, state=was, code=order.error_code)
-    _settle(order, settle, now, actor)
-    return Recorded(order_id=order.pk, state=State(order.state), code=order.error_code)
+    refunded_id = _settle(order, settle, now, actor)
+    return Recorded(
+        order_id=order.pk,
+        state=State(order.state),
+        code=order.error_code,
+        refunded_id=refunded_id,
+    )
 
 
 _END_STATES: Final = {
@@ -202,8 +212,13 @@ def _buy(order: ProviderOrder, card: SoldCard, now: datetime) -> None:
     order.card_id = card_id
 
 
-def _settle(order: ProviderOrder, settle: SettleOrder | None, now: datetime, actor: str) -> None:
-    """Settle the hold and tell the holder; the account, where it is touched, comes last."""
+def _settle(
+    order: ProviderOrder, settle: SettleOrder | None, now: datetime, actor: str
+) -> UUID | None:
+    """Settle the hold and tell the holder; the account, where it is touched, comes last.
+
+    Return the account that got its credit back, if one did.
+    """
     state = State(order.state)
     capture_id = None
     if state is State.SUCCEEDED and order.hold_id is not None:
@@ -218,7 +233,8 @@ def _settle(order: ProviderOrder, settle: SettleOrder | None, now: datetime, act
             now=now,
         )
     if state in (State.FAILED, State.REVERSED) and order.hold_id is not None:
-        release_hold(hold_id=order.hold_id, actor=actor, now=now)
+        return release_hold(hold_id=order.hold_id, actor=actor, now=now).account_id
+    return None
 
 
 def facts_of(order: ProviderOrder, *, actor: str) -> OrderFacts:
@@ -265,13 +281,15 @@ def _write_events(
 
 
 def _follow_up(recorded: Recorded, now: datetime) -> None:
-    """Tell the operators, after the commit: raising an alert makes others wait."""
+    """Tell who else should know, after the commit: raising an alert makes others wait."""
     log.info(
         "[ORDER] Recorded",
         order_id=str(recorded.order_id),
         state=recorded.state.value,
         code=recorded.code,
     )
+    if recorded.refunded_id is not None:
+        tell_account_changed(account_ids=[recorded.refunded_id], now=now)
     alert = functools.partial(
         raise_alert,
         data={"order_id": recorded.order_id, "code": recorded.code},

@@ -19,9 +19,14 @@ from giftcards.models import GiftCard, Pool, ProviderBrand, ProviderOrder
 from giftcards.providers import CardOrder
 from giftcards.providers.tillo import Tillo
 from giftcards.services import circuit
+from giftcards.services.order_review import replay_order
+from redemption.models import Redemption
+from redemption.services.serving import serve_waiting
 from tests.giftcards.ordering import order_card, order_for_pool
 from tests.giftcards.storm import FAULTS, broken_money, broken_promises, run_storm
 from tests.invariants import LEDGER, broken_invariants
+from tests.redemption.asking import ask
+from tests.redemption.buying import build_buying_world
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,3 +148,41 @@ class TestTheStorm:
             order_card(world)
         run_storm(workers=WORKERS, now=NOW)
         assert any("is failed, and was sold" in one for one in broken_money(stormy))
+
+
+class TestRedemptionsInTheStorm:
+    def test_all_get_one_card_each_and_pay_once(
+        self, buying: Settings, tillo_emulator: Emulator
+    ) -> None:
+        world = build_buying_world(credit_minor=10_000_000)
+        stormy = tillo_emulator
+        stormy.set_float("USD", "1000000")
+        stormy.set_faults(FAULTS)
+        count = max(10, ORDERS // 2)
+        for code in world.invite(count):
+            assert ask(code).state == "provisioning"
+        now = NOW
+        for _ in range(6):
+            now = run_storm(workers=WORKERS, now=now) + timedelta(minutes=20)
+            assert broken_money(stormy) == []
+            # Who was refused waits for stock, and is served from the same provider again.
+            serve_waiting(now=now, limit=count)
+        # The weather clears; a person sends again what nobody knows the end of.
+        stormy.set_faults([])
+        stormy.wait_until_quiet()
+        for order_id in ProviderOrder.objects.filter(state="unknown").values_list("pk", flat=True):
+            replay_order(order_id=order_id, actor="user:1", reason="it works again", now=now)
+        for _ in range(4):
+            now = run_storm(workers=WORKERS, now=now) + timedelta(minutes=20)
+            serve_waiting(now=now, limit=count)
+        run_storm(workers=WORKERS, now=now)
+
+        assert broken_money(stormy) == []
+        assert broken_invariants() == {}
+        states = Redemption.objects.values_list("state", flat=True)
+        assert set(states) == {"issued"}
+        assert len(stormy.sales()) == GiftCard.objects.count() == count
+        assert GiftCard.objects.values("holder_id").distinct().count() == count
+        charge = Redemption.objects.order_by("pk").values_list("charged_minor", flat=True)[0]
+        assert charge is not None
+        assert world.balance() == 10_000_000 - count * charge
