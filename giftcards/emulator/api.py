@@ -8,10 +8,10 @@ from threading import Lock
 from typing import Any, Final
 from uuid import uuid4
 
+from alerts.emulator.exchange import Answer, Request
 from giftcards.emulator import lookups
 from giftcards.emulator.actions import Course
 from giftcards.emulator.clock import Clock
-from giftcards.emulator.exchange import Answer, Request
 from giftcards.emulator.faults import FaultScript
 from giftcards.emulator.limits import RateLimiter
 from giftcards.emulator.orders import accept_order, check_common

@@ -1,13 +1,14 @@
 """The emulator's own doors, under ``/_control/``: nothing of this exists at Tillo."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from alerts.emulator import control
+from alerts.emulator.exchange import Answer, Request
 from giftcards.emulator.api import GiftCardApi
 from giftcards.emulator.brands import STATES
 from giftcards.emulator.clock import Clock
-from giftcards.emulator.exchange import Answer, Request
 from giftcards.emulator.faults import FaultScript
 from giftcards.emulator.sales import JournalEntry, Sale
 from giftcards.emulator.store import Store
@@ -15,7 +16,7 @@ from giftcards.emulator.store import Store
 MOST = Decimal(10) ** 12
 
 
-class ControlPanel:
+class ControlPanel(control.ControlPanel):
     """Answers requests to ``/_control/``."""
 
     def __init__(
@@ -27,34 +28,22 @@ class ControlPanel:
         api: GiftCardApi,
         reset: Callable[[], None],
     ) -> None:
+        super().__init__(
+            faults=faults,
+            reset=reset,
+            routes={
+                ("GET", "health"): self._show_health,
+                ("GET", "sales"): self._list_sales,
+                ("GET", "journal"): self._list_entries,
+                ("POST", "brands"): self._set_brand_state,
+                ("POST", "floats"): self._set_floats,
+                ("POST", "stock"): self._set_stock,
+                ("POST", "clock"): self._put_clock_forward,
+            },
+        )
         self._store = store
-        self._faults = faults
         self._clock = clock
         self._api = api
-        self._reset = reset
-        self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
-            ("GET", "/_control/health"): self._show_health,
-            ("GET", "/_control/sales"): self._list_sales,
-            ("GET", "/_control/journal"): self._list_entries,
-            ("POST", "/_control/brands"): self._set_brand_state,
-            ("POST", "/_control/floats"): self._set_floats,
-            ("POST", "/_control/stock"): self._set_stock,
-            ("POST", "/_control/clock"): self._put_clock_forward,
-            ("GET", "/_control/faults"): self._show_faults,
-            ("POST", "/_control/faults"): self._set_faults,
-            ("DELETE", "/_control/faults"): self._clear_faults,
-            ("POST", "/_control/reset"): self._start_afresh,
-        }
-
-    def respond(self, request: Request) -> Answer:
-        """Return the answer; a mistake in the request is told in ``error``."""
-        route = self._routes.get((request.method, request.path))
-        if route is None:
-            return Answer(status=404, payload={"error": f"no {request.method} {request.path}"})
-        try:
-            return route(request)
-        except (ValueError, KeyError, InvalidOperation) as error:
-            return Answer(status=400, payload={"error": f"{type(error).__name__}: {error}"})
 
     def set_brand_state(self, slug: str, state: str) -> None:
         """Pause, disable or enable a brand.
@@ -125,21 +114,6 @@ class ControlPanel:
     def _put_clock_forward(self, request: Request) -> Answer:
         self._clock.forward(float(_object(request.json())["forward_seconds"]))
         return Answer(payload={"now": self._clock.now().isoformat()})
-
-    def _show_faults(self, _request: Request) -> Answer:
-        return Answer(payload=[rule.describe() for rule in self._faults.rules])
-
-    def _set_faults(self, request: Request) -> Answer:
-        self._faults.replace(request.json())
-        return self._show_faults(request)
-
-    def _clear_faults(self, _request: Request) -> Answer:
-        self._faults.replace([])
-        return Answer(payload=[])
-
-    def _start_afresh(self, _request: Request) -> Answer:
-        self._reset()
-        return Answer(payload={"status": "ok"})
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -9,16 +9,16 @@ from threading import Condition
 from types import TracebackType
 from typing import Any, Self
 
+from alerts.emulator.exchange import Answer, Request
+from alerts.emulator.journal import Journal, JournalError
+from alerts.emulator.server import EmulatorServer
 from giftcards.emulator.api import API_PATH, GiftCardApi
 from giftcards.emulator.brands import STARTER_BRANDS, STARTER_FLOATS, Brand
 from giftcards.emulator.clock import Clock
 from giftcards.emulator.control import ControlPanel
-from giftcards.emulator.exchange import Answer, Request
 from giftcards.emulator.faults import FaultScript
-from giftcards.emulator.journal import Journal, JournalError
 from giftcards.emulator.limits import RateLimiter
 from giftcards.emulator.sales import JournalEntry, Sale
-from giftcards.emulator.server import EmulatorServer
 from giftcards.emulator.signature import Account
 from giftcards.emulator.store import SALE_CAP, Store
 

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import hmac
 
-from giftcards.emulator.exchange import Request
+from alerts.emulator.exchange import Request
 
 # A timestamp in seconds has ten digits; the rule says milliseconds.
 _TIMESTAMP_DIGITS = 13

@@ -8,8 +8,8 @@ from decimal import Decimal
 from threading import Lock
 from typing import Any, Final
 
+from alerts.emulator.journal import Journal
 from giftcards.emulator.brands import STARTER_STOCK, Brand
-from giftcards.emulator.journal import Journal
 from giftcards.emulator.refusals import RefusalError
 from giftcards.emulator.sales import AT_WORK, JournalEntry, Sale, from_record, to_record
 

@@ -6,11 +6,11 @@ from collections import Counter
 from threading import Lock
 from typing import Final
 
+from alerts.emulator.exchange import Answer, Request
 from sms.emulator.acceptance import accept_text
 from sms.emulator.account import Account
 from sms.emulator.actions import Course
 from sms.emulator.delivery import Delivery
-from sms.emulator.exchange import Answer, Request
 from sms.emulator.faults import FaultScript
 from sms.emulator.listing import list_messages
 from sms.emulator.messages import API_VERSION, Message, message_resource
@@ -55,7 +55,7 @@ class MessagesApi:
 
     def _respond(self, request: Request) -> Answer:
         route = API_PATH.fullmatch(request.path)
-        if not self._account.recognises(request.authorization):
+        if not self._account.recognises(request.headers.get("authorization", "")):
             raise RefusalError(20003)
         if route is None or route["account"] != self._account.sid:
             raise RefusalError(20404, request.path)

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from alerts.emulator import control
+from alerts.emulator.exchange import Answer, Request
 from sms.emulator.api import MessagesApi
 from sms.emulator.courier import CallbackRecord, Courier
-from sms.emulator.exchange import Answer, Request
 from sms.emulator.faults import FaultScript
 from sms.emulator.inbound import InboundGate
 from sms.emulator.messages import Message
@@ -15,7 +16,7 @@ from sms.emulator.store import MessageStore
 INBOUND_KEYS = frozenset({"from", "to", "body", "webhook_url"})
 
 
-class ControlPanel:
+class ControlPanel(control.ControlPanel):
     """Answers requests to ``/_control/``."""
 
     def __init__(
@@ -28,32 +29,20 @@ class ControlPanel:
         api: MessagesApi,
         reset: Callable[[], None],
     ) -> None:
+        super().__init__(
+            faults=faults,
+            reset=reset,
+            routes={
+                ("GET", "health"): self._show_health,
+                ("GET", "messages"): self._list_messages,
+                ("GET", "callbacks"): self._list_callbacks,
+                ("POST", "inbound"): self._receive_text,
+            },
+        )
         self._store = store
-        self._faults = faults
         self._courier = courier
         self._inbound = inbound
         self._api = api
-        self._reset = reset
-        self._routes: dict[tuple[str, str], Callable[[Request], Answer]] = {
-            ("GET", "/_control/health"): self._show_health,
-            ("GET", "/_control/messages"): self._list_messages,
-            ("GET", "/_control/callbacks"): self._list_callbacks,
-            ("GET", "/_control/faults"): self._show_faults,
-            ("POST", "/_control/faults"): self._set_faults,
-            ("DELETE", "/_control/faults"): self._clear_faults,
-            ("POST", "/_control/inbound"): self._receive_text,
-            ("POST", "/_control/reset"): self._start_afresh,
-        }
-
-    def respond(self, request: Request) -> Answer:
-        """Return the answer; a mistake in the request is told in ``error``."""
-        route = self._routes.get((request.method, request.path))
-        if route is None:
-            return Answer(status=404, payload={"error": f"no {request.method} {request.path}"})
-        try:
-            return route(request)
-        except ValueError as error:
-            return Answer(status=400, payload={"error": str(error)})
 
     def _show_health(self, _request: Request) -> Answer:
         return Answer(
@@ -88,17 +77,6 @@ class ControlPanel:
             ]
         )
 
-    def _show_faults(self, _request: Request) -> Answer:
-        return Answer(payload=[rule.describe() for rule in self._faults.rules])
-
-    def _set_faults(self, request: Request) -> Answer:
-        self._faults.replace(request.json())
-        return self._show_faults(request)
-
-    def _clear_faults(self, _request: Request) -> Answer:
-        self._faults.replace([])
-        return Answer(payload=[])
-
     def _receive_text(self, request: Request) -> Answer:
         text = request.json()
         if not isinstance(text, dict) or text.keys() != INBOUND_KEYS:
@@ -112,10 +90,6 @@ class ControlPanel:
             webhook_url=text["webhook_url"],
         )
         return Answer(status=201, payload=dataclasses.asdict(result))
-
-    def _start_afresh(self, _request: Request) -> Answer:
-        self._reset()
-        return Answer(payload={"status": "ok"})
 
 
 def describe_message(message: Message, *, accepted_copies: int) -> dict[str, Any]:

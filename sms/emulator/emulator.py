@@ -6,18 +6,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from alerts.emulator.exchange import Answer, Request
+from alerts.emulator.journal import Journal, JournalError
+from alerts.emulator.server import EmulatorServer
 from sms.emulator.account import Account
 from sms.emulator.api import MessagesApi
 from sms.emulator.control import ControlPanel
 from sms.emulator.courier import CallbackRecord, Courier
 from sms.emulator.delivery import Delivery
-from sms.emulator.exchange import Answer, Request
 from sms.emulator.faults import FaultScript
 from sms.emulator.inbound import InboundGate, InboundResult
-from sms.emulator.journal import Journal, JournalError
 from sms.emulator.messages import Message
 from sms.emulator.postman import Postman
-from sms.emulator.server import EmulatorServer
 from sms.emulator.store import MESSAGE_CAP, MessageStore
 from sms.emulator.timetable import Timetable, Workload
 
@@ -65,7 +65,9 @@ class Emulator:
         account = Account(sid=self.account_sid, auth_token=self.auth_token, senders=self.senders)
         # The port first: of two emulators told to use the same one, the second must not have
         # touched the state file.
-        self._server = EmulatorServer((self.host, self.port), self._respond)
+        self._server = EmulatorServer(
+            (self.host, self.port), self._respond, json_type="application/json;charset=utf-8"
+        )
         journal = Journal(self.state_path) if self.state_path else None
         try:
             self._store = MessageStore(journal=journal, cap=self.message_cap)

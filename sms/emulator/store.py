@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from threading import Lock
 from typing import Any, Final
 
-from sms.emulator.journal import Journal
+from alerts.emulator.journal import Journal
 from sms.emulator.messages import Message, from_record, to_record
 
 MESSAGE_CAP: Final = 20_000

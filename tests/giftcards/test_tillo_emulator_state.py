@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import requests
 
+from alerts.emulator.journal import JournalError
 from giftcards.emulator import Emulator
-from giftcards.emulator.journal import JournalError
 from tests.giftcards.tillo_door import ask, order, refusal, undoing
 from tests.giftcards.tillo_fixture import API_KEY, SECRET_KEY
 

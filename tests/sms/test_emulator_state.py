@@ -19,8 +19,8 @@ from requests.auth import HTTPBasicAuth
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
+from alerts.emulator.journal import JournalError
 from sms.emulator import Emulator
-from sms.emulator.journal import JournalError
 from tests.sms.emulator_fixture import ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER
 from tests.sms.webhook_receiver import WebhookReceiver
 

@@ -9,23 +9,33 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
-from giftcards.emulator.exchange import Answer, Request
+from alerts.emulator.exchange import Answer, Request
 
 BODY_CAP_BYTES: Final = 1_000_000
 REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class EmulatorServer(ThreadingHTTPServer):
-    """Serves ``respond`` over HTTP/1.1 with connections that stay open."""
+    """Serves ``respond`` over HTTP/1.1 with connections that stay open.
+
+    ``json_type`` is what the vendor calls its JSON.
+    """
 
     daemon_threads = True
     block_on_close = False
     # A storm opens its connections at once; the default backlog of 5 would refuse some.
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], respond: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        respond: Callable[[Request], Answer],
+        *,
+        json_type: str = "application/json",
+    ) -> None:
         super().__init__(address, _Handler)
         self.respond = respond
+        self.json_type = json_type
         self.released = Event()
         self._lock = Lock()
         self._open: set[socket.socket] = set()
@@ -93,10 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
         )
         answer = self.server.respond(request)
         self.server.hold(answer.hold_seconds)
-        if answer.is_dropped:
-            self.close_connection = True
-        else:
-            self._write(answer)
+        try:
+            if answer.is_dropped:
+                self.close_connection = True
+            else:
+                self._write(answer)
+        finally:
+            # A client that hung up changes nothing: the request was carried out.
+            if answer.afterwards is not None:
+                answer.afterwards()
 
     def do_GET(self) -> None:
         self._serve()
@@ -111,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = answer.render()
         headers = {
             "Date": self.date_time_string(),
-            "Content-Type": answer.content_type,
+            "Content-Type": "text/html" if answer.html else self.server.json_type,
             "Content-Length": str(len(body)),
             **answer.headers,
         }
@@ -121,4 +136,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{start}{head}\r\n".encode() + body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Print nothing: targets name sales."""
+        """Print nothing: targets name sales and phone numbers."""

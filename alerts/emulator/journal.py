@@ -1,4 +1,4 @@
-"""The emulator's memory on disk: a file of JSON lines."""
+"""An emulator's memory on disk: a file of JSON lines."""
 
 import json
 import os
@@ -42,7 +42,7 @@ class Journal:
         """Replace the file by ``entries``, whole or not at all, and stay open for more."""
         self.close()
         fresh = self._path.with_name(f"{self._path.name}.new")
-        # Texts hold gift-card codes: the file is its owner's alone.
+        # There are codes of gift cards in it: the file is its owner's alone.
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.lines = 0
         with os.fdopen(descriptor, "wb") as file:

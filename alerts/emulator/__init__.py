@@ -1,0 +1,1 @@
+"""What the shipped stand-ins for vendors have in common: HTTP, memory on disk, faults to order."""
