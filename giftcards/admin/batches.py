@@ -28,15 +28,28 @@ from alerts.admin.cells import (
 )
 from alerts.admin.dialogs import leave_for
 from alerts.csvfiles import safe_cell
+from giftcards.admin.upload_progress import UploadProgressPages
 from giftcards.models import CardBatch
-from giftcards.services.uploads import UploadNotUndoableError, undo_upload
+from giftcards.selectors.uploads import find_upload
+from giftcards.services.large_uploads import ask_to_undo
+from giftcards.services.uploads import ROWS_AT_ONCE, UploadNotUndoableError, undo_upload
 
-BATCH_COLOURS = {"previewed": BLUE, "imported": GREEN, "refused": RED, "undone": GREY}
+BATCH_COLOURS = {
+    "receiving": BLUE,
+    "checking": BLUE,
+    "previewed": BLUE,
+    "importing": BLUE,
+    "imported": GREEN,
+    "refused": RED,
+    "failed": RED,
+    "stopped": GREY,
+    "undone": GREY,
+}
 _ROWS_SHOWN = 100
 
 
 @admin.register(CardBatch)
-class CardBatchAdmin(ReadOnlyAdmin):
+class CardBatchAdmin(UploadProgressPages, ReadOnlyAdmin):
     """Uploads of cards, with what was refused and why."""
 
     actions_detail = ("download_rejects", "undo")
@@ -64,10 +77,11 @@ class CardBatchAdmin(ReadOnlyAdmin):
 
     def has_undo_permission(self, request: HttpRequest, object_id: str) -> bool:
         """Tell whether there is something to undo."""
-        return bool(
-            self.admin_site.has_permission(request)
-            and _find(object_id).state == CardBatch.State.IMPORTED
-        )
+        if not self.admin_site.has_permission(request):
+            return False
+        batch = _find(object_id)
+        upload = find_upload(batch.pk)
+        return batch.state == CardBatch.State.IMPORTED and not (upload and upload.is_busy)
 
     def has_rejects_permission(self, request: HttpRequest, object_id: str) -> bool:
         """Tell whether something was refused."""
@@ -115,10 +129,16 @@ class CardBatchAdmin(ReadOnlyAdmin):
     )
     def undo(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
         batch = _find(object_id)
+        asked: dict[str, Any] = {
+            "batch_id": batch.pk,
+            "actor": f"user:{request.user.pk}",
+            "now": timezone.now(),
+        }
         try:
-            count = undo_upload(
-                batch_id=batch.pk, actor=f"user:{request.user.pk}", now=timezone.now()
-            )
+            if batch.accepted > ROWS_AT_ONCE:
+                ask_to_undo(**asked)
+                return leave_for(request, _page_of(batch))
+            count = undo_upload(**asked)
         except UploadNotUndoableError as error:
             if error.used:
                 words = f"{error.used:,} of its cards are in use or sold, so nothing was undone."
@@ -127,7 +147,11 @@ class CardBatchAdmin(ReadOnlyAdmin):
             messages.error(request, words)
         else:
             messages.success(request, f"Undone: {count:,} cards were taken out of stock again.")
-        return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[batch.pk]))
+        return leave_for(request, _page_of(batch))
+
+
+def _page_of(batch: CardBatch) -> str:
+    return reverse("admin:giftcards_cardbatch_change", args=[batch.pk])
 
 
 def _find(object_id: str) -> CardBatch:

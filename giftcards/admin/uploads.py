@@ -1,123 +1,51 @@
 """Uploading cards from a pool's page: choose, look, confirm.
 
 Note [Nothing between the steps]
-The browser keeps the file and sends it with each step. Nothing of it rests here between looking
-and confirming, neither in plain nor encrypted: not in the session, not in a table, not on a disk.
-``seen`` says that what is confirmed is what was looked at.
+The browser keeps a file of up to 10,000 rows and sends it with each step. Nothing of it rests here
+between looking and confirming, neither in plain nor encrypted: not in the session, not in a table,
+not on a disk. ``seen`` says that what is confirmed is what was looked at.
+A larger file is sent once: Note [Large uploads]. It is looked at and confirmed on its own page.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 from typing import Any, ClassVar, Final
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminTextareaWidget
 
-from alerts.csvfiles import find_fields
+from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from alerts.keyring import derive_token
-from alerts.services.imports import FileAlreadyUploadedError, ImportReport, Mode
-from credit.selectors.viewers import viewer_of_user
-from giftcards.models import Pool
-from giftcards.patterns import CodePattern, PatternError
-from giftcards.services.card_rows import FIELDS, REQUIRED
-from giftcards.services.pasted import columns_of, to_card_file
-from giftcards.services.uploads import upload_cards
-
-_FIELD_WORDS: Final = {
-    "code": "Code",
-    "pin": "PIN",
-    "number": "Card number",
-    "expires_on": "Date of expiry",
-}
-_MODES: Final[dict[str, Mode]] = {"import_all": "all_or_nothing", "import_good": "valid_rows"}
-_NO_HEADER: Final = (
-    "The first line looks like a card. Put the names of the columns on a line above it, or paste"
-    " the lines instead of choosing the file."
+from alerts.services.imports import (
+    FileAlreadyUploadedError,
+    FileTooLargeError,
+    ImportReport,
+    Mode,
 )
+from credit.selectors.viewers import viewer_of_user
+from giftcards.admin.form_stream import FormStream
+from giftcards.admin.upload_columns import Column, Source, columns_for, find_missing, mapping_of
+from giftcards.admin.upload_form import UploadForm, megabytes
+from giftcards.models import Pool
+from giftcards.services.receiving import receive_cards
+from giftcards.services.uploads import ROWS_AT_ONCE, upload_cards
+
+_MODES: Final[dict[str, Mode]] = {"import_all": "all_or_nothing", "import_good": "valid_rows"}
 _PROBLEMS_SHOWN: Final = 50
-_LONGEST_NAME: Final = 60
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """What somebody has sent, as a file; ``first_line`` is the number of its first line."""
-
-    content: bytes
-    name: str
-    first_line: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A field of a card, with the columns of the file to choose from: ``(place, words)``."""
-
-    field: str
-    words: str
-    choices: list[tuple[int, str]]
-    chosen: int | None
-
-
-class SilentTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]
-    """A text area that prints nothing back: what was pasted is money."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
-
-
-class UploadForm(forms.Form):
-    """A file or pasted lines; ``cleaned_data["source"]`` is what was sent."""
-
-    file = forms.FileField(
-        required=False,
-        allow_empty_file=True,
-        label="CSV file",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
-        help_text="Up to 10,000 rows with the columns code, pin, number, expires_on; only code is"
-        " required. A larger file comes in by the command import_cards.",
-    )
-    lines = forms.CharField(
-        required=False,
-        strip=False,
-        label="Or paste lines",
-        widget=SilentTextarea(
-            attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
-        ),
-        help_text="One card a line: the code, then PIN, number and date of expiry if there are"
-        " any, with commas, semicolons or tabs between. Or a table with its header.",
-    )
-
-    def __init__(self, request: HttpRequest) -> None:
-        sent = request.method == "POST"
-        super().__init__(request.POST if sent else None, request.FILES if sent else None)
-        self._length = int(request.META.get("CONTENT_LENGTH") or 0)
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        file, lines = data.get("file"), data.get("lines") or ""
-        if file is None and self._length > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
-            self.add_error("file", "The file is over 10 MB. Use the command import_cards for it.")
-        elif (file is not None) == bool(lines.strip()):
-            self.add_error(None, "Choose a file or paste lines, one of the two.")
-        elif file is not None:
-            data["source"] = Source(file.read(), file.name, 1)
-        else:
-            content, first_line = to_card_file(lines)
-            data["source"] = Source(content, "pasted lines", first_line)
-        return data
 
 
 class PoolUploads:
@@ -127,32 +55,119 @@ class PoolUploads:
     admin_site: Any
     opts: Any
 
+    # Django would read the whole form to find its token. It is asked for all the same, once the
+    # fields before the file have been read.
     @action(description="Upload cards", icon="upload_file")  # type: ignore[untyped-decorator]
+    @method_decorator(csrf_exempt)
     def upload_cards(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return never_cache(self._upload)(request, object_id)
 
     def _upload(self, request: HttpRequest, object_id: str) -> HttpResponse:
         pool = _find(object_id)
-        form = UploadForm(request)
-        context: dict[str, Any] = {"pool": pool, "form": form}
-        if request.method == "POST" and form.is_valid():
-            source: Source = form.cleaned_data["source"]
-            columns = _columns(request, pool, source)
-            context |= _look(request, pool, source, columns)
-            report = context.get("report")
-            if isinstance(report, ImportReport) and report.batch_id is not None:
-                return _show_batch(request, report)
+        if request.method != "POST":
+            return self._print(request, {"pool": pool, "form": UploadForm()})
+        if int(request.META.get("CONTENT_LENGTH") or 0) > _longest_body():
+            form = UploadForm()
+            return self._print(request, {"pool": pool, "form": form, "refusals": [_too_large()]})
+        sent = FormStream(request)
+
+        def receive(request: HttpRequest) -> HttpResponse:
+            outcome = _receive(request, pool, sent)
+            if isinstance(outcome, HttpResponse):
+                return outcome
+            return self._print(request, {"pool": pool, **outcome})
+
+        return csrf_protect(receive)(request)
+
+    def _print(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         context["is_part"] = is_part = bool(request.headers.get("HX-Request"))
         return TemplateResponse(
             request,
             "admin/parts/upload_preview.html" if is_part else "admin/upload_cards.html",
             {
                 **self.admin_site.each_context(request),
-                "title": f"Upload cards into {pool.name}",
+                "title": f"Upload cards into {context['pool'].name}",
                 "opts": self.opts,
                 **context,
             },
         )
+
+
+def _receive(request: HttpRequest, pool: Pool, sent: FormStream) -> HttpResponse | dict[str, Any]:
+    """Take in what was sent: return where to go, or what the page shows."""
+    files = {}
+    if sent.file_name:
+        # A header and so many rows; who has written neither knows how long the file is.
+        head, is_whole = sent.read_head(
+            max_bytes=settings.FILE_UPLOAD_MAX_MEMORY_SIZE, max_lines=ROWS_AT_ONCE + 1
+        )
+        if not is_whole:
+            return _receive_large(request, pool, Source(head, sent.file_name, 1), sent)
+        files["file"] = SimpleUploadedFile(sent.file_name, head)
+    sent.read_to_end()
+    form = UploadForm(request.POST, files)
+    context: dict[str, Any] = {"form": form}
+    if not form.is_valid():
+        return context
+    source: Source = form.cleaned_data["source"]
+    context |= _look(request, pool, source, columns_for(request, pool, source))
+    if context.get("is_large"):
+        return _receive_large(request, pool, source, None)
+    report = context.get("report")
+    if isinstance(report, ImportReport) and report.batch_id is not None:
+        return _show_batch(request, report)
+    return context
+
+
+def _receive_large(
+    request: HttpRequest, pool: Pool, source: Source, rest: FormStream | None
+) -> HttpResponse | dict[str, Any]:
+    """Take in a large file, of which ``source`` has the beginning, for a worker to check."""
+    columns = columns_for(request, pool, source)
+    context: dict[str, Any] = {"form": UploadForm(), "columns": columns}
+    try:
+        refusal = find_missing(pool, source, columns)
+        if refusal:
+            return {**context, **refusal}
+        batch_id = receive_cards(
+            viewer=viewer_of_user(request.user.pk),  # type: ignore[arg-type]  # signed in
+            pool_id=pool.pk,
+            source=_Joined(source.content, rest),
+            file_name=source.name,
+            max_bytes=settings.UPLOAD_MAX_BYTES,
+            now=timezone.now(),
+            mapping=mapping_of(source, columns),
+            first_line=source.first_line,
+        )
+    except ServiceError as error:
+        return {**context, **_explain(error)}
+    finally:
+        if rest is not None:
+            rest.read_to_end()
+    return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[batch_id]))
+
+
+class _Joined:
+    """The beginning of a file, and what is still to come of it."""
+
+    def __init__(self, head: bytes, rest: FormStream | None) -> None:
+        self._head = io.BytesIO(head)
+        self._rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        return self._head.read(size) or (self._rest.read(size) if self._rest else b"")
+
+
+def _longest_body() -> int:
+    # The file, what was pasted, and some room for the form around it.
+    return int(settings.UPLOAD_MAX_BYTES) + int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def _too_large() -> str:
+    return (
+        f"The file is over {megabytes(settings.UPLOAD_MAX_BYTES)}. Split it, or use the command"
+        " import_cards for it."
+    )
 
 
 def _look(
@@ -160,12 +175,10 @@ def _look(
 ) -> dict[str, Any]:
     """Check the file, and bring it in if that is what was pressed after looking at it."""
     context: dict[str, Any] = {"columns": columns}
-    missing = [one for one in columns if one.field in REQUIRED and one.chosen is None]
-    if missing and any(words != name for words, name in _named(pool, source)):
-        return {"refusals": [_NO_HEADER]}
-    if missing:
-        return {**context, "missing": missing}
-    mapping = _mapping(source, columns)
+    refusal = find_missing(pool, source, columns)
+    if refusal:
+        return {**context, **refusal}
+    mapping = mapping_of(source, columns)
     seen = _seen(pool, source, mapping)
     mode = _MODES.get(request.POST.get("step", ""))
     is_confirmed = mode is not None and request.POST.get("seen") == seen
@@ -181,6 +194,8 @@ def _look(
             mapping=mapping,
             first_line=source.first_line,
         )
+    except FileTooLargeError:
+        return {"is_large": True}
     except ServiceError as error:
         return {**context, **_explain(error)}
     return {
@@ -191,59 +206,6 @@ def _look(
         "problems": report.problems[:_PROBLEMS_SHOWN],
         "problems_left": max(report.problem_count - _PROBLEMS_SHOWN, 0),
     }
-
-
-def _columns(request: HttpRequest, pool: Pool, source: Source) -> list[Column]:
-    """Return which column is which: as was chosen, else by name; none of a file without any."""
-    header = columns_of(source.content, first_line=source.first_line)
-    if header is None:
-        return []
-    by_name = find_fields(header, fields=FIELDS)
-    names = [words for words, _ in _named(pool, source)]
-    columns = []
-    for field in FIELDS:
-        chosen = request.POST.get(f"column_{field}", "")
-        place = int(chosen) if chosen.isascii() and chosen.isdigit() else by_name.get(field)
-        columns.append(
-            Column(
-                field=field,
-                words=_FIELD_WORDS[field],
-                choices=list(enumerate(names)),
-                chosen=place if place is not None and place < len(names) else None,
-            )
-        )
-    return columns
-
-
-def _mapping(source: Source, columns: list[Column]) -> dict[str, str]:
-    header = columns_of(source.content, first_line=source.first_line)
-    if header is None:
-        return {}
-    return {
-        column.field: header.names[column.chosen] for column in columns if column.chosen is not None
-    }
-
-
-def _named(pool: Pool, source: Source) -> list[tuple[str, str]]:
-    """Return what each column is called on the page, beside its name in the file."""
-    header = columns_of(source.content, first_line=source.first_line)
-    names = () if header is None else header.names
-    return [(_name_column(name, place, pool), name) for place, name in enumerate(names)]
-
-
-def _name_column(name: str, place: int, pool: Pool) -> str:
-    """Return what a column is called on the page: not by what may be a code itself."""
-    try:
-        is_code = CodePattern(pool.brand.code_format).matches(name)
-    except PatternError:
-        is_code = True
-    if (
-        not name
-        or len(name) > _LONGEST_NAME
-        or (is_code and (pool.brand.code_format or any(symbol.isdigit() for symbol in name)))
-    ):
-        return f"Column {place + 1}"
-    return name
 
 
 def _seen(pool: Pool, source: Source, mapping: dict[str, str]) -> str:
@@ -267,10 +229,7 @@ def _show_batch(request: HttpRequest, report: ImportReport) -> HttpResponse:
         messages.success(request, words)
     else:
         messages.error(request, "Nothing was written: the rows below have to be put right first.")
-    url = reverse("admin:giftcards_cardbatch_change", args=[report.batch_id])
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": url})
-    return redirect(url)
+    return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[report.batch_id]))
 
 
 def _find(object_id: str) -> Pool:

@@ -124,14 +124,10 @@ class TestPreview:
         assert "52 code" not in text
         assert "… and 10 more." in text
 
-    def test_takes_10_000_rows_and_no_more(self, world: World, browser: Browser) -> None:
-        rows = "".join(f"GIFT-{number:06d}\n" for number in range(10_001))
-        text = text_of(send(browser, world.pool, f"code\n{rows}"))
-        assert "The file has more than 10,000 rows." in text
-
-    def test_says_that_a_file_is_too_large(self, world: World, browser: Browser) -> None:
-        text = text_of(send(browser, world.pool, b"\n" * (10 * 1024 * 1024 + 1)))
-        assert "The file is over 10 MB." in text
+    def test_takes_10_000_rows_while_one_waits(self, world: World, browser: Browser) -> None:
+        rows = "".join(f"GIFT-{number:06d}\n" for number in range(10_000))
+        assert "Rows 10,000 Good 10,000" in text_of(send(browser, world.pool, f"code\n{rows}"))
+        assert_nothing_written()
 
     @pytest.mark.parametrize("both", [True, False])
     def test_wants_a_file_or_lines(self, world: World, browser: Browser, both: bool) -> None:
