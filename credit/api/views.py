@@ -22,6 +22,7 @@ from rest_framework.views import APIView
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.api import examples
 from credit.api.authentication import ApiKeyAuthentication, require_scope
+from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_body, read_idempotency_key, read_query
 from credit.api.pagination import ListQuery, page_of, paginate
 from credit.api.printing import print_account, print_allocation, print_entry, write_json
@@ -49,18 +50,10 @@ from credit.services.statement_pdf import write_pdf
 from credit.services.transfers import AccountNotActiveError, InsufficientCreditError
 
 _READING = problems(400, 401, 403, 404, 405, 406, 429)
-_KEY_HEADER = OpenApiParameter(
-    name="Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 printable characters; a repeat with the same key and body gets the"
-    " first answer again, with `Idempotency-Replayed: true`.",
-)
 # The framework's own way to choose a renderer, which is not ours.
 _NO_FORMAT = OpenApiParameter(name="format", exclude=True)
 # What is longer goes out piece by piece.
 _SENT_AT_ONCE_BYTES = 1024 * 1024
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 class AccountsView(APIView):
@@ -84,7 +77,7 @@ class AccountsView(APIView):
         accounts = Account.objects.filter(viewer.account_filter(), purpose=Account.Purpose.CREDIT)
         page = paginate(request, accounts, query=query, order=["created_at", "id"])
         printed = page.printed(map(print_account, account_facts(page.rows)))
-        return Response(printed, headers=_PRIVATE)
+        return Response(printed, headers=NO_STORE)
 
 
 class AccountView(APIView):
@@ -103,7 +96,7 @@ class AccountView(APIView):
     )
     def get(self, request: Request, account_id: UUID) -> Response:
         viewer = require_scope(request, "credit:read").viewer
-        return Response(print_account(_find_account(viewer, account_id)), headers=_PRIVATE)
+        return Response(print_account(_find_account(viewer, account_id)), headers=NO_STORE)
 
 
 class EntriesView(APIView):
@@ -130,7 +123,7 @@ class EntriesView(APIView):
             if name in query:
                 entries = entries.filter(**{lookup: query[name]})
         page = paginate(request, entries, query=query, order=["-number"])
-        return Response(page.printed(map(print_entry, page_facts(page.rows))), headers=_PRIVATE)
+        return Response(page.printed(map(print_entry, page_facts(page.rows))), headers=NO_STORE)
 
 
 _ENTRY_FILTERS = {
@@ -189,7 +182,7 @@ class StatementView(APIView):
         )
         filename = filename_of(statement, suffix=query["as"])
         disposition = content_disposition_header(query["as"] != "json", filename)
-        headers = {**_PRIVATE, **({"Content-Disposition": disposition} if disposition else {})}
+        headers = {**NO_STORE, **({"Content-Disposition": disposition} if disposition else {})}
         if file.seek(0, SEEK_END) > _SENT_AT_ONCE_BYTES:
             file.seek(0)
             return FileResponse(file, content_type=media_type, headers=headers)
@@ -226,7 +219,7 @@ class AllocationsView(APIView):
             201: AllocationOutput,
             **problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429),
         },
-        parameters=[_KEY_HEADER],
+        parameters=[KEY_HEADER],
         examples=examples.ALLOCATION,
         tags=["Credit"],
     )
@@ -246,7 +239,7 @@ class AllocationsView(APIView):
             keep_refusal(claim=claim, error=error, status=error.code.status, now=now)
             raise
         replayed = {"Idempotency-Replayed": "true"} if allocation.is_replay else {}
-        return Response(print_allocation(allocation), status=201, headers={**_PRIVATE, **replayed})
+        return Response(print_allocation(allocation), status=201, headers={**NO_STORE, **replayed})
 
 
 def _allocate(request: Request, viewer: Viewer, claim: KeyClaim) -> Allocation:

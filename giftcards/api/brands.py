@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from credit.api.authentication import ApiKeyAuthentication, require_scope
+from credit.api.headers import NO_STORE
 from credit.api.inputs import read_query
 from credit.api.pagination import ListQuery, page_of, paginate
 from credit.api.problems import problems
@@ -93,7 +94,7 @@ class BrandsView(APIView):
         page = paginate(request, brands, query=query, order=["created_at", "id"])
         values = list_offered_values(viewer=viewer, brand_ids=[brand.pk for brand in page.rows])
         printed = page.printed(print_brand(brand, values[brand.pk]) for brand in page.rows)
-        return Response(printed, headers={"Cache-Control": "no-store"})
+        return Response(printed, headers=NO_STORE)
 
 
 def print_brand(brand: Brand, values: list[OfferedValue]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.api.authentication import ApiKeyAuthentication, require_scope
+from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import IdField, StrictSerializer, TextField, read_body, read_idempotency_key
 from credit.api.problems import problems
 from credit.api.replays import refusal_of
@@ -69,15 +70,7 @@ class SellView(APIView):
             201: SaleOutput,
             **problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429),
         },
-        parameters=[
-            OpenApiParameter(
-                name="Idempotency-Key",
-                location=OpenApiParameter.HEADER,
-                required=True,
-                description="1 to 255 printable characters; a repeat with the same key and body"
-                " gets the first answer again, with `Idempotency-Replayed: true`.",
-            )
-        ],
+        parameters=[KEY_HEADER],
         examples=[
             OpenApiExample(
                 "A hundred cards",
@@ -117,9 +110,7 @@ class SellView(APIView):
             keep_refusal(claim=claim, error=error, status=error.code.status, now=timezone.now())
             raise
         replayed = {"Idempotency-Replayed": "true"} if sale.is_replay else {}
-        return Response(
-            print_sale(sale), status=201, headers={"Cache-Control": "no-store", **replayed}
-        )
+        return Response(print_sale(sale), status=201, headers={**NO_STORE, **replayed})
 
 
 def print_sale(sale: Sale) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from alerts.errors import ServiceError
 from alerts.services.imports import ImportReport
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_idempotency_key, read_query
 from credit.api.pagination import page_of, paginate
 from credit.api.problems import problems
@@ -42,14 +43,6 @@ from giftcards.selectors.pools import PoolCounts, count_cards, find_pool, list_p
 from giftcards.services.uploads import upload_cards
 
 _READING = problems(400, 401, 403, 404, 405, 406, 429)
-_KEY_HEADER = OpenApiParameter(
-    name="Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 printable characters; a repeat with the same key and body gets the"
-    " first answer again, with `Idempotency-Replayed: true`.",
-)
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 class PoolsView(APIView):
@@ -76,7 +69,7 @@ class PoolsView(APIView):
         page = paginate(request, pools, query=query, order=["created_at", "id"])
         counts = _count(page.rows)
         printed = page.printed(print_pool(pool, counts[pool.pk]) for pool in page.rows)
-        return Response(printed, headers=_PRIVATE)
+        return Response(printed, headers=NO_STORE)
 
 
 class PoolView(APIView):
@@ -98,7 +91,7 @@ class PoolView(APIView):
             pool = find_pool(viewer=viewer, pool_id=pool_id)
         except Pool.DoesNotExist:
             raise Http404 from None
-        return Response(print_pool(pool, _count([pool])[pool.pk]), headers=_PRIVATE)
+        return Response(print_pool(pool, _count([pool])[pool.pk]), headers=NO_STORE)
 
 
 class CardsView(APIView):
@@ -128,7 +121,7 @@ class CardsView(APIView):
             **problems(401, 403, 404, 405, 406, 409, 413, 415, 422, 429),
             400: RefusedUploadOutput,
         },
-        parameters=[_KEY_HEADER, UploadQuery],
+        parameters=[KEY_HEADER, UploadQuery],
         examples=examples.UPLOAD,
         tags=["Inventory"],
     )
@@ -159,7 +152,7 @@ class CardsView(APIView):
         if report.state == "refused":
             raise RowsRefusedError(**printed)
         status = 200 if report.state == "previewed" else 201
-        return Response(printed, status=status, headers=_PRIVATE)
+        return Response(printed, status=status, headers=NO_STORE)
 
 
 def _upload(request: Request, partner: Partner, pool_id: UUID, claim: KeyClaim) -> ImportReport:
@@ -186,7 +179,7 @@ def _replay(record: IdempotencyRecord | None) -> Response:
     if record.status == RowsRefusedError.code.status:
         raise RowsRefusedError(**printed, is_replay=True)
     return Response(
-        printed, status=record.status, headers={**_PRIVATE, "Idempotency-Replayed": "true"}
+        printed, status=record.status, headers={**NO_STORE, "Idempotency-Replayed": "true"}
     )
 
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from credit.api.authentication import ApiKeyAuthentication, require_scope
+from credit.api.headers import NO_STORE
 from credit.api.inputs import IdField, read_query
 from credit.api.pagination import ListQuery, page_of, paginate
 from credit.api.problems import problems
@@ -105,9 +106,7 @@ class CampaignsView(APIView):
             status=query.get("status"),
         )
         page = paginate(request, campaigns, query=query, order=["created_at", "id"])
-        return Response(
-            page.printed(map(print_campaign, page.rows)), headers={"Cache-Control": "no-store"}
-        )
+        return Response(page.printed(map(print_campaign, page.rows)), headers=NO_STORE)
 
 
 def print_campaign(campaign: Campaign) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
 from credit.api.inputs import StrictSerializer, TextField, read_body, read_idempotency_key
 from credit.api.problems import problems
 from credit.api.replays import refusal_of
@@ -28,13 +29,6 @@ from redemption.services.disclosure import disclose_redemption
 from redemption.services.replacing import replace_card
 
 _PROBLEMS = problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429)
-_KEY_HEADER = OpenApiParameter(
-    name="Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    required=False,
-    description="1 to 255 printable characters; a repeat with the same key and body gets the"
-    " first answer again, with `Idempotency-Replayed: true`.",
-)
 _REASON = OpenApiExample(
     "Why", value={"reason": "The recipient says that the card is empty"}, request_only=True
 )
@@ -62,7 +56,7 @@ class CancelView(APIView):
         " ended already, or a provider is being asked for its card. Scope `redeem`.",
         request=ReasonRequest,
         responses={200: RedemptionDetailOutput, **_PROBLEMS},
-        parameters=[_KEY_HEADER],
+        parameters=[OPTIONAL_KEY_HEADER],
         examples=[_REASON, *examples.CANCELLED],
         tags=["Redemptions"],
     )
@@ -97,7 +91,7 @@ class ReplaceView(APIView):
         " `provision`.",
         request=ReasonRequest,
         responses={200: RedemptionDetailOutput, **_PROBLEMS},
-        parameters=[_KEY_HEADER],
+        parameters=[OPTIONAL_KEY_HEADER],
         examples=[_REASON, *examples.REPLACED],
         tags=["Redemptions"],
     )
@@ -141,7 +135,7 @@ def _answer(
         raise refusal_of(record)
     printed = _print(partner, redemption_id, record, shows_code=shows_code)
     replayed = {} if record is None else {"Idempotency-Replayed": "true"}
-    return Response(printed, headers={"Cache-Control": "no-store", **replayed})
+    return Response(printed, headers={**NO_STORE, **replayed})
 
 
 def _print(

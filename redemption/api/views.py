@@ -5,13 +5,14 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_body, read_idempotency_key
 from credit.api.problems import problems
 from credit.money import format_amount
@@ -43,15 +44,7 @@ from redemption.services.preflight import look_at_code
 from redemption.services.redeem import Caller, Contact, RedeemResult, UnknownCodeError, redeem
 
 _NO_CONTACT = Contact(method="none")
-_NO_STORE = {"Cache-Control": "no-store"}
 _PROBLEMS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 502, 503)
-_KEY_HEADER = OpenApiParameter(
-    name="Idempotency-Key",
-    location=OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 printable characters; a repeat with the same key and body gets the"
-    " first answer again, with `Idempotency-Replayed: true`.",
-)
 
 
 class ValidateView(APIView):
@@ -94,7 +87,7 @@ class RedemptionsView(APIView):
         summary="Redeem a code",
         request=RedeemRequest,
         responses={201: RedemptionOutput, 202: RedemptionOutput, **_PROBLEMS},
-        parameters=[_KEY_HEADER],
+        parameters=[KEY_HEADER],
         examples=examples.REDEEM,
         tags=["Redemptions"],
     )
@@ -127,7 +120,7 @@ class RedemptionsView(APIView):
         return Response(
             print_result(result, scopes=partner.scopes),
             status=201 if result.state == "issued" else 202,
-            headers=_NO_STORE,
+            headers=NO_STORE,
         )
 
 
@@ -161,7 +154,7 @@ class RedemptionView(APIView):
                 scopes=partner.scopes,
                 disclosed=disclosed,
             ),
-            headers=_NO_STORE,
+            headers=NO_STORE,
         )
 
 
@@ -171,11 +164,11 @@ def _answer_order(result: RedeemResult, key: KeyClaim, partner: Partner) -> Resp
         redemption_id=result.redemption_id, key=key, actor=partner.actor, now=timezone.now()
     )
     if state == result.state:
-        return Response(print_result(result, scopes=partner.scopes), status=202, headers=_NO_STORE)
+        return Response(print_result(result, scopes=partner.scopes), status=202, headers=NO_STORE)
     return Response(
         _print_first(result.redemption_id, state, partner),
         status=201 if state == "issued" else 202,
-        headers=_NO_STORE,
+        headers=NO_STORE,
     )
 
 
@@ -185,7 +178,7 @@ def _replay(key: KeyClaim | None, partner: Partner) -> Response:
     if record is None:
         # The first has just come to nothing: asked once more, this one is the first.
         raise StillRunningError
-    headers = {"Idempotency-Replayed": "true", **_NO_STORE}
+    headers = {"Idempotency-Replayed": "true", **NO_STORE}
     if record.error_code:
         raise redemption_refusal_of(record)
     assert record.object_id is not None  # noqa: S101  held by the function that writes it

@@ -1,0 +1,21 @@
+"""Headers that several endpoints share."""
+
+from typing import Final
+
+from drf_spectacular.utils import OpenApiParameter
+
+
+def _key_header(*, required: bool) -> OpenApiParameter:
+    return OpenApiParameter(
+        name="Idempotency-Key",
+        location=OpenApiParameter.HEADER,
+        required=required,
+        description="1 to 255 printable characters; a repeat with the same key and body gets the"
+        " first answer again, with `Idempotency-Replayed: true`.",
+    )
+
+
+KEY_HEADER: Final = _key_header(required=True)
+OPTIONAL_KEY_HEADER: Final = _key_header(required=False)
+# What an answer says that is nobody else's to keep.
+NO_STORE: Final = {"Cache-Control": "no-store"}
