@@ -13,6 +13,7 @@ from typing import Final
 from config.bench.claims import Claims, open_snapshot
 from config.bench.course import Course
 from config.bench.data import Codes, Data
+from config.bench.imports import Imports
 from config.bench.limit import redeem_statement, repeat_pgbench, run_pgbench
 from config.bench.measure import Comparison, Sample, Side, take_turns
 from config.bench.service import run_service
@@ -25,6 +26,7 @@ _HTTP_TARGET: Final = 0.30
 _HTTP_P99_MS: Final = 100
 _HOT_TARGET: Final = 0.85
 _CLAIM_TARGET: Final = 0.70
+_IMPORT_TARGET: Final = 6.0
 # A first guess is low: it is taken while plans and buffers are cold, or the machine is busy.
 _RESERVE: Final = 3
 _BY_FUNCTION: Final = (Codes.LIMIT_MANY, Codes.LIMIT_HOT)
@@ -108,6 +110,17 @@ class Comparisons:
     def claims(self) -> Iterator[Comparison]:
         """A claim from a large pool, beside one from a small pool."""
         yield self._large_pool(self.course.large_pool)
+
+    def imports(self) -> Iterator[Comparison]:
+        """A file of cards by the importer, beside the same by bulk_create."""
+        imports, rows = Imports(self.course, folder=self.folder), self.course.import_rows
+        yield self._compare(
+            f"Import of {rows:,} cards ÷ bulk_create",
+            1,
+            (f"bulk_create of {self.course.bulk_rows:,}", imports.run_bulk_create),
+            (lambda: f"import_cards, peak {imports.peak_mb:.0f} MB", imports.run_importer),
+            least_ratio=_IMPORT_TARGET,
+        )
 
     def long_claims(self) -> Iterator[Comparison]:
         """The same for a far larger pool, and with a report open elsewhere."""
@@ -196,7 +209,7 @@ class Comparisons:
         name: str,
         clients: int,
         anchor: tuple[str, Run],
-        side: tuple[str, Run],
+        side: tuple[str | Callable[[], str], Run],
         *,
         least_ratio: float | None = None,
         most_p99_ms: float | None = None,
@@ -207,7 +220,7 @@ class Comparisons:
             name=name,
             clients=clients,
             anchor=Side(name=anchor[0], samples=anchors),
-            side=Side(name=side[0], samples=sides),
+            side=Side(name=side[0] if isinstance(side[0], str) else side[0](), samples=sides),
             least_ratio=least_ratio,
             most_p99_ms=most_p99_ms,
         )

@@ -22,6 +22,8 @@ class Course:
     :param large_pool: cards in the large pool of the comparison of claims, ``largest_pool`` in
         the one that takes longer.
     :param many_claims: claims that leave dead entries behind while a snapshot is open.
+    :param import_rows: cards in a file that the importer reads, ``bulk_rows`` in one that is
+        written by bulk_create, whose rate hangs less on how many there are.
     """
 
     seconds: float = 5
@@ -38,3 +40,5 @@ class Course:
     large_pool: int = 1_000_000
     largest_pool: int = 5_000_000
     many_claims: int = 100_000
+    import_rows: int = 1_000_000
+    bulk_rows: int = 100_000

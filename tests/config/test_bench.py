@@ -1,5 +1,6 @@
 """The bench in the small: every measurement runs and nothing goes wrong; no timing is judged."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ COURSE = Course(
     large_pool=30_000,
     largest_pool=40_000,
     many_claims=300,
+    import_rows=300,
+    bulk_rows=200,
 )
 
 
@@ -202,6 +205,16 @@ class TestComparisons:
         large = claimed.filter(pool__name="Claims 0").count()
         assert 0 < large < COURSE.large_pool
         assert claimed.count() > large
+
+    def test_imports_bring_in_as_many_either_way(self, comparisons: Comparisons) -> None:
+        (comparison,) = comparisons.imports()
+        assert comparison.side.errors == comparison.anchor.errors == {}
+        assert comparison.least_ratio == 6.0
+        assert comparison.side.rate > 0
+        by_pool = GiftCard.objects.filter(pool__name__startswith="Imports")
+        assert by_pool.filter(pool__name="Imports 1").count() == COURSE.bulk_rows
+        assert by_pool.filter(pool__name="Imports 2").count() == COURSE.import_rows
+        assert re.fullmatch(r"import_cards, peak \d+ MB", comparison.side.name)
 
     def test_long_claims_go_on_beside_an_open_snapshot(self, comparisons: Comparisons) -> None:
         largest, beside_a_report = comparisons.long_claims()

@@ -22,14 +22,14 @@ from config.bench.service import logs_to
 from config.progress import step
 from config.supervisor import interrupt_on_signals
 
-_PARTS: Final = ("service", "http", "hot", "claims", "profile")
+_PARTS: Final = ("service", "http", "hot", "claims", "imports", "profile")
 
 
 class Command(BaseCommand):
     help = (
         "Measures redemptions through the service and over HTTP beside pgbench on the same"
-        " function, one hot account, and claims from small and large pools. Starts a PostgreSQL"
-        " and a Valkey of its own and throws them away."
+        " function, one hot account, claims from small and large pools, and the importer beside"
+        " bulk_create. Starts a PostgreSQL and a Valkey of its own and throws them away."
     )
     requires_system_checks: list[str] = []  # migrate runs them
 
@@ -87,6 +87,7 @@ class Command(BaseCommand):
                 "http": bench.http,
                 "hot": bench.hot,
                 "claims": bench.claims,
+                "imports": bench.imports,
                 "long": bench.long_claims,
             }
             comparisons = [
