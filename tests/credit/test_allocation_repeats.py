@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,24 +23,10 @@ from credit.services.slots import split_account
 from credit.services.transfers import (
     InsufficientCreditError,
 )
-from tests.credit.tree import Tree, build_tree, claim, heard, partner, request, viewer
-from tests.invariants import broken_invariants
+from tests.credit.tree import Tree, claim, heard, partner, request, viewer
 from tests.world import NOW
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def ears(settings: Any) -> Iterator[None]:
-    heard.clear()
-    settings.CREDIT_EVENTS = {"account_changed": "tests.credit.tree.listen"}
-    yield
-    assert broken_invariants() == {}
-
-
-@pytest.fixture
-def tree() -> Tree:
-    return build_tree()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ears")]
 
 
 class TestRepeat:
