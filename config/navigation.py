@@ -7,6 +7,11 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from giftcards.selectors.orders import count_unknown_orders
+
+# A list with its filter: each order on it waits for a person.
+_UNKNOWN = "giftcards_providerorder_changelist?state__exact=unknown"
+
 _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "",
@@ -37,6 +42,15 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Agencies' prices", "price_change", "giftcards_agencyprice_changelist"),
             ("Uploads", "upload_file", "giftcards_cardbatch_changelist"),
             ("Sales", "point_of_sale", "giftcards_cardsale_changelist"),
+        ),
+    ),
+    (
+        "Buying",
+        False,
+        (
+            ("Providers", "local_shipping", "giftcards_providercircuit_changelist"),
+            ("Provider orders", "shopping_cart", "giftcards_providerorder_changelist"),
+            ("Unknown outcomes", "help_center", _UNKNOWN),
         ),
     ),
     (
@@ -92,6 +106,9 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Clients' brands", "fact_check", "giftcards_clientbrand_changelist"),
             ("Clients' values", "rule_settings", "giftcards_clientdenomination_changelist"),
             ("Card events", "history", "giftcards_cardevent_changelist"),
+            ("Provider brands", "list_alt", "giftcards_providerbrand_changelist"),
+            ("Provider floats", "savings", "giftcards_providerfloat_changelist"),
+            ("Provider answers", "forum", "giftcards_providerorderevent_changelist"),
             ("Ledger entries", "list_alt", "credit_entry_changelist"),
             ("Delivery attempts", "outbox", "sms_deliveryattempt_changelist"),
             ("Error policies", "rule", "sms_errorpolicy_changelist"),
@@ -106,17 +123,29 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 
-def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of links beside every page of the admin."""
     return [
         {
             "title": title,
             "separator": bool(title),
             "collapsible": is_collapsible,
-            "items": [
-                {"title": words, "icon": icon, "link": reverse(f"admin:{name}")}
-                for words, icon, name in items
-            ],
+            "items": [_item(request, *item) for item in items],
         }
         for title, is_collapsible, items in _GROUPS
     ]
+
+
+def _item(request: HttpRequest, words: str, icon: str, name: str) -> dict[str, Any]:
+    page, _, query = name.partition("?")
+    item: dict[str, Any] = {"title": words, "icon": icon, "link": reverse(f"admin:{page}")}
+    if name == _UNKNOWN:
+        item["link"] += f"?{query}"
+        unknown = count_unknown_orders()
+        if unknown:
+            item["badge"] = str(unknown)
+    if page == "giftcards_providerorder_changelist":
+        # Two items of one address, told apart by the filter.
+        is_unknown = request.GET.get("state__exact") == "unknown"
+        item["active"] = request.path == reverse(f"admin:{page}") and is_unknown == bool(query)
+    return item

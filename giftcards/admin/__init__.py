@@ -1,3 +1,3 @@
-from giftcards.admin import batches, cards, catalogue, offers, pools, sales
+from giftcards.admin import batches, cards, catalogue, offers, orders, pools, providers, sales
 
-__all__ = ["batches", "cards", "catalogue", "offers", "pools", "sales"]
+__all__ = ["batches", "cards", "catalogue", "offers", "orders", "pools", "providers", "sales"]

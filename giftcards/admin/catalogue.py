@@ -7,10 +7,17 @@ from typing import Any, ClassVar
 from django.contrib import admin
 
 from alerts.admin.base import EditableInline, PlatformAdmin, ReadOnlyAdmin
+from alerts.admin.cells import NOTHING
 from alerts.admin.forms import WordedForm
 from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
+from giftcards.admin.provider_forms import (
+    ProviderBrandWidget,
+    check_provider_slug,
+    describe_sold,
+)
 from giftcards.models import Brand, Denomination
+from giftcards.selectors.providers import find_provider_brand
 
 
 class BrandForm(WordedForm):
@@ -19,6 +26,18 @@ class BrandForm(WordedForm):
     constraint_words: ClassVar = {
         "giftcards_brand_slug_unique": ("slug", "Another brand has this slug."),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["provider_slug"]
+        field.label, field.widget = "Name at the provider", ProviderBrandWidget()
+        field.help_text = (
+            "Its pools can buy cards by this name. Start typing to choose from what the provider"
+            " sells; leave it empty for a brand that is only uploaded."
+        )
+
+    def clean_provider_slug(self) -> str:
+        return check_provider_slug(self.cleaned_data["provider_slug"])
 
 
 class DenominationForm(AmountsForm):
@@ -56,6 +75,7 @@ class BrandAdmin(PlatformAdmin):
     """Brands; switched off rather than deleted."""
 
     form = BrandForm
+    readonly_fields = ("sold_as",)
     inlines = (DenominationInline,)
     list_display = ("name", "values_offered", "card_format", "card_class", "is_enabled")
     list_filter = ("is_enabled", "card_format", "card_class")
@@ -66,12 +86,13 @@ class BrandAdmin(PlatformAdmin):
         (
             "Codes",
             {
-                "fields": ("code_format", "expiration_policy", "provider_slug"),
+                "fields": ("code_format", "expiration_policy"),
                 "description": "The pattern of a whole code: X a letter or digit, A a letter, 9 "
                 "a digit, anything else and what follows a backslash itself. Empty: 8 to 40 "
                 "letters, digits and dashes.",
             },
         ),
+        ("Buying its cards", {"fields": ("provider_slug", "sold_as")}),
         (
             "For the customer",
             {
@@ -88,6 +109,11 @@ class BrandAdmin(PlatformAdmin):
 
     def get_queryset(self, request: Any) -> Any:
         return super().get_queryset(request).prefetch_related("denominations")
+
+    @admin.display(description="sold there as")
+    def sold_as(self, brand: Brand) -> str:
+        sold = find_provider_brand(brand.provider_slug) if brand.provider_slug else None
+        return NOTHING if sold is None else describe_sold(sold)
 
     @admin.display(description="values")
     def values_offered(self, brand: Brand) -> str:

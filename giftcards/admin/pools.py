@@ -18,12 +18,23 @@ from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
 from giftcards.admin.archiving import InUseFilter, PoolArchiving
 from giftcards.admin.by_hand import PoolByHand
+from giftcards.admin.provider_forms import check_buying, provider_field
 from giftcards.admin.selling import PoolSelling
 from giftcards.admin.uploads import PoolUploads
 from giftcards.models import Denomination, Pool
+from giftcards.selectors.buffers import BufferLevel, measure_buffer
 from giftcards.selectors.levels import PoolLevel, count_levels
 
 KIND_COLOURS = {"master": BLUE, "client": GREY, "buffer": GREY}
+_HELP = {
+    "purchase_method": "What happens when no card lies here. Uploaded cards only: the reward waits."
+    " Uploaded cards, then the provider: cards bought ahead are taken, else one is bought. Provider"
+    " only: nothing is uploaded here.",
+    "cost_per_card_minor": "What a card costs us where nobody says otherwise, such as 24.00.",
+    "target_level": "How many cards are to lie ready. Empty or 0: nothing is bought ahead.",
+    "daily_budget_minor": "The most that may be spent in a day (UTC), what is on order included,"
+    " such as 500.00. Empty: no limit.",
+}
 
 
 def level_bar(level: PoolLevel) -> SafeString:
@@ -38,6 +49,25 @@ def level_bar(level: PoolLevel) -> SafeString:
     )
 
 
+def stock_bar(pool: Pool, level: PoolLevel) -> SafeString:
+    """Return how full a pool is; a buffer is measured by what is wanted there."""
+    if pool.kind == Pool.Kind.BUFFER and pool.target_level:
+        return buffer_bar(measure_buffer(pool, level.available))
+    return level_bar(level)
+
+
+def buffer_bar(level: BufferLevel) -> SafeString:
+    """Return the level of a buffer as a bar with its numbers."""
+    return format_html(
+        '<span class="level level-{}"><progress max="100" value="{}" aria-hidden="true">'
+        '</progress><span class="money"><b>{}</b> of {} wanted</span></span>',
+        level.colour,
+        level.percent,
+        f"{level.available:,}",
+        f"{level.target:,}",
+    )
+
+
 class DenominationChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """A choice among the values of all brands, by brand and sum."""
 
@@ -48,14 +78,26 @@ class DenominationChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
 class PoolForm(AmountsForm):
     """A pool; its brand, value and owner are those of its cards and never change."""
 
-    amounts = ("cost_per_card_minor",)
+    amounts = ("cost_per_card_minor", "daily_budget_minor")
     constraint_words: ClassVar = {
         "giftcards_pool_client_fits_kind": (
             "client",
             "A client's own pool needs its client; any other kind of pool has none.",
         ),
         "giftcards_pool_cost_never_negative": ("cost_per_card_minor", "Give zero or more."),
+        "giftcards_pool_budget_never_negative": ("daily_budget_minor", "Give zero or more."),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["api_provider"] = provider_field()
+        for name, words in _HELP.items():
+            self.fields[name].help_text = words
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        check_buying(self, cleaned)
+        return cleaned
 
     def find_currency(self) -> str:
         denomination = getattr(self, "cleaned_data", {}).get("denomination")
@@ -109,7 +151,15 @@ class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdm
         ),
         (
             "Where cards come from",
-            {"fields": ("purchase_method", "api_provider", "cost_per_card_minor", "target_level")},
+            {"fields": ("purchase_method", "api_provider", "cost_per_card_minor")},
+        ),
+        (
+            "Buying ahead",
+            {
+                "fields": ("target_level", "daily_budget_minor"),
+                "description": "A job buys cards until a buffer holds so many, a few at once, and"
+                " stops when the day's budget is used up. Only for pools of the kind buffer.",
+            },
         ),
     )
     kind_label = state_column("kind", KIND_COLOURS, title="kind")
@@ -149,13 +199,13 @@ class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdm
 
     @admin.display(description="available")
     def availability(self, pool: Any) -> SafeString:
-        return level_bar(pool.level)
+        return stock_bar(pool, pool.level)
 
     @admin.display(description="available")
     def stock(self, pool: Pool) -> SafeString | str:
         if pool._state.adding:  # noqa: SLF001  Django's public door
             return "Cards come in by an upload, once the pool is there."
-        return level_bar(count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk])
+        return stock_bar(pool, count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk])
 
     @admin.display(description="use")
     def flags(self, pool: Pool) -> SafeString | str:

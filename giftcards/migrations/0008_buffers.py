@@ -20,4 +20,16 @@ class Migration(migrations.Migration):
                 name="giftcards_pool_budget_never_negative",
             ),
         ),
+        migrations.AlterModelOptions(
+            name="providercircuit",
+            options={"ordering": ["provider"], "verbose_name": "provider"},
+        ),
+        migrations.AddIndex(
+            model_name="providerorder",
+            index=models.Index(
+                condition=~Q(provider_reference=""),
+                fields=["provider_reference"],
+                name="giftcards_order_reference",
+            ),
+        ),
     ]

@@ -102,6 +102,11 @@ class ProviderOrder(models.Model):
             models.Index(fields=["-created_at"], name="giftcards_order_newest"),
             models.Index(fields=["pool", "-created_at"], name="giftcards_order_of_pool"),
             models.Index(
+                fields=["provider_reference"],
+                condition=~Q(provider_reference=""),
+                name="giftcards_order_reference",
+            ),
+            models.Index(
                 fields=["holder_kind", "holder_id"],
                 condition=Q(holder_id__isnull=False),
                 name="giftcards_order_holder",

@@ -28,6 +28,7 @@ class ProviderCircuit(models.Model):
     last_failed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "provider"
         ordering = ["provider"]
         constraints = [
             models.CheckConstraint(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import operator
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Final, Literal
 from uuid import UUID
 
@@ -44,12 +45,23 @@ _COUNT: Final = """
     WHERE p.id = ANY(%(pools)s)
 """
 # A round is what one run of the job has asked for: it fails together, and counts once.
-_FAILED_ROUNDS: Final = """
-    SELECT o.created_at, bool_or(o.state IN ('succeeded', 'reversed')),
-        max(coalesce(o.settled_at, o.last_attempt_at))
-    FROM giftcards_providerorder o
-    WHERE o.pool_id = %s AND o.holder_id IS NULL AND o.state <> 'requested'
-    GROUP BY o.created_at ORDER BY o.created_at DESC LIMIT %s
+_ROUNDS: Final = """
+    SELECT p.id, rounds.has_bought, rounds.ended_at
+    FROM giftcards_pool p, LATERAL (
+        SELECT o.created_at, bool_or(o.state IN ('succeeded', 'reversed')) AS has_bought,
+            max(coalesce(o.settled_at, o.last_attempt_at)) AS ended_at
+        FROM giftcards_providerorder o
+        WHERE o.pool_id = p.id AND o.holder_id IS NULL AND o.state <> 'requested'
+        GROUP BY o.created_at ORDER BY o.created_at DESC LIMIT %(rounds)s
+    ) AS rounds
+    WHERE p.id = ANY(%(pools)s) ORDER BY p.id, rounds.created_at DESC
+"""
+# By the rule that redemptions follow.
+_ROUTES: Final = """
+    SELECT p.id, route.problem
+    FROM giftcards_pool p, LATERAL giftcards_find_route(
+        p.id, NULL, p.denomination_id, %(providers)s, %(now)s) AS route
+    WHERE p.id = ANY(%(pools)s)
 """
 
 
@@ -93,16 +105,34 @@ class BufferState:
         return max(0, self.pool.daily_budget_minor - self.spent_minor) // self.card_cost_minor
 
     @property
-    def percent(self) -> int:
-        """How full it is, rounded down; never more than 100."""
-        return min(100, self.available * 100 // self.target) if self.target else 0
+    def level(self) -> BufferLevel:
+        """How full it is."""
+        return measure_buffer(self.pool, self.available)
 
-    @property
-    def colour(self) -> str:
-        """Red at the pool's critical percentage, amber at its warning, green above."""
-        if self.target and (not self.available or self.percent <= self.pool.critical_percent):
-            return "red"
-        return "amber" if self.target and self.percent <= self.pool.warning_percent else "green"
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BufferLevel:
+    """How full a buffer is: its share of the target, rounded down, never more than 100."""
+
+    available: int
+    target: int
+    percent: int
+    colour: Literal["red", "amber", "green"]
+
+
+def measure_buffer(pool: Pool, available: int) -> BufferLevel:
+    """Return how full a buffer with so many cards is.
+
+    Red when it is empty or at the pool's critical percentage, amber at its warning, green above.
+    """
+    target = pool.target_level or 0
+    percent = min(100, available * 100 // target) if target else 100
+    colour: Literal["red", "amber", "green"] = "green"
+    if target and (not available or percent <= pool.critical_percent):
+        colour = "red"
+    elif target and percent <= pool.warning_percent:
+        colour = "amber"
+    return BufferLevel(available=available, target=target, percent=percent, colour=colour)
 
 
 def list_buffers(*, providers: Sequence[str], now: datetime) -> list[BufferState]:
@@ -127,83 +157,77 @@ def read_buffers(
         .select_related("brand", "denomination")
         .order_by("name", "pk")
     )
-    levels = count_levels(pool_ids=[pool.pk for pool in pools], now=now)
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if not pools:
+        return []
+    ids = [pool.pk for pool in pools]
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    levels = count_levels(pool_ids=ids, now=now)
+    costs = expected_costs_minor(pools)
+    rests = _rests(ids)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"pools": [pool.pk for pool in pools], "midnight": today})
+        cursor.execute(_COUNT, {"pools": ids, "midnight": midnight})
         orders = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(_ROUTES, {"pools": ids, "providers": list(providers), "now": now})
+        problems = dict(cursor.fetchall())
     states = []
     for pool in pools:
         in_work, unknown, cost_minor, uncosted = orders[pool.pk]
-        card_cost_minor = expected_cost_minor(pool)
-        rests_until = _rest_until(pool.pk)
         state = BufferState(
             pool=pool,
             available=levels[pool.pk].available,
             in_work=in_work,
             unknown=unknown,
-            spent_minor=int(cost_minor) + uncosted * card_cost_minor,
-            card_cost_minor=card_cost_minor,
+            spent_minor=int(cost_minor) + uncosted * costs[pool.pk],
+            card_cost_minor=costs[pool.pk],
             obstacle=None,
-            rests_until=rests_until,
-            has_failed=rests_until is not None,
+            rests_until=rests.get(pool.pk),
+            has_failed=pool.pk in rests,
         )
-        states.append(dataclasses.replace(state, obstacle=_find_obstacle(state, providers, now)))
+        obstacle = _find_obstacle(state, problems[pool.pk], now)
+        states.append(dataclasses.replace(state, obstacle=obstacle))
     return states
 
 
-def expected_cost_minor(pool: Pool) -> int:
-    """Return what one card of a pool should cost at its provider, rounded up.
+def expected_costs_minor(pools: Collection[Pool]) -> dict[UUID, int]:
+    """Return what one card of each pool should cost at its provider, rounded up.
 
     By the discount it has told us; without one by the pool's own cost, else the face value.
     """
-    value_minor: int = pool.denomination.value_minor
-    sold = ProviderBrand.objects.filter(
-        provider=pool.api_provider, slug=pool.brand.provider_slug
-    ).first()
-    if sold is not None and sold.discount_percent is not None:
-        share = 1 - Decimal(sold.discount_percent) / 100
-        return max(1, math.ceil(value_minor * share))
-    return pool.cost_per_card_minor or value_minor
+    slugs = {pool.brand.provider_slug for pool in pools}
+    discounts = {
+        (row.provider, row.slug): row.discount_percent
+        for row in ProviderBrand.objects.filter(slug__in=slugs)
+    }
+    costs = {}
+    for pool in pools:
+        value_minor: int = pool.denomination.value_minor
+        discount = discounts.get((pool.api_provider, pool.brand.provider_slug))
+        if discount is None:
+            costs[pool.pk] = pool.cost_per_card_minor or value_minor
+        else:
+            costs[pool.pk] = max(1, math.ceil(value_minor * (100 - discount) / 100))
+    return costs
 
 
-def _find_obstacle(state: BufferState, providers: Sequence[str], now: datetime) -> Obstacle | None:
+def _find_obstacle(state: BufferState, problem: str | None, now: datetime) -> Obstacle | None:
     if not state.missing:
         return None
-    problem = _find_problem(state.pool, providers, now)
     if problem is not None:
-        return problem
+        return "closed" if problem == "closed" else "not_configured"
     if state.rests_until is not None and state.rests_until > now:
         return "backing_off"
     return "budget" if state.affordable == 0 else None
 
 
-def _find_problem(
-    pool: Pool, providers: Sequence[str], now: datetime
-) -> Literal["not_configured", "closed"] | None:
-    # By the rule that redemptions follow.
+def _rests(pool_ids: list[UUID]) -> dict[UUID, datetime]:
+    """Return until when buying rests, of the pools whose last round bought nothing."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT problem FROM giftcards_find_route(%s, NULL, %s, %s, %s)",
-            [pool.pk, pool.denomination_id, list(providers), now],
-        )
-        (problem,) = cursor.fetchone()
-    if problem is None:
-        return None
-    return "closed" if problem == "closed" else "not_configured"
-
-
-def _rest_until(pool_id: UUID) -> datetime | None:
-    """Return until when a pool's buying rests; None when its last round bought something."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FAILED_ROUNDS, [pool_id, _ROUNDS_LOOKED_AT])
+        cursor.execute(_ROUNDS, {"pools": pool_ids, "rounds": _ROUNDS_LOOKED_AT})
         rounds = cursor.fetchall()
-    failed = 0
-    for _, has_bought, _ in rounds:
-        if has_bought:
-            break
-        failed += 1
-    ended_at: datetime | None = rounds[0][2] if failed else None
-    if ended_at is None:
-        return None
-    return ended_at + min(_FIRST_REST * (1 << (failed - 1)), _LONGEST_REST)
+    rests = {}
+    for pool_id, of_pool in itertools.groupby(rounds, key=operator.itemgetter(0)):
+        failed = list(itertools.takewhile(lambda one: not one[1], of_pool))
+        if failed and failed[0][2] is not None:
+            rest = min(_FIRST_REST * (1 << (len(failed) - 1)), _LONGEST_REST)
+            rests[pool_id] = failed[0][2] + rest
+    return rests

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 
 from credit.money import display_amount, minor_digits
 from giftcards.models import Brand, Pool, ProviderBrand, ProviderFloat
@@ -79,12 +79,20 @@ def list_floats(*, provider: str) -> list[FloatLevel]:
     ]
 
 
-def last_sync(*, provider: str) -> datetime | None:
-    """Return when the provider last told us what it sells; None when it never has."""
-    found: datetime | None = ProviderBrand.objects.filter(provider=provider).aggregate(
-        at=Max("synced_at")
-    )["at"]
-    return found
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BrandList:
+    """What is known of a provider's list; None: it has never told us."""
+
+    brands: int
+    synced_at: datetime | None
+
+
+def summarise_brands(*, provider: str) -> BrandList:
+    """Return how many brands a provider has listed, sold or not, and when it last told us."""
+    found = ProviderBrand.objects.filter(provider=provider).aggregate(
+        brands=Count("pk"), synced_at=Max("synced_at")
+    )
+    return BrandList(**found)
 
 
 def list_brand_uses(*, provider: str) -> list[BrandUse]:
@@ -98,11 +106,12 @@ def list_brand_uses(*, provider: str) -> list[BrandUse]:
     by_brand: dict[Brand, list[Pool]] = defaultdict(list)
     for pool in pools:
         by_brand[pool.brand].append(pool)
-    sold = ProviderBrand.objects.filter(
-        provider=provider, slug__in=[brand.provider_slug for brand in by_brand]
-    ).in_bulk(field_name="id")
-    by_slug = {row.slug: row for row in sold.values()}
-    is_synced = last_sync(provider=provider) is not None
+    if not by_brand:
+        return []
+    listed = ProviderBrand.objects.filter(provider=provider)
+    is_synced = listed.exists()
+    slugs = [brand.provider_slug for brand in by_brand]
+    by_slug = {row.slug: row for row in listed.filter(slug__in=slugs)}
     return [
         _describe(brand, rows, by_slug.get(brand.provider_slug), is_synced=is_synced)
         for brand, rows in by_brand.items()
@@ -170,9 +179,15 @@ def describe_values(sold: ProviderBrand) -> str:
     return f"{lower} to {display_amount(sold.upper_minor, sold.currency)}"
 
 
-def find_brands_for(query: str, *, limit: int) -> list[ProviderBrand]:
-    """Return the brands that providers list whose name or slug has these words in it."""
+def list_provider_brands(*, words: str = "", limit: int | None = None) -> list[ProviderBrand]:
+    """Return the brands that providers list, by name; with all of these words in name or slug."""
     rows = ProviderBrand.objects.order_by("name", "provider", "slug")
-    for word in query.split():
+    for word in words.split():
         rows = rows.filter(Q(name__icontains=word) | Q(slug__icontains=word))
     return list(rows[:limit])
+
+
+def find_provider_brand(slug: str, *, provider: str = "") -> ProviderBrand | None:
+    """Return what a provider (or, when none is named, any) lists under a slug."""
+    rows = ProviderBrand.objects.filter(slug=slug).order_by("provider")
+    return (rows.filter(provider=provider) if provider else rows).first()

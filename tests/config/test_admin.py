@@ -39,6 +39,11 @@ from giftcards.models import (
     ClientBrand,
     ClientDenomination,
     GiftCard,
+    ProviderBrand,
+    ProviderCircuit,
+    ProviderFloat,
+    ProviderOrder,
+    ProviderOrderEvent,
 )
 from redemption.models import (
     EventSource,
@@ -59,6 +64,7 @@ from sms.models import (
     OptIn,
     StatusEvent,
 )
+from tests.giftcards.ordering import order_card
 from tests.giftcards.selling import master_pool, sell
 from tests.people import give_app, make_person, sign_in_by_form
 from tests.staff import (
@@ -73,6 +79,7 @@ from tests.world import NOW, World, build_world
 NOT_SHOWN = {
     "credit.accountslot",  # on its account
     "giftcards.stagedcard",
+    "giftcards.uploadjob",  # on its upload
     "redemption.stagedrecipient",
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
@@ -81,6 +88,7 @@ READ_ONLY = [
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
     ProvisioningTrace, EventSource, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
     Alert, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
+    ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -123,6 +131,22 @@ def everything(db: None) -> World:
         actor="system",
     )
     sell(world, master_pool(world, cards=1), 1)
+    order = order_card(world)
+    ProviderOrderEvent.objects.create(
+        order=order, attempt=1, asked="issue", outcome="pending", actor="system"
+    )
+    ProviderBrand.objects.create(
+        provider="tillo",
+        slug="amazon-us",
+        name="Amazon",
+        currency="USD",
+        state="enabled",
+        synced_at=NOW,
+    )
+    ProviderFloat.objects.create(
+        provider="tillo", name="universal-float", currency="USD", available_minor=5, read_at=NOW
+    )
+    ProviderCircuit.objects.create(provider="tillo", last_ok_at=NOW)
     value = world.denomination
     AgencyBrand.objects.create(agency=world.agency, brand=world.brand, markup_basis_points=1250)
     AgencyPrice.objects.create(agency=world.agency, denomination=value, price_minor=2600)

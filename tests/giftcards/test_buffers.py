@@ -8,7 +8,7 @@ from pytest_django import Settings
 from alerts.models import Alert
 from giftcards.emulator import Emulator
 from giftcards.models import Pool, ProviderBrand, ProviderCircuit, ProviderOrder
-from giftcards.selectors.buffers import expected_cost_minor, list_buffers
+from giftcards.selectors.buffers import expected_costs_minor, list_buffers
 from giftcards.services.buffers import IN_WORK_AT_MOST, refill_buffers
 from giftcards.services.orders import place_due_orders
 from tests.giftcards.buying import SLUG, buy_orders, end_orders, make_buffer
@@ -194,15 +194,16 @@ class TestTrouble:
         assert refill(minutes=at - 1) == (0, "backing_off")
 
 
-class TestExpectedCost:
+class TestExpectedCostsMinor:
     def test_is_the_value_less_the_discount_rounded_up(self, world: World) -> None:
         pool = make_buffer(world, cost_per_card_minor=2300)
-        assert expected_cost_minor(pool) == 2300
+        assert expected_costs_minor([pool]) == {pool.pk: 2300}
         sold(discount_percent="3.333")
-        assert expected_cost_minor(pool) == 2417
+        assert expected_costs_minor([pool]) == {pool.pk: 2417}
 
     def test_is_the_face_value_where_nobody_knows(self, world: World) -> None:
-        assert expected_cost_minor(make_buffer(world)) == 2500
+        pool = make_buffer(world)
+        assert expected_costs_minor([pool]) == {pool.pk: 2500}
 
 
 class TestListBuffers:
@@ -213,7 +214,11 @@ class TestListBuffers:
     def test_says_how_full_it_is(self, world: World, cards: int, percent: int, colour: str) -> None:
         world.stock(cards, pool=make_buffer(world, target=10))
         (state,) = list_buffers(providers=["tillo"], now=NOW)
-        assert (state.available, state.percent, state.colour) == (cards, percent, colour)
+        assert (state.available, state.level.percent, state.level.colour) == (
+            cards,
+            percent,
+            colour,
+        )
         assert state.missing == max(0, 10 - cards)
 
 

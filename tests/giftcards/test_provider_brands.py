@@ -13,7 +13,12 @@ from alerts.models import Alert
 from giftcards.emulator import Emulator
 from giftcards.models import ProviderBrand
 from giftcards.providers import NoAnswerError, NotConfiguredError
-from giftcards.selectors.providers import describe_values, last_sync, list_brand_uses
+from giftcards.selectors.providers import (
+    BrandList,
+    describe_values,
+    list_brand_uses,
+    summarise_brands,
+)
 from giftcards.services.provider_brands import BrandSync, sync_all_brands, sync_brands
 from tests.giftcards.buying import make_buffer
 from tests.giftcards.vendor_stub import VendorStub
@@ -53,7 +58,7 @@ class TestSyncBrands:
         assert ProviderBrand.objects.get(slug="home-depot-us").is_asynchronous
         paused = ProviderBrand.objects.get(slug="example-paused")
         assert (paused.state, paused.reason) == ("paused", "Relationship disabled by brand")
-        assert last_sync(provider="tillo") == NOW
+        assert summarise_brands(provider="tillo") == BrandList(brands=19, synced_at=NOW)
 
     def test_changes_nothing_the_second_time(self) -> None:
         sync()
@@ -117,7 +122,7 @@ class TestSyncBrands:
                 sync(days=day)
         (alert,) = Alert.objects.all()
         assert (alert.kind, alert.severity, alert.count) == ("provider_sync", "warning", 2)
-        assert last_sync(provider="tillo") == NOW
+        assert summarise_brands(provider="tillo") == BrandList(brands=19, synced_at=NOW)
         tillo_emulator.set_faults([])
         sync(days=3)
         alert.refresh_from_db()
