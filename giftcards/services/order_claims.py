@@ -102,7 +102,7 @@ _DUE: Final = """
         SELECT id, in_doubt_until, next_attempt_at FROM giftcards_providerorder
         WHERE state = 'requested' AND provider = %(provider)s AND next_attempt_at <= %(now)s
             AND (may_be_done OR NOT %(only_doubtful)s)
-        ORDER BY next_attempt_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+        ORDER BY holder_id IS NULL, next_attempt_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     )
 """
 _ONE: Final = """
@@ -120,6 +120,8 @@ def claim_due_orders(
     *, provider: str, limit: int, now: datetime, only_doubtful: bool = False
 ) -> list[OrderClaim]:
     """Take up to ``limit`` due orders of a provider, the longest due first.
+
+    Those that somebody waits for go before those that fill a buffer.
 
     Committed when it returns (Note [Order lease]). Two callers never get the same order.
 

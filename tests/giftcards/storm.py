@@ -39,8 +39,8 @@ FAULTS: Final[list[dict[str, Any]]] = [
 ]
 
 _ORDERS: Final = """
-    SELECT o.request_id, o.state, c.id, c.provider_reference, c.status, held.id,
-        settled.kind::text, o.provider_reference
+    SELECT o.request_id, o.state, c.id, c.provider_reference, held.id, settled.kind::text,
+        o.cost_minor
     FROM giftcards_providerorder o
     LEFT JOIN giftcards_giftcard c ON c.id = o.card_id
     LEFT JOIN credit_transaction held ON held.id = o.hold_id
@@ -98,17 +98,18 @@ def broken_money(emulator: Emulator) -> list[str]:
             " WHERE a.purpose = 'held'"
         ).fetchone()
     known = set()
-    for request_id, state, card_id, reference, _status, hold_id, settled_as, _ in rows:
+    for request_id, state, card_id, reference, hold_id, settled_as, cost_minor in rows:
         known.add(request_id)
         settles = {"succeeded": "capture", "failed": "release", "reversed": "release"}.get(state)
         if hold_id is not None and settled_as != settles:
             broken.append(f"{request_id} is {state}, its hold {settled_as}")
         if (state == "succeeded") != (card_id is not None):
             broken.append(f"{request_id} is {state}, its card {card_id}")
-        if state == "succeeded" and (
-            request_id not in sold or sold[request_id].reference != reference
-        ):
+        sale = sold.get(request_id)
+        if state == "succeeded" and (sale is None or sale.reference != reference):
             broken.append(f"{request_id} has a card that was not sold for it")
+        elif state == "succeeded" and sale is not None and sale.cost * 100 != cost_minor:
+            broken.append(f"{request_id} cost another sum than we know of")
         if request_id in sold and state in ("failed", "reversed"):
             broken.append(f"{request_id} is {state}, and was sold")
     broken += [f"{stranger} was sold for no order" for stranger in sold.keys() - known]

@@ -26,7 +26,7 @@ from giftcards.services.order_claims import claim_due_orders
 from giftcards.services.order_records import record_verdict
 from giftcards.services.order_schedule import IN_FLIGHT
 from giftcards.services.order_verdicts import Ending, Verdict, judge
-from giftcards.services.orders import place_due_orders
+from giftcards.services.orders import CALLS_AT_ONCE, place_due_orders
 from giftcards.services.secrets import open_field
 from giftcards.services.stock import add_card
 from tests.giftcards.ordering import (
@@ -39,6 +39,7 @@ from tests.giftcards.ordering import (
     run_rounds,
     told_of,
 )
+from tests.giftcards.tillo_fixture import API_KEY, SECRET_KEY, SECTOR
 from tests.giftcards.vendor_stub import VendorStub
 from tests.invariants import LEDGER, broken_invariants
 from tests.races import run_at_once
@@ -134,6 +135,41 @@ class TestPlaceDueOrders:
         card = GiftCard.objects.get()
         assert open_field(card.url_encrypted, field="url") == sale.url
         assert (card.code_encrypted, card.last4) == ("", "")
+
+    def test_buys_for_those_who_wait_before_it_fills_a_buffer(
+        self, world: World, buying: Settings, tillo_emulator: Emulator
+    ) -> None:
+        for _ in range(3):
+            order_for_pool(world, world.pool)
+        order = order_card(world, now=NOW + timedelta(seconds=1))
+        place_due_orders(now=NOW + timedelta(seconds=2), limit=1)
+        order.refresh_from_db()
+        assert order.state == "succeeded"
+        assert tillo_emulator.requests == {"issue": 1}
+
+    def test_stops_for_a_while_when_the_minutes_calls_are_used_up(
+        self, world: World, buying: Settings, tillo_emulator: Emulator
+    ) -> None:
+        with Emulator(
+            api_key=API_KEY, secret_key=SECRET_KEY, sectors=(SECTOR,), rate_limit=3
+        ) as emulator:
+            buying.TILLO_BASE_URL = emulator.base_url
+            orders = [order_card(world) for _ in range(30)]
+            place_due_orders(now=NOW)
+            # Of those that were under way some are turned away; then nothing more is sent.
+            assert len(emulator.sales()) == 3
+            assert 3 < emulator.requests["issue"] <= 3 + CALLS_AT_ONCE
+            asked = emulator.requests["issue"]
+            place_due_orders(now=NOW + timedelta(seconds=1))
+            assert emulator.requests["issue"] == asked + 1  # one finds out whether it may again
+            assert {told.outcome for told in TOLD} == {"sold"}
+        # With calls left again, all the others are bought.
+        buying.TILLO_BASE_URL = tillo_emulator.base_url
+        place_due_orders(now=NOW + LATER)
+        assert len(tillo_emulator.sales()) == 27
+        assert {told.holder_id for told in TOLD} == {order.holder_id for order in orders}
+        assert len(TOLD) == 30
+        assert broken_invariants(promises=LEDGER) == {}
 
     def test_leaves_alone_what_is_not_due_or_another_has(
         self, world: World, buying: Settings, tillo_emulator: Emulator
