@@ -52,6 +52,7 @@ class PlannedPool:
     provider_slug: str = ""
     purchase_method: str = "csv_only"
     target_level: int | None = None
+    daily_budget_minor: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +199,7 @@ POOLS: Final = (
         provider_slug="marigold-us",
         purchase_method="api_only",
         target_level=6,
+        daily_budget_minor=50_000,
     ),
     PlannedPool(
         name="Solmara Saffron",

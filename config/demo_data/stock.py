@@ -68,6 +68,7 @@ def _seed_pool(planned: PlannedPool, calendar: Calendar) -> Pool:
                 "purchase_method": planned.purchase_method,
                 "api_provider": "" if planned.purchase_method == "csv_only" else PROVIDER,
                 "target_level": planned.target_level,
+                "daily_budget_minor": planned.daily_budget_minor,
                 "cost_per_card_minor": planned.cost_minor,
                 "created_at": calendar.begins_at,
             },
