@@ -77,6 +77,34 @@ REDEEM = [
         response_only=True,
         status_codes=["201"],
     ),
+    OpenApiExample(
+        "Being bought",
+        value={
+            "id": "5e0c2a4e-3f36-4f7a-b6e4-0a4b6f5a1c55",
+            "state": "provisioning",
+            "reason": {
+                "code": "GC-005",
+                "detail": "Your gift card is being prepared, which can take a few minutes. "
+                "It will be sent to you by itself. Please don't enter your code again.",
+            },
+            "campaign_id": "8b0f5a55-7f0e-4a52-9d5a-0d8f5b1f2c11",
+            "recipient_id": "a2f1c6de-6e0f-4a44-8a3f-6f5f0f6b7d01",
+            "condition_number": 1,
+            "source": None,
+            "face_value": "25.00",
+            "charged": None,
+            "currency": "USD",
+            "credit_remaining": None,
+            "card": None,
+            "reveal_url": None,
+            "message": None,
+            "created_at": "2026-03-02T15:30:00Z",
+            "issued_at": None,
+            "delivered_at": None,
+        },
+        response_only=True,
+        status_codes=["202"],
+    ),
 ]
 _ISSUED: dict[str, Any] = REDEEM[1].value
 _CARD: dict[str, Any] = _ISSUED["card"]

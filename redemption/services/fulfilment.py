@@ -20,12 +20,11 @@ from django.db import DatabaseError, transaction
 from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
 from alerts.transactions import transaction_required
-from credit.models import Entry
 from credit.selectors.balances import balance_after_debit
 from giftcards.models import GiftCard, ProviderOrder, ProviderOrderEvent
 from giftcards.services.order_parties import OrderFacts, OrderOutcome
 from redemption.models import PendingReward, ProvisioningTrace, Recipient, Redemption, RevealLink
-from redemption.services.budgets import follow_charge, follow_refusal
+from redemption.services.budgets import follow_charge
 from redemption.services.links import REVEAL_LINK_DAYS
 from redemption.services.stock_alerts import alert_out_of_stock
 from sms.queue import ring_bell
@@ -172,11 +171,6 @@ def _issue(
 def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None:
     if order.charge_minor:
         _trace_money(order, "release", now)
-        # Of a split account there is an entry for each slot that paid.
-        hold = ProviderOrder.objects.filter(pk=order.order_id).values("hold_id")
-        payers = Entry.objects.filter(transaction_id__in=hold, amount_minor__lt=0)
-        for account_id in set(payers.values_list("account_id", flat=True)):
-            transaction.on_commit(partial(follow_refusal, account_id=account_id, now=now))
     if not redemption.campaign.queue_when_empty:
         redemption.state = State.FAILED
         redemption.reason_code = _BEING_PREPARED

@@ -164,7 +164,9 @@ def _open_card(card: GiftCard | None) -> dict[str, str]:
     if card is None:
         return {"code": TEST_CARD_CODE, "pin": ""}
     return {
-        "code": open_field(card.code_encrypted, field="code"),
+        # Some brands hand out an address instead of a code.
+        "code": open_field(card.code_encrypted, field="code")
+        or open_field(card.url_encrypted, field="url"),
         "pin": open_field(card.pin_encrypted, field="pin"),
     }
 

@@ -164,7 +164,7 @@ class TestContact:
         page = text_of(give(http))
         assert "Yours is reserved" in page
         assert "GC-" not in page
-        assert Message.objects.count() == 0
+        assert [message.purpose for message in Message.objects.all()] == ["delay_notice"]
 
     def test_says_so_when_the_credit_is_gone_and_keeps_the_card(self) -> None:
         world = build_world(credit_minor=0)
