@@ -30,7 +30,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "new_card",
-                    models.OneToOneField(
+                    models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="giftcards.giftcard",

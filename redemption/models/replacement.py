@@ -16,8 +16,13 @@ class Replacement(models.Model):
     old_card = models.OneToOneField(
         GiftCard, on_delete=models.PROTECT, related_name="+", verbose_name="card taken back"
     )
-    new_card = models.OneToOneField(
-        GiftCard, on_delete=models.PROTECT, related_name="+", verbose_name="card given instead"
+    # It may have come back since, unseen, and stand in for another one.
+    new_card = models.ForeignKey(
+        GiftCard,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name="card given instead",
     )
     # Somebody may have seen the old one's code, so what it was charged is spent.
     old_was_disclosed = models.BooleanField()

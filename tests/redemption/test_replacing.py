@@ -1,6 +1,7 @@
 """Replacing a card: another one for the same redemption, charged once."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -239,6 +240,23 @@ class TestCancelAfterwards:
         world.stock(1)
         replace(result)
         assert cancel(result).refunded_minor == 2_500
+
+
+class TestACardThatCameBack:
+    def test_may_stand_in_for_another_one(self, world: World) -> None:
+        first = redeem_one(world)
+        (other,) = world.stock(1)
+        replace(first)
+        cancel(first)
+        # The one that came back waits aside, so that it is not claimed at once.
+        GiftCard.objects.filter(pk=other.pk).update(
+            expires_on=NOW.date() - timedelta(1), expiry_bucket=1
+        )
+        second = redeem_one(world)
+        GiftCard.objects.filter(pk=other.pk).update(expires_on=None, expiry_bucket=999912)
+        replace(second)
+        assert row(second).card_id == other.pk
+        assert Replacement.objects.filter(new_card=other).count() == 2
 
 
 class TestRefuses:
