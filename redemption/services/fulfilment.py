@@ -163,9 +163,9 @@ def _issue(
     call_function(_QUEUE_MESSAGE, [redemption.pk, "reward", now])
     if transaction_id is not None:
         _trace_money(order, "capture", now)
-    transaction.on_commit(partial(ring_bell, "sms.tasks.send_messages"))
+    transaction.on_commit(partial(ring_bell, "sms.tasks.send_messages"), robust=True)
     # There may be more who wait for this provider, and one place less is taken there.
-    transaction.on_commit(partial(ring_bell, "redemption.tasks.serve_waiting"))
+    transaction.on_commit(partial(ring_bell, "redemption.tasks.serve_waiting"), robust=True)
 
 
 def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None:
@@ -190,7 +190,7 @@ def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None
             now,
         ],
     )
-    transaction.on_commit(partial(ring_bell, "sms.tasks.send_messages"))
+    transaction.on_commit(partial(ring_bell, "sms.tasks.send_messages"), robust=True)
     # After the commit: whoever raises the same alert would wait for it.
     transaction.on_commit(
         partial(
@@ -198,7 +198,8 @@ def _send_back(redemption: Redemption, order: OrderFacts, now: datetime) -> None
             campaign_id=redemption.campaign_id,
             condition_number=redemption.condition.number,
             now=now,
-        )
+        ),
+        robust=True,
     )
 
 

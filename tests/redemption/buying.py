@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -53,7 +54,7 @@ def add_buffer(world: World, *, stock: int) -> Pool:
     return pool
 
 
-def steps(redemption_id: object) -> list[tuple[str, str, str]]:
+def steps(redemption_id: UUID) -> list[tuple[str, str, str]]:
     """Return the trace of a redemption: step, status, code."""
     rows = ProvisioningTrace.objects.filter(redemption_id=redemption_id).order_by("pk")
     assert all(row.milliseconds >= 0 for row in rows)

@@ -12,16 +12,18 @@ from credit.models import Entry, Transaction
 from credit.selectors.viewers import SYSTEM
 from giftcards.emulator import Emulator
 from giftcards.models import GiftCard
+from giftcards.services.order_review import replay_order, reverse_order
 from redemption.models import Campaign, PendingReward, ProvisioningTrace, Redemption, RevealLink
 from redemption.selectors.redemptions import find_redemption
 from redemption.services.budgets import review_budgets
 from redemption.services.outcomes import record_outcome
-from redemption.services.serving import MOST_IN_WORK, ServingResult, serve_waiting
+from redemption.services.redeem import Contact
+from redemption.services.serving import ServingResult, serve_waiting
 from sms.models import Message
 from sms.services.parties import MessageEvent, Outcome
 from tests.invariants import broken_invariants
 from tests.redemption.asking import TEXT, ask
-from tests.redemption.buying import WITH_FALLBACK, build_buying_world, orders, steps, work
+from tests.redemption.buying import build_buying_world, orders, steps, work
 from tests.world import NOW, World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tillo_settings")]
@@ -29,6 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 SOON = NOW + timedelta(seconds=10)
 # Beyond every wait in the schedule and every pause of the circuit.
 LATER = NOW + timedelta(hours=2)
+DAY = NOW + timedelta(days=1, hours=1)
 DOWN: list[dict[str, Any]] = [{"action": "error", "code": "706"}]
 
 
@@ -75,6 +78,7 @@ class TestSold:
         (message,) = rewards()
         assert (message.to, message.channel, message.state) == (TEXT.to, "sms", "queued")
         assert (message.reference_id, message.next_attempt_at) == (row.pk, row.issued_at)
+        assert card.expires_on is not None
         assert message.values["first_name"] == "Ana"
         assert message.values["expires_on"] == card.expires_on.isoformat()
         assert RevealLink.objects.get().expires_at == row.issued_at + timedelta(days=90)
@@ -104,8 +108,6 @@ class TestSold:
         assert (facts.charged_minor, facts.balance_minor) == (2500, 97_500)
 
     def test_sends_no_text_to_who_wants_none(self, world: World) -> None:
-        from redemption.services.redeem import Contact
-
         row = order_one(world, contact=Contact(method="none"))
         work(now=SOON)
         row.refresh_from_db()
@@ -283,6 +285,43 @@ class TestUnknown:
         assert (again.redemption_id, again.state) == (row.pk, "unconfirmed")
         assert broken_invariants() == {}
 
+    def test_is_issued_after_all_when_a_person_sends_it_again(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        row = self.tire_out(world, tillo_emulator)
+        tillo_emulator.set_faults([])
+        replay_order(order_id=orders()[0].pk, actor="user:1", reason="They are back", now=DAY)
+        row.refresh_from_db()
+        assert (row.state, row.reason_code) == ("provisioning", "GC-005")
+        work(now=DAY)
+        row.refresh_from_db()
+        assert row.state == "issued"
+        assert len(tillo_emulator.journal("sold")) == 1
+        assert world.balance() == 97_500
+        calls = [step for step in steps(row.pk) if step[0] == "call_provider"]
+        # Each attempt stands there once, though the order was settled twice.
+        assert len(calls) == orders()[0].events.count()
+        assert [code for _, _, code in calls] == ["GC-005"] * (len(calls) - 1) + [""]
+        assert broken_invariants() == {}
+
+    def test_waits_for_another_card_when_a_person_takes_it_back(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        row = self.tire_out(world, tillo_emulator)
+        tillo_emulator.set_faults([])
+        reverse_order(order_id=orders()[0].pk, actor="user:1", reason="Never answered", now=DAY)
+        row.refresh_from_db()
+        assert (row.state, row.reason_code) == ("waiting_stock", "GC-003")
+        assert world.balance() == 100_000
+        assert serve_waiting(now=DAY, limit=10).ordered == 1
+        work(now=DAY)
+        row.refresh_from_db()
+        assert row.state == "issued"
+        assert [order.state for order in orders()] == ["reversed", "succeeded"]
+        assert len(tillo_emulator.journal("reversed")) == 1
+        assert world.balance() == 97_500
+        assert broken_invariants() == {}
+
     def test_is_not_served_by_the_queue(self, world: World, tillo_emulator: Emulator) -> None:
         self.tire_out(world, tillo_emulator)
         world.stock(3)
@@ -290,89 +329,6 @@ class TestUnknown:
             served=0, refused=0, empty_conditions=0
         )
         assert GiftCard.objects.filter(status="available").count() == 3
-
-
-class TestServing:
-    def queue_up(self, world: World, count: int) -> list[Any]:
-        return [
-            ask(code, now=NOW + timedelta(milliseconds=number)).redemption_id
-            for number, code in enumerate(world.invite(count))
-        ]
-
-    def test_serves_in_order_when_the_provider_is_there_again(
-        self, tillo_emulator: Emulator
-    ) -> None:
-        world = build_buying_world(method=WITH_FALLBACK)
-        tillo_emulator.set_brand_state("amazon-us", "PAUSED")
-        ids = self.queue_up(world, 3)
-        work(now=SOON)
-        assert [m.purpose for m in Message.objects.all()] == ["delay_notice"] * 3
-        tillo_emulator.set_brand_state("amazon-us", "ENABLED")
-        result = serve_waiting(now=LATER, limit=2)
-        assert result == ServingResult(served=0, refused=0, empty_conditions=0, ordered=2)
-        states = dict(Redemption.objects.values_list("pk", "state"))
-        assert [states[pk] for pk in ids] == ["provisioning", "provisioning", "waiting_stock"]
-        work(now=LATER)
-        serve_waiting(now=LATER, limit=10)
-        work(now=LATER)
-        assert set(Redemption.objects.values_list("state", flat=True)) == {"issued"}
-        assert not PendingReward.objects.filter(served_at=None).exists()
-        assert len(rewards()) == 3
-        assert broken_invariants() == {}
-
-    def test_gives_what_lies_in_stock_before_it_orders(self) -> None:
-        world = build_buying_world(method="csv_only")
-        self.queue_up(world, 3)
-        build = world.pool
-        build.purchase_method = WITH_FALLBACK
-        build.save()
-        world.stock(1)
-        result = serve_waiting(now=SOON, limit=10)
-        assert result == ServingResult(served=1, refused=0, empty_conditions=0, ordered=2)
-
-    def test_orders_for_no_more_than_may_be_in_work(self) -> None:
-        world = build_buying_world(method="csv_only", credit_minor=1_000_000)
-        ids = self.queue_up(world, MOST_IN_WORK + 4)
-        world.pool.purchase_method = WITH_FALLBACK
-        world.pool.save()
-        assert serve_waiting(now=SOON, limit=100).ordered == MOST_IN_WORK
-        assert serve_waiting(now=SOON, limit=100).ordered == 0
-        assert world.balance() == 1_000_000 - MOST_IN_WORK * 2500
-        states = dict(Redemption.objects.values_list("pk", "state"))
-        assert [states[pk] for pk in ids] == ["provisioning"] * MOST_IN_WORK + ["waiting_stock"] * 4
-        work(now=SOON)
-        assert serve_waiting(now=SOON, limit=100).ordered == 4
-
-    def test_orders_for_no_more_than_the_credit_pays(self) -> None:
-        world = build_buying_world(method="csv_only", credit_minor=5000)
-        self.queue_up(world, 4)
-        world.pool.purchase_method = WITH_FALLBACK
-        world.pool.save()
-        serve_waiting(now=SOON, limit=100)
-        assert len(orders()) == 2
-        assert world.balance() == 0
-        assert broken_invariants() == {}
-
-    def test_lets_no_crowd_in_that_was_approved_at_once(self) -> None:
-        world = build_buying_world(credit_minor=1_000_000)
-        world.campaign.approval_required = True
-        world.campaign.save()
-        self.queue_up(world, MOST_IN_WORK + 3)
-        world.campaign.recipients.update(approval="approved")
-        assert serve_waiting(now=SOON, limit=100).ordered == MOST_IN_WORK
-        assert Redemption.objects.filter(state="waiting_approval").count() == 3
-        work(now=SOON)
-        assert serve_waiting(now=SOON, limit=100).ordered == 3
-
-    def test_of_a_provider_that_was_set_up_meanwhile(self, settings: Any) -> None:
-        sector, settings.TILLO_SECTOR = settings.TILLO_SECTOR, ""
-        world = build_buying_world(method=WITH_FALLBACK)
-        self.queue_up(world, 1)
-        assert serve_waiting(now=SOON, limit=10) == ServingResult(
-            served=0, refused=0, empty_conditions=1
-        )
-        settings.TILLO_SECTOR = sector
-        assert serve_waiting(now=SOON, limit=10).ordered == 1
 
 
 class TestMoney:

@@ -103,7 +103,7 @@ class TestOneCode:
         codes = world.invite(6)
         for code in codes:
             ask(code)
-        turns = iter([lambda: work(now=NOW)] * 2 + [lambda c=c: ask(c) for c in codes])  # type: ignore[misc]
+        turns = iter([lambda: work(now=NOW)] * 2 + [lambda c=c: ask(c) for c in codes])
         outcomes = run_at_once(8, lambda: next(turns)())
         for one in outcomes:
             if isinstance(one, ServiceError):
