@@ -19,7 +19,7 @@ from alerts.codes import ErrorCode
 from config.api import is_api, problem
 from credit.models import User
 from credit.selectors.viewers import viewer_of_user
-from redemption.dashboard.frame import Link, homes_of
+from redemption.dashboard.frame import Link, homes_of, report_links
 
 log = structlog.get_logger()
 
@@ -42,8 +42,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def welcome(request: HttpRequest) -> HttpResponse:
     """Greet a signed-in person and list what their roles let them open."""
     user = cast(User, request.user)
+    viewer = viewer_of_user(user.pk)
     links = [
-        *homes_of(viewer_of_user(user.pk), user),
+        *homes_of(viewer, user),
+        *report_links(viewer),
         Link(
             label=_("Redeem a code"), text=_("The form that customers use"), url=reverse("redeem")
         ),

@@ -318,6 +318,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "How often budgets and low balances that nobody has looked at are reviewed.",
     ),
     Setting(
+        "EVERY_REPORT_COUNT",
+        Kind.SECONDS,
+        "15m",
+        "How often days that are over are counted for the reports.",
+    ),
+    Setting(
         "EVERY_BRAND_SYNC",
         Kind.SECONDS,
         "24h",

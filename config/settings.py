@@ -167,6 +167,7 @@ PERIODIC_TASKS = {
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
+    "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
     "credit.tasks.clear_sign_ins": 24 * 3600.0,

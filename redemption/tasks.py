@@ -3,10 +3,12 @@
 from celery import shared_task
 from django.utils import timezone
 
-from redemption.services import budgets, serving, stuck
+from redemption.services import budgets, report_days, serving, stuck
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
+# The first run on old data goes through the years in some of these.
+_DAYS_AT_MOST = 400
 
 
 @shared_task(name="redemption.tasks.serve_waiting")
@@ -25,3 +27,9 @@ def review_budgets() -> None:
 def clean_up_stuck() -> None:
     """Take back cards that were claimed and went nowhere."""
     stuck.clean_up_stuck(now=timezone.now(), limit=_AT_MOST)
+
+
+@shared_task(name="redemption.tasks.count_report_days")
+def count_report_days() -> None:
+    """Count the days that are over, and those that have changed since."""
+    report_days.count_report_days(now=timezone.now(), limit=_DAYS_AT_MOST)

@@ -4,7 +4,10 @@ from redemption.dashboard import agency, agency_brands, allocate, statements
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
+from redemption.dashboard.expiring import expiring, expiring_csv
+from redemption.dashboard.inventory import inventory
 from redemption.dashboard.low_credit import agency_warning, client_warning
+from redemption.dashboard.reports import card_report, card_report_csv, reports
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
 
@@ -45,4 +48,10 @@ urlpatterns: list[URLPattern] = [
         client_budget,
         name="client-budget",
     ),
+    path("reports/", reports, name="reports"),
+    path("reports/cards/", card_report, name="report-cards"),
+    path("reports/cards/cards.csv", card_report_csv, name="report-cards-csv"),
+    path("reports/inventory/", inventory, name="report-inventory"),
+    path("reports/expiring/", expiring, name="report-expiring"),
+    path("reports/expiring/expiring.csv", expiring_csv, name="report-expiring-csv"),
 ]

@@ -24,9 +24,16 @@ def find_client(*, viewer: Viewer, client_id: UUID) -> Client:
 
     :raises Client.DoesNotExist: there is none, or not for this viewer.
     """
-    narrowed = (
-        Q()
-        if viewer.sees_platform
-        else Q(pk__in=viewer.client_ids) | Q(agency_id__in=viewer.agency_ids)
-    )
-    return Client.objects.filter(narrowed).get(pk=client_id)
+    return Client.objects.filter(_own_clients(viewer)).get(pk=client_id)
+
+
+def list_client_names(*, viewer: Viewer) -> list[tuple[UUID, str]]:
+    """Return all clients that the viewer may see, by name."""
+    clients = Client.objects.filter(_own_clients(viewer)).order_by("name", "pk")
+    return list(clients.values_list("pk", "name"))
+
+
+def _own_clients(viewer: Viewer) -> Q:
+    if viewer.sees_platform:
+        return Q()
+    return Q(pk__in=viewer.client_ids) | Q(agency_id__in=viewer.agency_ids)

@@ -52,7 +52,11 @@ def build_frame(request: HttpRequest) -> Frame | None:
         return None
     user = request.user
     viewer = viewer_of_user(user.pk)
-    links = [Link(label=_("Home"), url=reverse("welcome")), *homes_of(viewer, user)]
+    links = [
+        Link(label=_("Home"), url=reverse("welcome")),
+        *homes_of(viewer, user),
+        *report_links(viewer),
+    ]
     return Frame(
         person_name=user.get_short_name() or user.get_username(),
         organisation=", ".join(viewer.organisation_names),
@@ -95,6 +99,19 @@ def homes_of(viewer: Viewer, user: User) -> list[Link]:
             )
         )
     return homes
+
+
+def report_links(viewer: Viewer) -> list[Link]:
+    """Return the way to the reports, for whom they are; it is nobody's home."""
+    if not viewer.narrowed_to(MONEY_ROLES).grants:
+        return []
+    return [
+        Link(
+            label=_("Reports"),
+            text=_("What was used, what is in stock, what expires"),
+            url=reverse("reports"),
+        )
+    ]
 
 
 def say(

@@ -34,7 +34,7 @@ _ONE_DAY: Final = timedelta(days=1)
 class RewardSums:
     """Rewards of one pool, brand or client in one currency; amounts in its minor units.
 
-    :param key: of what they are grouped by.
+    :param key: of what they are grouped by; None of pools that are not named.
     :param average_wait: seconds from claim to hand-over; None while nothing was handed over.
     :param p95_wait: the seconds within which 95 of 100 were handed over, rounded up: to whole
         seconds, from 100 on to two digits.
@@ -42,7 +42,7 @@ class RewardSums:
         ``platform_margin_minor`` and ``profit_minor`` are of these alone.
     """
 
-    key: UUID
+    key: UUID | None
     currency: str
     issued: int
     delivered: int
@@ -130,6 +130,9 @@ _PER_DAY: Final = """
     WITH counted AS ({counted}
     ) SELECT {key} AS key, first_day, sum(issued) FROM counted GROUP BY {key}, first_day
 """
+# What stands for "another pool": NULLs would not find each other in a join.
+_OTHER: Final = UUID(int=0)
+_NAMED_POOL: Final = "CASE WHEN pool_id = ANY (%(pools)s) THEN pool_id ELSE %(other)s END"
 
 
 def sum_rewards(
@@ -139,12 +142,14 @@ def sum_rewards(
     first: date,
     last: date,
     brand_id: UUID | None = None,
+    pool_ids: Collection[UUID] | None = None,
 ) -> list[RewardSums]:
     """Sum the rewards that were issued from the first to the last day (UTC), both included.
 
     Whoever asks has made sure that the clients are theirs to see.
 
     :param brand_id: only cards of this brand.
+    :param pool_ids: those to name; the others are one group without a key. All where None.
     """
     statement, parameters = _counted(
         clients=clients,
@@ -152,8 +157,12 @@ def sum_rewards(
         spans=_spans_of(first, last, with_months=True),
         brand_id=brand_id,
     )
+    key = f"{group}_id"
+    if group == "pool" and pool_ids is not None:
+        key = _NAMED_POOL
+        parameters |= {"pools": list(pool_ids), "other": _OTHER}
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS.format(counted=statement, key=f"{group}_id"), parameters)
+        cursor.execute(_SUMS.format(counted=statement, key=key), parameters)
         return [_to_sums(row) for row in cursor.fetchall()]
 
 
@@ -164,22 +173,27 @@ def count_per_day(
     first: date,
     last: date,
     brand_id: UUID | None = None,
+    by_month: bool = False,
 ) -> dict[UUID, dict[date, int]]:
     """Return how many rewards each pool, brand or client gave on each day; quiet days are left out.
 
     The same rewards as ``sum_rewards`` adds up.
+
+    :param by_month: add the days of a month up under its first day.
     """
     statement, parameters = _counted(
         clients=clients,
         group=group,
-        spans=_spans_of(first, last, with_months=False),
+        spans=_spans_of(first, last, with_months=by_month),
         brand_id=brand_id,
     )
     found: dict[UUID, dict[date, int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_PER_DAY.format(counted=statement, key=f"{group}_id"), parameters)
-        for key, day, issued in cursor.fetchall():
-            found.setdefault(key, {})[day] = int(issued)
+        for key, first_day, issued in cursor.fetchall():
+            day = first_day.replace(day=1) if by_month else first_day
+            of_key = found.setdefault(key, {})
+            of_key[day] = of_key.get(day, 0) + int(issued)
     return found
 
 
@@ -244,7 +258,7 @@ def _to_sums(row: tuple[Any, ...]) -> RewardSums:
     key, currency, issued, delivered, wait_total, p95, *sums = row
     face_value, charged, agency_margin, cost_known, cost, platform_margin, profit = map(int, sums)
     return RewardSums(
-        key=key,
+        key=None if key == _OTHER else key,
         currency=currency,
         issued=int(issued),
         delivered=int(delivered),
