@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, date
+from typing import Final
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,7 +22,15 @@ from redemption.dashboard.frame import with_query
 from redemption.dashboard.report_files import write_expiring
 from redemption.dashboard.report_filters import REPORT_ROLES, read_filters, report_context
 from redemption.dashboard.report_words import pool_kind_words
-from redemption.selectors.expiring import WINDOWS, ExpiringPool, list_expiring
+from redemption.selectors.expiring import (
+    WINDOWS,
+    ExpiringPool,
+    count_left_over,
+    list_expiring,
+)
+from redemption.selectors.stock_forecasts import Histories, read_histories
+
+PER_PAGE: Final = 25
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +51,11 @@ class ExpiringRow:
 @page_for(*REPORT_ROLES)
 def expiring(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show the pools with cards that expire soon, the earliest first."""
+    now = timezone.now()
     filters = read_filters(request, viewer)
-    found = list_expiring(scope=filters.scope, now=timezone.now())
+    found = list_expiring(scope=filters.scope, now=now)
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    histories = read_histories(clients=filters.scope.everybody, now=now) if found else None
     context = report_context(request, viewer, current="report-expiring")
     return render(
         request,
@@ -52,7 +65,13 @@ def expiring(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "filters": filters,
             "figures": _figures(found),
             "windows": WINDOWS,
-            "rows": [_row(pool, may_open=context["may_open_admin"]) for pool in found],
+            "rows": [
+                _row(pool, histories, may_open=context["may_open_admin"])
+                for pool in page
+                if histories
+            ],
+            "page": page,
+            "query": with_query("", **filters.kept).removeprefix("?") + "&",
             "csv_url": with_query(reverse("report-expiring-csv"), **filters.kept),
             "all_url": reverse("report-expiring"),
         },
@@ -85,7 +104,8 @@ def _figures(found: list[ExpiringPool]) -> list[Figure]:
     ]
 
 
-def _row(row: ExpiringPool, *, may_open: bool) -> ExpiringRow:
+def _row(row: ExpiringPool, histories: Histories, *, may_open: bool) -> ExpiringRow:
+    left_over = count_left_over(row, histories)
     pool, denomination = row.pool, row.pool.denomination
     value = display_amount(denomination.value_minor, denomination.currency)
     return ExpiringRow(
@@ -95,6 +115,6 @@ def _row(row: ExpiringPool, *, may_open: bool) -> ExpiringRow:
         first_on=row.days[0].expires_on,
         within=tuple(row.within.items()),
         value=display_amount(row.value_minor, denomination.currency),
-        left_over="" if row.left_over is None else f"{row.left_over:,}",
-        will_be_left=bool(row.left_over),
+        left_over="" if left_over is None else f"{left_over:,}",
+        will_be_left=bool(left_over),
     )

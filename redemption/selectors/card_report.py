@@ -102,7 +102,7 @@ class ReportScope:
             pools = pools.filter(client_id=self.client_id)
         if self.brand_id is not None:
             pools = pools.filter(brand_id=self.brand_id)
-        return list(pools.order_by("name", "pk"))
+        return list(pools.select_related("client").order_by("name", "pk"))
 
 
 def choose_scope(*, viewer: Viewer, client_id: UUID | None, brand_id: UUID | None) -> ReportScope:

@@ -14,8 +14,7 @@ from django.db import connection
 from alerts.scope import EVERYTHING, seeing
 from giftcards.models import Pool
 from redemption.selectors.card_report import ReportScope
-from redemption.selectors.forecasting import Forecast
-from redemption.selectors.stock_forecasts import read_histories
+from redemption.selectors.stock_forecasts import Histories
 
 WINDOWS: Final = (30, 60, 90)
 
@@ -43,14 +42,11 @@ class ExpiringPool:
     """A pool with the cards that expire within the longest window, the earliest day first.
 
     :param within: how many expire within each of ``WINDOWS``, in days from today.
-    :param left_over: how many will not be taken in time at the pace of the last weeks; None where
-        the past says nothing.
     """
 
     pool: Pool
     days: tuple[ExpiringDay, ...]
     within: Mapping[int, int]
-    left_over: int | None
 
     @property
     def value_minor(self) -> int:
@@ -63,11 +59,10 @@ def list_expiring(*, scope: ReportScope, now: datetime) -> list[ExpiringPool]:
     today = now.astimezone(UTC).date()
     pools = scope.pools(with_archived=False)
     found = _expiring_days([pool.pk for pool in pools], today)
-    histories = read_histories(clients=scope.everybody, now=now) if found else None
     rows = []
     for pool in pools:
         days = found.get(pool.pk)
-        if days and histories:
+        if days:
             rows.append(
                 ExpiringPool(
                     pool=pool,
@@ -80,11 +75,28 @@ def list_expiring(*, scope: ReportScope, now: datetime) -> list[ExpiringPool]:
                         )
                         for window in WINDOWS
                     },
-                    left_over=_left_over(days, histories.forecast([pool.pk]), today),
                 )
             )
     rows.sort(key=lambda row: (row.days[0].expires_on, row.pool.name))
     return rows
+
+
+def count_left_over(row: ExpiringPool, histories: Histories) -> int | None:
+    """Return how many of a pool's expiring cards will not be taken in time.
+
+    Those that expire first are given out first.
+
+    :returns: None where the past says nothing.
+    """
+    forecast = histories.forecast([row.pool.pk])
+    if forecast is None:
+        return None
+    taken = [total for total, _ in forecast.totals()]
+    expiring, left_over = 0, 0.0
+    for day in row.days:
+        expiring += day.cards
+        left_over = max(left_over, expiring - taken[(day.expires_on - histories.today).days])
+    return round(left_over)
 
 
 # The pools are those of the scope; asked of each card, whose it is would cost more than the rest.
@@ -108,17 +120,3 @@ def _expiring_days(pool_ids: Sequence[UUID], today: date) -> dict[UUID, list[Exp
                 ExpiringDay(expires_on=expires_on, cards=cards, value_minor=int(value_minor))
             )
     return found
-
-
-def _left_over(days: Sequence[ExpiringDay], forecast: Forecast | None, today: date) -> int | None:
-    """Return how many cards expire before the expected claims, earliest first, come to them."""
-    if forecast is None:
-        return None
-    taken = [total for total, _ in forecast.totals()]
-    expiring, lost = 0, 0.0
-    for day in days:
-        expiring += day.cards
-        # What has been lost by then can't be taken; what was taken made room for the next.
-        until_then = taken[(day.expires_on - today).days]
-        lost = max(lost, expiring - until_then)
-    return round(lost)

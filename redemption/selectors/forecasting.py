@@ -14,8 +14,10 @@ a day without stock looks like a day on which nobody wanted any.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -40,8 +42,8 @@ class Method(Protocol):
     def learn(self, taken: float) -> None:
         """Take in what happened on the next day."""
 
-    def ahead(self, days: int) -> float:
-        """Return what is expected ``days`` days from the last one learnt; never below zero."""
+    def ahead(self, days: int) -> Sequence[float]:
+        """Return what is expected on each of the next ``days`` days; never below zero."""
 
     def passed_on(self, days: int) -> float:
         """Return how much of an error of today moves what is expected ``days`` days from now."""
@@ -61,6 +63,8 @@ class HoltWinters:
             for day in range(_SEASON)
         ]
 
+        self._damped = _damped(phi)
+
     def learn(self, taken: float) -> None:
         season = self._day % _SEASON
         level = self._level + self._phi * self._trend
@@ -70,16 +74,22 @@ class HoltWinters:
         self._season[season] += self._gamma * (1 - self._alpha) * error
         self._day += 1
 
-    def ahead(self, days: int) -> float:
-        season = self._season[(self._day + days - 1) % _SEASON]
-        return max(0.0, self._level + self._damped(days) * self._trend + season)
+    def ahead(self, days: int) -> Sequence[float]:
+        level, trend, season, first = self._level, self._trend, self._season, self._day
+        return [
+            max(0.0, level + self._damped[day] * trend + season[(first + day) % _SEASON])
+            for day in range(days)
+        ]
 
     def passed_on(self, days: int) -> float:
         season = self._gamma * (1 - self._alpha) if days % _SEASON == 0 else 0.0
-        return self._alpha * (1 + self._beta * self._damped(days)) + season
+        return self._alpha * (1 + self._beta * self._damped[days - 1]) + season
 
-    def _damped(self, days: int) -> float:
-        return self._phi * (1 - self._phi**days) / (1 - self._phi)
+
+@functools.cache
+def _damped(phi: float) -> Sequence[float]:
+    """Return the weight of the trend on each day ahead: the sum of phi's powers."""
+    return list(itertools.accumulate(phi**day for day in range(1, HORIZON_DAYS + 1)))
 
 
 class Croston:
@@ -101,8 +111,8 @@ class Croston:
         self._interval += self._alpha * (self._since - self._interval)
         self._since = 1
 
-    def ahead(self, days: int) -> float:
-        return (1 - self._alpha / 2) * self._size / self._interval
+    def ahead(self, days: int) -> Sequence[float]:
+        return [(1 - self._alpha / 2) * self._size / self._interval] * days
 
     def passed_on(self, days: int) -> float:
         return self._alpha
@@ -119,8 +129,8 @@ class Average:
         self._total += taken
         self._days += 1
 
-    def ahead(self, days: int) -> float:
-        return self._total / self._days
+    def ahead(self, days: int) -> Sequence[float]:
+        return [self._total / self._days] * days
 
     def passed_on(self, days: int) -> float:
         return 1 / self._days
@@ -149,11 +159,11 @@ class Forecast:
     error: float | None
     deviation: float
 
-    def totals(self) -> Iterator[tuple[float, float]]:
+    def totals(self, days: int = HORIZON_DAYS) -> Iterator[tuple[float, float]]:
         """Yield what is taken until the end of each coming day, and its standard deviation."""
         total, variance, weight = 0.0, 0.0, 1.0
-        for day in range(1, HORIZON_DAYS + 1):
-            total += self.method.ahead(day)
+        for day, taken in enumerate(self.method.ahead(days), start=1):
+            total += taken
             variance += weight**2
             yield total, self.deviation * math.sqrt(variance)
             weight += self.method.passed_on(day)
@@ -211,17 +221,20 @@ def _try_out(make: Callable[[Sequence[float]], Method], days: list[float]) -> Fo
     first_asked = max(_WARM_UP_DAYS, len(days) - _TESTED_DAYS - _AHEAD_DAYS)
     one_day, on_the_way, week = [], [], []
     for day in range(_WARM_UP_DAYS, len(days)):
-        one_day.append(days[day] - method.ahead(1))
         if first_asked <= day <= len(days) - _AHEAD_DAYS:
-            errors = [days[day + n] - method.ahead(n + 1) for n in range(_AHEAD_DAYS)]
-            missed = list(itertools.accumulate(errors))
+            expected = method.ahead(_AHEAD_DAYS)
+            came = days[day : day + _AHEAD_DAYS]
+            missed = list(itertools.accumulate(map(operator.sub, came, expected)))
             on_the_way.append(sum(map(abs, missed)) / _AHEAD_DAYS)
             week.append(missed[-1])
+        else:
+            expected = method.ahead(1)
+        one_day.append(days[day] - expected[0])
         method.learn(days[day])
     deviation = _root_mean_square(one_day)
     error = sum(on_the_way) / len(on_the_way)
     forecast = Forecast(method=method, error=error, deviation=deviation)
-    _, of_week = next(itertools.islice(forecast.totals(), _AHEAD_DAYS - 1, None))
+    *_, (_, of_week) = forecast.totals(_AHEAD_DAYS)
     missed_by = _root_mean_square(week)
     if of_week and missed_by > of_week:
         forecast = dataclasses.replace(forecast, deviation=deviation * missed_by / of_week)

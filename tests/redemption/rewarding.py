@@ -5,7 +5,8 @@ from __future__ import annotations
 import random  # noqa: TID251  the world's dice, by a seed
 from datetime import UTC, date, datetime, timedelta
 
-from giftcards.models import Pool
+from alerts.transactions import transaction
+from giftcards.models import GiftCard, Pool
 from redemption.models import Condition, Redemption
 from redemption.services.redeem import Caller, Contact, redeem
 from tests.world import World, build_world
@@ -53,6 +54,13 @@ def hand_over(reward: Redemption, seconds: float) -> None:
     )
 
 
+def take_back(reward: Redemption, state: str) -> None:
+    """End a reward that was issued; its card is void."""
+    with transaction():
+        GiftCard.objects.filter(pk=reward.card_id).update(status="void")
+        Redemption.objects.filter(pk=reward.pk).update(state=state)
+
+
 def live_by_chance(seed: int, *, rewards: int = 60) -> tuple[World, World, list[Pool]]:
     """Build the pools and let a number of rewards happen between ``FIRST`` and ``NOW``."""
     world, other, pools = build_pools()
@@ -66,7 +74,5 @@ def live_by_chance(seed: int, *, rewards: int = 60) -> tuple[World, World, list[
         if chance.random() < 0.8:
             hand_over(reward, chance.choice(_WAITS))
         if chance.random() < 0.15:
-            Redemption.objects.filter(pk=reward.pk).update(
-                state=chance.choice(["failed", "cancelled"])
-            )
+            take_back(reward, chance.choice(["failed", "cancelled"]))
     return world, other, pools

@@ -31,6 +31,7 @@ from tests.redemption.rewarding import (
     give,
     hand_over,
     live_by_chance,
+    take_back,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -155,7 +156,7 @@ class TestSumRewards:
             if number % 2:
                 hand_over(reward, 5)
             else:
-                Redemption.objects.filter(pk=reward.pk).update(state="cancelled")
+                take_back(reward, "cancelled")
         give(other, pools[2], midnight(FIRST) + timedelta(days=40))
         assert ReportChange.objects.exists()
         assert_true(everybody())
@@ -206,7 +207,7 @@ class TestCountTakenBack:
             give(world, pool, midnight(TODAY) - timedelta(days=days)) for days in (1, 1, 2, 9)
         )
         for reward, state in ((failed, "failed"), (cancelled, "cancelled"), (early, "failed")):
-            Redemption.objects.filter(pk=reward.pk).update(state=state)
+            take_back(reward, state)
         first = TODAY - timedelta(days=3)
         assert count_taken_back(clients=everybody(), first=first, last=TODAY) == 2
         assert kept.state == "issued"
