@@ -107,9 +107,12 @@ class Demo:
         port = urlsplit(self.settings["TWILIO_API_BASE_URL"]).port or 0
         token = self.settings["TWILIO_AUTH_TOKEN"].split(",")[0].strip()
         state = str(self.session.home / "twilio-emulator.json")
+        module: tuple[str, ...] = ("sms.emulator", "--port", str(port), "--state", state)
+        if "EMAIL_URL" in self.settings and "EMAIL_URL" not in self.session.given:
+            module += ("--smtp-port", str(urlsplit(self.settings["EMAIL_URL"]).port))
         emulator = self._run(
             "emulator",
-            ("sms.emulator", "--port", str(port), "--state", state),
+            module,
             extra={
                 "TWILIO_AUTH_TOKEN": token,
                 "TWILIO_ACCOUNT_SID": self.settings["TWILIO_ACCOUNT_SID"],

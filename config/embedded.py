@@ -323,10 +323,14 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
         "TWILIO_FROM_NUMBER": "+15005550006",
         # The demo starts the emulator there; another command's texts wait until it does.
         "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
+        # The same emulator takes the e-mails.
+        "EMAIL_URL": f"smtp://127.0.0.1:{_mail_port(former, taken=emulator_port)}",
         # Nobody who tries it out waits for the cards that are bought ahead.
         "EVERY_BUFFER_REFILL": "30s",
         **_tillo_settings(given, former=former, taken=emulator_port),
     }
+    if given.get("TWILIO_API_BASE_URL"):
+        del made_up["EMAIL_URL"]  # without the emulator nobody takes it
     if given.get("TWILIO_MESSAGING_SERVICE_SID"):
         del made_up["TWILIO_FROM_NUMBER"]
     kept = {
@@ -341,6 +345,13 @@ def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[st
     # the file, while the process environment has its way for this run.
     settings.update({name: former[name] for name in _KEPT[:2] if former.get(name)})
     return settings
+
+
+def _mail_port(former: Mapping[str, str], *, taken: int) -> int:
+    port = free_port(_port_of(former.get("EMAIL_URL")))
+    while port == taken:
+        port = free_port()
+    return port
 
 
 def _tillo_settings(

@@ -301,6 +301,7 @@ ORDER_PARTIES = {
         "settle": "redemption.services.fulfilment.settle_order",
     },
 }
+EMAIL_ENABLED = bool(ENV.text("EMAIL_URL"))
 _EMAIL = environ.Env.email_url_config(ENV.text("EMAIL_URL") or "dummymail://")
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _EMAIL["EMAIL_HOST"]

@@ -5,6 +5,7 @@ The table below is what a new installation begins with. Operators change it in t
 """
 
 import dataclasses
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,7 +18,7 @@ class Reaction(models.TextChoices):
 
     RETRY = "retry", "Try again soon"
     RETRY_SLOWLY = "retry_slowly", "Try again over the day"
-    BAD_NUMBER = "bad_number", "Give up: this number gets no texts"
+    BAD_NUMBER = "bad_number", "Give up: nothing arrives at this number or address"
     OPTED_OUT = "opted_out", "Give up: the person does not want texts"
     FILTERED = "filtered", "Give up: the carrier does not let this text through"
     SET_UP = "set_up", "Wait until our own set-up is mended"
@@ -82,7 +83,28 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "30034": _SET_UP,  # the sender is not registered with the carriers
     "21408": _ONE_DESTINATION,  # the account may not text this country
     "21608": _ONE_DESTINATION,  # a trial account may text verified numbers only
+    # Mail servers: a code that is not here counts as its class.
+    "smtp-4xx": _RETRY,  # not now
+    "smtp-5xx": _BAD_NUMBER,  # never: mostly that there is no such address
+    "smtp-554": _FILTERED,  # taken for unwanted mail
+    "smtp-address": _BAD_NUMBER,  # not an address that mail can be sent to
+    "smtp-530": _SET_UP,  # the mail server wants a log-in
+    "smtp-534": _SET_UP,  # and a better one than ours
+    "smtp-535": _SET_UP,  # and does not know ours
+    "smtp-538": _SET_UP,  # and an encrypted connection
+    "smtp-connect": _SET_UP,  # it does not talk to us at all
+    "smtp-sender": _SET_UP,  # it does not take mail from our address
+    "smtp-tls": _SET_UP,  # no encrypted connection came about
 }
+_MAIL_CLASS: Final = re.compile(r"smtp-[45](?=\d\d$)")
+
+
+def policy_of(policies: Mapping[str, Policy], error_code: str) -> Policy:
+    """Return how a code is answered: its own row, that of its class, else as any passing fault."""
+    mail_class = _MAIL_CLASS.match(error_code)
+    family = f"{mail_class[0]}xx" if mail_class else ""
+    return policies.get(error_code) or policies.get(family) or UNLISTED
+
 
 SLOW_WAITS_SECONDS: Final = (30 * 60.0, 2 * 3600.0, 6 * 3600.0)
 UNCOUNTED_WAIT_SECONDS: Final = 30.0

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.giftcards.tillo_fixture",
     "tests.sms.emulator_fixture",
     "tests.sms.texting_fixture",
+    "tests.sms.mail_fixture",
 ]
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from alerts.errors import ValidationFailedError
 from redemption.services.redeem import Contact, Method
 from sms.phones import PhoneError, parse_phone
+from sms.providers import carries_email
 
 
 def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str = "") -> Contact:
@@ -35,5 +36,7 @@ def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str =
             raise ValidationFailedError(
                 errors={f"{prefix}email": [_("Enter an e-mail address like name@example.com.")]}
             ) from error
+        if not carries_email():
+            raise ValidationFailedError(errors={f"{prefix}method": [_("Choose a text message.")]})
         return Contact(method="email", to=email.strip())
     return Contact(method="none")

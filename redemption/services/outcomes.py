@@ -1,7 +1,7 @@
 """What becomes of a reward when its message gets through, or does not.
 
-A failed message never buys a second card: the card stays with its recipient, and a person is
-told.
+A failed message never buys a second card: the card stays with its recipient. A text that is given
+up is followed by an e-mail where an address is known; else a person is told.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Max
+import structlog
+from django.db.models import Max, Q
 
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
@@ -17,15 +18,23 @@ from alerts.transactions import transaction_required
 from giftcards.services.delivery import mark_cards_delivered
 from redemption.models import Redemption, Replacement
 from sms.models import Message, MessageTemplate
+from sms.providers import carries_email
+from sms.services.messages import queue_message
 from sms.services.parties import MessageEvent, Outcome
 
 State = Redemption.State
 Purpose = MessageTemplate.Purpose
+Channel = MessageTemplate.Channel
+
+log = structlog.get_logger()
 
 # The messages that bring the reward itself; of the others nothing follows.
 _BRINGS_REWARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND})
 _REACHED: Final = frozenset({Outcome.ACCEPTED, Outcome.DELIVERED})
 _ACTOR: Final = "system"
+_FAILED: Final = frozenset(
+    {Message.State.FAILED, Message.State.UNDELIVERED, Message.State.CANCELLED}
+)
 
 
 @transaction_required
@@ -33,8 +42,8 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     """Move rewards on by what became of their messages, as part of the caller's transaction.
 
     Accepted by the provider: card and redemption are delivered. Confirmed by the phone: the
-    redemption is. Given up: an operator is alerted, and the alert ends by itself should the
-    message arrive after all.
+    redemption is. Given up: the same reward goes by e-mail, once; where that can't be or fails
+    too, an operator is alerted, and the alert ends by itself should the message arrive after all.
     """
     events = [event for event in events if event.purpose in _BRINGS_REWARD]
     if not events:
@@ -45,7 +54,7 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
         reward.pk: reward
         for reward in Redemption.objects.select_for_update(no_key=True, of=("self",))
         .filter(pk__in=redemption_ids)
-        .select_related("card")
+        .select_related("card", "recipient")
         .order_by("pk")
     }
     events = _about_their_cards(events)
@@ -61,7 +70,8 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     for event in events:
         reward = rewards.get(event.reference_id)
         if event.outcome is Outcome.GIVEN_UP and reward is not None:
-            _raise_undelivered(event, reward, now)
+            if not _fall_back(event, reward, now):
+                _raise_undelivered(event, reward, now)
         elif event.outcome is Outcome.DELIVERED:
             resolve_alert(dedupe_key=undelivered_alert_key(event.reference_id), now=now)
 
@@ -108,6 +118,45 @@ def _confirm(redemption_ids: Collection[UUID], now: datetime) -> None:
         Redemption.objects.filter(pk__in=redemption_ids, state=State.DELIVERED).update(
             state=State.CONFIRMED, confirmed_at=now
         )
+
+
+def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
+    """Send the reward whose text was given up by e-mail; tell whether it is on its way so.
+
+    The reward's row is locked, so that of two texts that fail at once one is followed.
+    """
+    address = reward.recipient.email
+    can_go = event.channel == Channel.SMS and address and carries_email()
+    if not can_go or reward.state not in Redemption.STANDING:
+        return False
+    messages = Message.objects.filter(reference_kind="redemption", reference_id=reward.pk)
+    since = Replacement.objects.filter(redemption_id=reward.pk).aggregate(at=Max("at"))["at"]
+    by_email = messages.filter(
+        Q(created_at__gte=since) if since else Q(), channel=Channel.EMAIL
+    ).values_list("state", flat=True)
+    if by_email:
+        # One is enough: on its way or arrived it serves, and what failed has been told.
+        return any(state not in _FAILED for state in by_email)
+    text = messages.values("values", "locale", "request_id").get(pk=event.message_id)
+    message_id = queue_message(
+        client_id=reward.client_id,
+        purpose=event.purpose,
+        channel=Channel.EMAIL,
+        to=address,
+        locale=text["locale"],
+        values=text["values"],
+        reference_kind="redemption",
+        reference_id=reward.pk,
+        request_id=text["request_id"],
+        now=now,
+    )
+    log.info(
+        "[EMAIL] Follows a text that was given up",
+        redemption_id=str(reward.pk),
+        message_id=str(message_id),
+        code=event.error_code,
+    )
+    return True
 
 
 def _raise_undelivered(event: MessageEvent, reward: Redemption, now: datetime) -> None:

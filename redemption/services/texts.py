@@ -23,6 +23,7 @@ from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption, RevealLink
 from redemption.services.disclosure import disclose_redemption
+from redemption.services.letters import choose_letter
 from redemption.services.links import derive_reveal_token
 from redemption.services.words import choose_words
 from sms.merge import count_segments, merge_tags
@@ -43,13 +44,19 @@ _BRINGS_CARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.REMINDE
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Wording:
-    """The bodies to choose from, the best first, and the template they are from."""
+    """The bodies to choose from, the best first, and the template they are from.
+
+    An e-mail has a subject too.
+    """
 
     bodies: tuple[str, ...]
     template_id: int | None = None
+    subject: str = ""
 
     def asks_for_secrets(self) -> bool:
-        probe = merge_tags("".join(self.bodies), dict.fromkeys(_SECRET_TAGS, "\ue000"))
+        probe = merge_tags(
+            "".join((self.subject, *self.bodies)), dict.fromkeys(_SECRET_TAGS, "\ue000")
+        )
         return "\ue000" in probe
 
 
@@ -91,10 +98,10 @@ def _render(
         return Unsendable("the reward does not stand as the message says")
     if version is None and draft.purpose in _BRINGS_CARD:
         return Unsendable("the reward's link was revoked or has expired")
-    wording = _choose_wording(draft, reward, shelf)
+    values = _values(draft, reward)
+    wording = _choose_wording(draft, reward, shelf, values)
     if wording is None:
         return Unsendable(f"no words for {draft.purpose}", is_failure=True)
-    values = _values(draft, reward)
     if version is not None:
         token = derive_reveal_token(redemption_id=reward.pk, version=version)
         values["reveal_link"] = _link(token)
@@ -111,10 +118,16 @@ def _render(
         return Unsendable("the text is empty", is_failure=True)
     masked = values | {name: _MASK for name, value in secrets.items() if value}
     masked["reveal_link"] = _link(_MASK)
+    preview = _mark_test(reward, merge_tags(template, masked))
+    if draft.channel == MessageTemplate.Channel.EMAIL:
+        preview = f"{merge_tags(wording.subject, masked)}\n\n{preview}"
     return RenderedText(
         body=_mark_test(reward, body),
-        preview=_mark_test(reward, merge_tags(template, masked))[:_PREVIEW_LENGTH],
+        preview=preview[:_PREVIEW_LENGTH],
         template_id=wording.template_id,
+        subject=" ".join(_mark_test(reward, merge_tags(wording.subject, values | secrets)).split()),
+        from_name=reward.client.name,
+        reply_to=reward.client.support_email or settings.SUPPORT_EMAIL,
     )
 
 
@@ -126,7 +139,9 @@ def _makes_sense(purpose: str, state: str) -> bool:
     return state not in (State.FAILED, State.CANCELLED)
 
 
-def _choose_wording(draft: Draft, reward: Redemption, shelf: TemplateShelf) -> _Wording | None:
+def _choose_wording(
+    draft: Draft, reward: Redemption, shelf: TemplateShelf, values: Mapping[str, str]
+) -> _Wording | None:
     """Return the template that fits best, else our own words in the message's language."""
     language = draft.locale.split("-")[0].lower()
     for locale in dict.fromkeys((draft.locale, language)):
@@ -138,8 +153,11 @@ def _choose_wording(draft: Draft, reward: Redemption, shelf: TemplateShelf) -> _
             locale=locale,
         )
         if template is not None:
-            return _Wording((template.body,), template.pk)
+            return _Wording((template.body,), template.pk, template.subject)
     hours = math.ceil(settings.REWARD_WITHIN / 3600)
+    if draft.channel == MessageTemplate.Channel.EMAIL:
+        letter = choose_letter(purpose=draft.purpose, language=language, hours=hours)
+        return _Wording((letter.body(values),), subject=letter.subject) if letter else None
     bodies = choose_words(purpose=draft.purpose, language=language, hours=hours)
     return _Wording(bodies) if bodies else None
 

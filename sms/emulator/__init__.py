@@ -1,4 +1,4 @@
-"""A stand-in for Twilio's REST API, for the demo and the tests. See docs/twilio-emulator.md."""
+"""Twilio's REST API and a mail server for the demo and the tests: docs/twilio-emulator.md."""
 
 from alerts.emulator.faults import FaultRuleError
 from sms.emulator.emulator import Emulator

@@ -18,6 +18,7 @@ def main() -> None:
         state_path=chosen.state,
         step_delay_seconds=chosen.step_delay,
         seed=chosen.seed,
+        smtp_port=chosen.smtp_port,
     )
     serve_until_stopped(emulator, name="Twilio")
 
@@ -35,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sender", action="append", default=[], help="a number the account owns; none: any"
+    )
+    parser.add_argument(
+        "--smtp-port", type=int, help="a mail server beside it; 0 chooses a free port"
     )
     return parser
 

@@ -10,6 +10,8 @@ from sms.emulator.api import MessagesApi
 from sms.emulator.courier import CallbackRecord, Courier
 from sms.emulator.faults import FaultScript
 from sms.emulator.inbound import InboundGate
+from sms.emulator.mails import MailStore, describe_mail
+from sms.emulator.mailserver import MailFaults
 from sms.emulator.messages import Message
 from sms.emulator.store import MessageStore
 
@@ -27,6 +29,8 @@ class ControlPanel(control.ControlPanel):
         courier: Courier,
         inbound: InboundGate,
         api: MessagesApi,
+        mails: MailStore,
+        mail_faults: MailFaults,
         reset: Callable[[], None],
     ) -> None:
         super().__init__(
@@ -36,6 +40,8 @@ class ControlPanel(control.ControlPanel):
                 ("GET", "health"): self._show_health,
                 ("GET", "messages"): self._list_messages,
                 ("GET", "callbacks"): self._list_callbacks,
+                ("GET", "mails"): self._list_mails,
+                ("POST", "mail-faults"): self._set_mail_faults,
                 ("POST", "inbound"): self._receive_text,
             },
         )
@@ -43,6 +49,8 @@ class ControlPanel(control.ControlPanel):
         self._courier = courier
         self._inbound = inbound
         self._api = api
+        self._mails = mails
+        self._mail_faults = mail_faults
 
     def _show_health(self, _request: Request) -> Answer:
         return Answer(
@@ -76,6 +84,19 @@ class ControlPanel(control.ControlPanel):
                 if request.query.get("sid", record.sid) == record.sid
             ]
         )
+
+    def _list_mails(self, request: Request) -> Answer:
+        mails = [
+            mail
+            for mail in self._mails.newest_first()
+            if request.query.get("to", mail.to) == mail.to
+        ]
+        limit = int(request.query.get("limit", len(mails)))
+        return Answer(payload=[describe_mail(mail) for mail in mails[:limit]])
+
+    def _set_mail_faults(self, request: Request) -> Answer:
+        self._mail_faults.replace(request.json())
+        return Answer(payload={"status": "ok"})
 
     def _receive_text(self, request: Request) -> Answer:
         text = request.json()

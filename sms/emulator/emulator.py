@@ -16,6 +16,8 @@ from sms.emulator.courier import CallbackRecord, Courier
 from sms.emulator.delivery import Delivery
 from sms.emulator.faults import FaultScript
 from sms.emulator.inbound import InboundGate, InboundResult
+from sms.emulator.mails import Mail, MailStore
+from sms.emulator.mailserver import MailFaults, MailServer
 from sms.emulator.messages import Message
 from sms.emulator.postman import Postman
 from sms.emulator.store import MESSAGE_CAP, MessageStore
@@ -30,7 +32,8 @@ class Emulator:
 
     ``port`` 0 chooses a free one. ``senders`` are the numbers the account owns; none means any.
     ``state_path`` is where texts survive a restart, ``message_cap`` how many are remembered.
-    ``seed`` decides the faults that have a probability.
+    ``seed`` decides the faults that have a probability. With ``smtp_port`` (0 chooses a free one)
+    there is a mail server beside it, which asks for ``smtp_login``, a name and a password, if any.
     """
 
     account_sid: str
@@ -43,6 +46,8 @@ class Emulator:
     step_delay_seconds: float = 0.3
     callback_retry_delays_seconds: tuple[float, ...] = (1.0, 3.0, 10.0)
     seed: int = 0
+    smtp_port: int | None = None
+    smtp_login: tuple[str, str] | None = dataclasses.field(default=None, repr=False)
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,6 +79,16 @@ class Emulator:
         except (OSError, JournalError):
             self._server.server_close()
             raise
+        self._mails, self._mail_faults = MailStore(journal=self._mail_journal()), MailFaults()
+        self._mail_server: MailServer | None = None
+        if self.smtp_port is not None:
+            self._mail_server = MailServer(
+                (self.host, self.smtp_port),
+                store=self._mails,
+                faults=self._mail_faults,
+                login=self.smtp_login,
+            )
+            self._mail_server.start()
         self._workload = Workload()
         self._timetable = Timetable(self._workload)
         self._courier = Courier(
@@ -107,6 +122,8 @@ class Emulator:
             courier=self._courier,
             inbound=self._inbound,
             api=self._api,
+            mails=self._mails,
+            mail_faults=self._mail_faults,
             reset=self.reset,
         )
         self._delivery.resume()
@@ -115,15 +132,39 @@ class Emulator:
     def stop(self) -> None:
         """Stop listening and delivering; what is not delivered goes on at the next start."""
         self._server.stop()
+        if self._mail_server is not None:
+            self._mail_server.stop()
         self._timetable.stop()
         self._courier.stop()
         self._store.close()
+        self._mails.close()
 
     @property
     def base_url(self) -> str:
         """The URL to set as ``client.api.base_url``."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
+
+    @property
+    def mail_url(self) -> str:
+        """The EMAIL_URL of the mail server.
+
+        :raises ValueError: there is none.
+        """
+        if self._mail_server is None:
+            raise ValueError("the emulator was started without smtp_port")
+        return f"smtp://{self.host}:{self._mail_server.port}"
+
+    def mails(self, *, to: str | None = None) -> list[Mail]:
+        """Return the e-mails, newest first."""
+        return [mail for mail in self._mails.newest_first() if to in (None, mail.to)]
+
+    def set_mail_faults(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Put these rules for e-mails in the place of the old ones; none clears them.
+
+        :raises MailFaultError: a rule cannot be understood.
+        """
+        self._mail_faults.replace(rules)
 
     @property
     def requests(self) -> dict[str, int]:
@@ -174,8 +215,14 @@ class Emulator:
         # A post already on the wire belongs to the past: it ends before the new begins.
         self._workload.wait_until_none(timeout_seconds=2.0)
         self._store.clear()
+        self._mails.clear()
+        self._mail_faults.replace([])
         self._courier.log.clear()
         self._api.requests.clear()
+
+    def _mail_journal(self) -> Journal | None:
+        path = self.state_path
+        return Journal(path.with_name(f"{path.name}.mail")) if path else None
 
     def _respond(self, request: Request) -> Answer:
         if request.path.startswith("/_control/"):

@@ -192,6 +192,11 @@ class DeliveryAttempt(models.Model):
                 condition=~Q(provider_id=""),
                 name="sms_attempt_provider_id",
             ),
+            models.Index(
+                fields=["error_code", "requested_at"],
+                condition=~Q(error_code=""),
+                name="sms_attempt_error",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

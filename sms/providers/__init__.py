@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
@@ -11,14 +12,21 @@ from sms.models import MessageTemplate
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingText:
-    """A text as it leaves us.
+    """A text or e-mail as it leaves us.
 
     :param callback_url: where the provider reports what becomes of it.
+    :param message_id: ours, the same at every try.
+    :param from_name: who writes, in an e-mail; ``reply_to`` is where an answer to it goes.
     """
 
     to: str
     body: str
     callback_url: str
+    message_id: UUID | None = None
+    subject: str = ""
+    html: str = ""
+    from_name: str = ""
+    reply_to: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +100,12 @@ def choose_provider(channel: str) -> Provider:
 
     :raises NotConfiguredError: nobody; the text says what is missing.
     """
-    if channel != MessageTemplate.Channel.SMS:
-        raise NotConfiguredError(f"No provider carries {channel}.")
+    if channel == MessageTemplate.Channel.EMAIL:
+        if not settings.EMAIL_ENABLED:
+            raise NotConfiguredError("Set EMAIL_URL.")
+        from sms.providers.smtp import Smtp
+
+        return Smtp()
     missing = [
         name
         for name, value in (
@@ -112,3 +124,12 @@ def choose_provider(channel: str) -> Provider:
     from sms.providers.twilio import connect_twilio
 
     return connect_twilio()
+
+
+def carries_email() -> bool:
+    """Tell whether anybody is set up to carry e-mails; what nobody carries is not offered."""
+    try:
+        choose_provider(MessageTemplate.Channel.EMAIL)
+    except NotConfiguredError:
+        return False
+    return True

@@ -40,10 +40,14 @@ class PhoneUnreachableError(Exception):
 
 @seeing(EVERYTHING)
 def list_phone_messages() -> list[PhoneMessage]:
-    """Return the newest texts in both directions, newest first.
+    """Return the newest texts in both directions and e-mails, newest first.
 
     :raises PhoneUnreachableError: the provider does not answer.
     """
+    return sorted([*_texts(), *_mails()], key=lambda one: one.created_at, reverse=True)
+
+
+def _texts() -> list[PhoneMessage]:
     sent = _list_at_provider()
     known = {
         message.provider_id: message
@@ -65,6 +69,46 @@ def list_phone_messages() -> list[PhoneMessage]:
         )
         for item in sent
     ]
+
+
+def _mails() -> list[PhoneMessage]:
+    """Return the newest e-mails that the emulator's mail server got."""
+    mails = [(mail["message_id"].strip("<>").partition("@")[0], mail) for mail in _list_mails()]
+    known = {
+        message.provider_id: message
+        for message in Message.objects.filter(provider_id__in={key for key, _ in mails}).only(
+            "id", "provider_id", "state"
+        )
+    }
+    return [
+        PhoneMessage(
+            id=str(known[key].pk) if key in known else str(mail["id"]),
+            to=mail["to"],
+            ours="",
+            is_reply=False,
+            channel="email",
+            subject=mail["subject"],
+            body=mail["body"],
+            state=known[key].state if key in known else str(Message.State.DELIVERED),
+            created_at=datetime.fromisoformat(mail["received_at"]),
+        )
+        for key, mail in mails
+    ]
+
+
+def _list_mails() -> list[dict[str, Any]]:
+    if not settings.TWILIO_API_BASE_URL:
+        return []
+    try:
+        answer = requests.get(
+            f"{settings.TWILIO_API_BASE_URL}/_control/mails",
+            params={"limit": str(_NEWEST)},
+            timeout=_TIMEOUT_SECONDS,
+        )
+        listed: list[dict[str, Any]] = answer.json() if answer.ok else []
+    except (requests.RequestException, ValueError) as error:
+        raise PhoneUnreachableError from error
+    return listed
 
 
 def _list_at_provider() -> list[dict[str, Any]]:

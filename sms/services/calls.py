@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from alerts.transactions import durable
+from sms.models import MessageTemplate
 from sms.policies import NO_ANSWER, UNREACHABLE
 from sms.providers import (
     NoAnswerError,
@@ -19,6 +20,7 @@ from sms.providers import (
     UnreachableError,
 )
 from sms.services.claims import Claim
+from sms.services.letters import write_html
 from sms.services.parties import RenderedText
 from sms.services.standing import Answer, Finding
 
@@ -33,8 +35,16 @@ def send_text(
 ) -> Answer:
     """Hand one text to the provider and return what it said, whatever that was."""
     path = CALLBACK_PATH.format(message_id=claim.message_id)
+    is_mail = claim.channel == MessageTemplate.Channel.EMAIL
     outgoing = OutgoingText(
-        to=claim.to, body=rendered.body, callback_url=f"{settings.PUBLIC_BASE_URL}{path}"
+        to=claim.to,
+        body=rendered.body,
+        callback_url=f"{settings.PUBLIC_BASE_URL}{path}",
+        message_id=claim.message_id,
+        subject=rendered.subject,
+        html=write_html(rendered, locale=claim.locale) if is_mail else "",
+        from_name=rendered.from_name,
+        reply_to=rendered.reply_to,
     )
     try:
         text = provider.send(outgoing)

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from django.db.models import F
@@ -10,10 +11,15 @@ from django.db.models.functions import Greatest
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable
-from sms.models import ChannelStop
-from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS
+from sms.models import ChannelStop, DeliveryAttempt
+from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS, Reaction
+from sms.services.standing import Rules
 
 log = structlog.get_logger()
+
+# From so many an hour on, and so many times the usual.
+_FILTERED_AT_LEAST: Final = 5
+_FILTERED_RISE: Final = 3
 
 
 class Gate(enum.Enum):
@@ -55,7 +61,7 @@ def stop_channel(*, channel: str, error_code: str, detail: str, now: datetime) -
         log.error(subject, code=error_code, detail=detail)
     else:
         subject = f"{service} channel stopped by error {error_code}"
-        log.error("[TWILIO] Channel stopped", code=error_code)
+        log.error(f"{service} channel stopped", code=error_code)
     raise_alert(
         kind="channel_stopped",
         severity=Alert.Severity.CRITICAL,
@@ -85,6 +91,31 @@ def report_destination(*, channel: str, error_code: str, now: datetime) -> None:
         message="The provider's account may not text them. They are tried again by themselves.",
         data={"channel": channel, "error_code": error_code},
         dedupe_key=f"destination_refused:{channel}:{error_code}",
+        now=now,
+    )
+
+
+@durable
+def report_filtering(*, rules: Rules, now: datetime) -> None:
+    """Tell the operators when carriers filter more of our texts than they used to."""
+    codes = [
+        code for code, policy in rules.policies.items() if policy.reaction is Reaction.FILTERED
+    ]
+    attempts = DeliveryAttempt.objects.filter(error_code__in=codes, requested_at__lte=now)
+    hour_ago, day_before = now - timedelta(hours=1), now - timedelta(hours=25)
+    lately = attempts.filter(requested_at__gt=hour_ago).count()
+    usual = attempts.filter(requested_at__gt=day_before, requested_at__lte=hour_ago).count() / 24
+    if lately < _FILTERED_AT_LEAST or lately <= _FILTERED_RISE * usual:
+        return
+    raise_alert(
+        kind="texts_filtered",
+        severity=Alert.Severity.WARNING,
+        subject=f"Carriers filter our texts: {lately} in the last hour",
+        message="They take the words for unwanted mail. Look at the templates in use: shortened "
+        "links, capitals and words of money are what they mind. The rewards go out by e-mail "
+        "where an address is known.",
+        data={"last_hour": lately, "usual_per_hour": round(usual, 1)},
+        dedupe_key="texts_filtered",
         now=now,
     )
 

@@ -67,6 +67,8 @@ class Case:
         attempt.answered_at = attempt.answered_at or self.at
         if reaction is Reaction.SET_UP:
             self.consequences.set_up_error = error_code
+        self.consequences.is_bad_address = reaction is Reaction.BAD_NUMBER
+        self.consequences.is_filtered = reaction is Reaction.FILTERED
         if reaction is Reaction.OPTED_OUT:
             self.consequences.is_opt_out = True
             end = State.SUPPRESSED

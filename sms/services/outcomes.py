@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -10,9 +11,10 @@ from django.db import DatabaseError
 
 from alerts.transactions import durable, transaction, transaction_required
 from sms.models import StatusEvent
-from sms.services.channels import report_destination, stop_channel
+from sms.services.channels import report_destination, report_filtering, stop_channel
 from sms.services.consents import SYSTEM, Proof, revoke_consent
 from sms.services.parties import MessageEvent, Outcome, tell_parties
+from sms.services.phone_health import note_phones
 from sms.services.records import (
     copy_standing,
     lock_standings,
@@ -25,6 +27,8 @@ from sms.services.verdicts import judge
 log = structlog.get_logger()
 
 Moved = tuple[Standing, Answer, Consequences]
+# As operators look for them in the log.
+_CALLED: Final = {"sms": "[TWILIO] SMS", "email": "[EMAIL] E-mail"}
 
 
 @durable
@@ -86,6 +90,7 @@ def apply_answers(
         if consequences.is_opt_out:
             proof = Proof(way="refused by the provider", actor=SYSTEM)
             revoke_consent(client_ids=[standing.client_id], phone=standing.to, proof=proof, now=now)
+    note_phones(moved=[(standing, said) for standing, _, said in moved], now=now)
     tell_parties(events=list(_events(moved)), now=now)
     return moved
 
@@ -105,6 +110,8 @@ def follow_up(*, moved: Sequence[Moved], rules: Rules, now: datetime) -> None:
             stop_channel(channel=channel, error_code=error_code, detail="", now=now)
         else:
             report_destination(channel=channel, error_code=error_code, now=now)
+    if any(consequences.is_filtered for _, _, consequences in moved):
+        report_filtering(rules=rules, now=now)
 
 
 def _without_foreign_ids(answers: Sequence[Answer]) -> list[Answer]:
@@ -168,14 +175,15 @@ def _events(moved: Sequence[Moved]) -> Iterator[MessageEvent]:
 def _log(standing: Standing, answer: Answer, consequences: Consequences) -> None:
     """Say what happened, without the number and without a word of the text."""
     facts = {"message_id": str(standing.id), "state": standing.state}
+    what = _CALLED.get(standing.channel, standing.channel)
     if Outcome.ACCEPTED in consequences.outcomes:
-        log.info(f"[TWILIO] SMS sent successfully, SID {standing.provider_id}", **facts)
+        log.info(f"{what} sent successfully, SID {standing.provider_id}", **facts)
     elif answer.finding in (Finding.REFUSED, Finding.UNREACHABLE, Finding.NO_ANSWER):
         log.warning(
-            f"[TWILIO] SMS not sent: {answer.finding.value}",
+            f"{what} not sent: {answer.finding.value}",
             code=answer.error_code or standing.error_code,
             detail=answer.error_message,
             **facts,
         )
     if Outcome.GIVEN_UP in consequences.outcomes:
-        log.error("[TWILIO] SMS given up", code=standing.error_code, **facts)
+        log.error(f"{what} given up", code=standing.error_code, **facts)

@@ -48,12 +48,16 @@ class Draft:
 class RenderedText:
     """The words of a message.
 
-    ``body`` may hold secrets and is kept nowhere; ``preview`` is the same with them masked.
+    ``body`` may hold secrets and is kept nowhere; ``preview`` is the same with them masked. An
+    e-mail has a ``subject``, the name it comes from and the address that answers to it go to.
     """
 
     body: str = dataclasses.field(repr=False)
     preview: str
     template_id: int | None = None
+    subject: str = ""
+    from_name: str = ""
+    reply_to: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

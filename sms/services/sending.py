@@ -18,6 +18,7 @@ from alerts.transactions import durable
 from sms.models import MessageTemplate
 from sms.policies import NOT_CONFIGURED
 from sms.providers import NotConfiguredError, choose_provider
+from sms.providers.smtp import EXCHANGES
 from sms.selectors.policies import load_policies
 from sms.services.batches import Batch
 from sms.services.channels import Gate, pass_gate, resume_channel, stop_channel
@@ -55,10 +56,15 @@ def send_due_messages(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
     return count
 
 
-def lease_length() -> timedelta:
+def lease_length(channel: str) -> timedelta:
     """Return for how long a claimed message is its worker's."""
-    # The time limit of a call holds for connecting and for reading, each anew.
-    return START_WINDOW + timedelta(seconds=2 * settings.SMS_TIMEOUT) + _LEASE_MARGIN
+    if channel == MessageTemplate.Channel.EMAIL:
+        # The time limit holds for every exchange with the mail server anew.
+        longest_call: float = settings.EMAIL_TIMEOUT * EXCHANGES
+    else:
+        # And here for connecting and for reading.
+        longest_call = 2 * settings.SMS_TIMEOUT
+    return START_WINDOW + timedelta(seconds=longest_call) + _LEASE_MARGIN
 
 
 def _work_on_batch(
@@ -96,7 +102,7 @@ def _work_on_batch(
 
 
 def _claim(channel: str, gate: Gate, batch_size: int, now: datetime) -> list[Claim]:
-    leased_until = now + lease_length()
+    leased_until = now + lease_length(channel)
     if gate is Gate.PROBE:
         # Looking an old text up would not show that a new one can be sent.
         claims = claim_due(

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from sms.models import DeliveryAttempt, Message
-from sms.policies import UNLISTED, Policy
+from sms.policies import Policy, policy_of
 from sms.providers import ProviderText
 from sms.services.parties import Outcome, RenderedText
 
@@ -125,7 +125,7 @@ class Rules:
     schedule: Sequence[float]
 
     def policy(self, error_code: str) -> Policy:
-        return self.policies.get(error_code, UNLISTED)
+        return policy_of(self.policies, error_code)
 
 
 @dataclasses.dataclass(slots=True)
@@ -134,4 +134,6 @@ class Consequences:
 
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
     is_opt_out: bool = False
+    is_bad_address: bool = False
+    is_filtered: bool = False
     set_up_error: str = ""

@@ -7,6 +7,7 @@ for what no verdict can do.
 from datetime import timedelta
 from typing import Final
 
+from sms.models import MessageTemplate
 from sms.policies import UNCOUNTED_WAIT_SECONDS, Reaction
 from sms.providers import ProviderText
 from sms.services.failures import Case, settle_failure
@@ -98,7 +99,10 @@ def _accept(case: Case, attempt: AttemptStanding) -> None:
         standing.provider_id = attempt.provider_id or None
         standing.error_code = ""
         standing.accepted_at = standing.accepted_at or case.at
-        case.wait(ASK_AFTER.total_seconds())
+        if standing.channel == MessageTemplate.Channel.SMS:
+            case.wait(ASK_AFTER.total_seconds())
+        else:
+            standing.next_attempt_at = None  # of an e-mail nothing more is ever heard
         case.consequences.outcomes.append(Outcome.ACCEPTED)
 
 

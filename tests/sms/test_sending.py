@@ -247,4 +247,4 @@ class TestClaimDue:
 
     def test_has_a_lease_longer_than_its_calls(self, settings: Settings) -> None:
         settings.SMS_TIMEOUT = 10.0
-        assert lease_length() == timedelta(seconds=45)
+        assert lease_length("sms") == timedelta(seconds=45)

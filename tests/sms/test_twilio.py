@@ -239,6 +239,7 @@ class TestChooseProvider:
         twilio_settings.TWILIO_MESSAGING_SERVICE_SID = "MG" + "1" * 32
         assert isinstance(choose_provider("sms"), Twilio)
 
-    def test_knows_nobody_for_other_channels(self, twilio_settings: Settings) -> None:
-        with pytest.raises(NotConfiguredError, match="email"):
+    def test_knows_nobody_for_e_mail_without_its_setting(self, twilio_settings: Settings) -> None:
+        twilio_settings.EMAIL_ENABLED = False
+        with pytest.raises(NotConfiguredError, match="EMAIL_URL"):
             choose_provider("email")
