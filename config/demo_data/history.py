@@ -81,6 +81,7 @@ def _redeem(past: PastRedemption, cast: _Cast, postman: Postman) -> None:
         now=past.at,
     )
     if result.card is None:
+        postman.deliver(past)  # what tells them that it takes longer
         return
     if past.door is Redemption.Door.WEB:
         _show(result.redemption_id, now=past.at + _SEEN_AFTER)
