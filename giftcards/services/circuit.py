@@ -49,7 +49,7 @@ class Gate(enum.Enum):
 
 
 @durable
-def pass_gate(*, provider: str, now: datetime, probing_until: datetime) -> Gate:
+def pass_circuit(*, provider: str, now: datetime, probing_until: datetime) -> Gate:
     """Return which orders of a provider may be worked on now.
 
     Of several that ask when the pause is over, one gets the probe.

@@ -67,16 +67,16 @@ def ask_provider(
         refusal = Heard(asked=Asked.ISSUE, outcome=RouteClosed(MALFORMED), milliseconds=0)
         return OrderAnswer(claim=claim, heard=(refusal,))
     if claim.is_accepted:
-        return OrderAnswer(claim=claim, heard=(ask_status(provider, order),))
+        return OrderAnswer(claim=claim, heard=(ask_order_status(provider, order),))
     issued = _ask(Asked.ISSUE, lambda: provider.issue(order), order)
     if claim.in_doubt_until is not None and isinstance(
         issued.outcome, RouteClosed | NoMoney | SetUpWrong
     ):
-        return OrderAnswer(claim=claim, heard=(issued, ask_status(provider, order)))
+        return OrderAnswer(claim=claim, heard=(issued, ask_order_status(provider, order)))
     return OrderAnswer(claim=claim, heard=(issued,))
 
 
-def ask_status(provider: CardProvider, order: CardOrder) -> Heard:
+def ask_order_status(provider: CardProvider, order: CardOrder) -> Heard:
     """Ask what became of an order."""
     return _ask(Asked.STATUS, lambda: provider.order_status(order), order)
 

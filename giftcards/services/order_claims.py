@@ -23,7 +23,7 @@ from django.db import connection
 from alerts.transactions import durable
 from giftcards.models import ProviderOrder
 from giftcards.providers import CardOrder, DeliveryMethod
-from giftcards.services.order_schedule import IN_FLIGHT, lease_length
+from giftcards.services.order_schedule import IN_FLIGHT, order_lease_length
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ def claim_unknown_order(
 def _claim(
     statement: str, now: datetime, parameters: dict[str, Any], *, is_undoing: bool = False
 ) -> list[OrderClaim]:
-    leased_until = now + lease_length()
+    leased_until = now + order_lease_length()
     with connection.cursor() as cursor:
         cursor.execute(
             statement,

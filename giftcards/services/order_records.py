@@ -226,7 +226,7 @@ def _settle(
         capture_id = capture_hold(hold_id=order.hold_id, actor=actor, now=now).transaction_id
     if settle is not None:
         settle(
-            order=facts_of(order, actor=actor),
+            order=order_facts(order, actor=actor),
             outcome=_TOLD[state],
             card_id=order.card_id,
             transaction_id=capture_id,
@@ -237,7 +237,7 @@ def _settle(
     return None
 
 
-def facts_of(order: ProviderOrder, *, actor: str) -> OrderFacts:
+def order_facts(order: ProviderOrder, *, actor: str) -> OrderFacts:
     """Return what an order's holder is told of it."""
     assert order.holder_kind is not None  # noqa: S101  a constraint binds these together
     assert order.holder_id is not None  # noqa: S101

@@ -22,10 +22,10 @@ from credit.services.audit import record_event
 from giftcards.models import ProviderOrder
 from giftcards.providers import CardOrder, CardProvider, MalformedOrderError, choose_provider
 from giftcards.services.order_answers import code_of, word_of
-from giftcards.services.order_calls import Heard, ask_reversal, ask_status
+from giftcards.services.order_calls import Heard, ask_order_status, ask_reversal
 from giftcards.services.order_claims import OrderClaim, claim_unknown_order
 from giftcards.services.order_parties import OrderOutcome
-from giftcards.services.order_records import facts_of, lock_order, record_verdict
+from giftcards.services.order_records import lock_order, order_facts, record_verdict
 from giftcards.services.order_verdicts import judge_by_person
 
 LONGEST_REASON: Final = 200
@@ -99,7 +99,7 @@ def replay_order(*, order_id: UUID, actor: str, reason: str, now: datetime) -> R
         order.save()
         if settle is not None:
             settle(
-                order=facts_of(order, actor=actor),
+                order=order_facts(order, actor=actor),
                 outcome=OrderOutcome.IN_WORK,
                 card_id=None,
                 transaction_id=None,
@@ -129,7 +129,7 @@ def check_order(*, order_id: UUID, actor: str, reason: str, now: datetime) -> Re
         reason=reason,
         now=now,
         action="provider_order.checked",
-        ask=lambda provider, order, _claim: ask_status(provider, order),
+        ask=lambda provider, order, _claim: ask_order_status(provider, order),
     )
 
 

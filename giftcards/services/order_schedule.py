@@ -41,7 +41,7 @@ def call_length() -> timedelta:
     return _CONNECTING + timedelta(seconds=2 * settings.PROVIDER_TIMEOUT)
 
 
-def lease_length() -> timedelta:
+def order_lease_length() -> timedelta:
     """Return for how long a claimed order is its worker's: it may have to ask twice."""
     return 2 * call_length() + _MARGIN
 

@@ -66,7 +66,7 @@ class Verdict:
     is_accepted: bool = False
 
 
-def judge(*, answer: OrderAnswer, now: datetime) -> Verdict:
+def judge_answer(*, answer: OrderAnswer, now: datetime) -> Verdict:
     """Decide what an answer to a worker means."""
     claim = answer.claim
     first, *more = (heard.outcome for heard in answer.heard)

@@ -46,8 +46,8 @@ from giftcards.services.order_records import (
     record_verdict,
     set_aside,
 )
-from giftcards.services.order_schedule import lease_length, next_attempt_at
-from giftcards.services.order_verdicts import judge
+from giftcards.services.order_schedule import next_attempt_at, order_lease_length
+from giftcards.services.order_verdicts import judge_answer
 
 log = structlog.get_logger()
 
@@ -161,7 +161,9 @@ class _Run:
         room = min(self._calls_at_once() - len(self._calls), self._limit - self._count)
         if room <= 0 or now > self._latest_claim:
             return []
-        gate = circuit.pass_gate(provider=self._name, now=now, probing_until=now + lease_length())
+        gate = circuit.pass_circuit(
+            provider=self._name, now=now, probing_until=now + order_lease_length()
+        )
         if gate is Gate.SHUT:
             if circuit.is_open(provider=self._name, now=now):
                 end_unsent_orders(provider=self._name, code=CLOSED, now=now)
@@ -224,7 +226,7 @@ def _record(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -
     if not answer.heard:
         put_back(claim=claim, next_attempt_at=now)
         return
-    verdict = judge(answer=answer, now=now)
+    verdict = judge_answer(answer=answer, now=now)
     try:
         record_verdict(
             order_id=claim.order_id,
@@ -247,7 +249,7 @@ def _record(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -
 def _draw_conclusions(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -> None:
     """Let the circuit and the float know, each in a short statement of its own."""
     now = clock()
-    asked_at = answer.claim.leased_until - lease_length()
+    asked_at = answer.claim.leased_until - order_lease_length()
     for heard in answer.heard:
         if code_of(heard.outcome) == MALFORMED:
             continue  # nothing was asked

@@ -37,7 +37,9 @@ def note(outcome: Outcome, *, now: datetime = NOW, asked_at: datetime | None = N
 
 
 def gate(now: datetime = NOW) -> Gate:
-    return circuit.pass_gate(provider="tillo", now=now, probing_until=now + timedelta(seconds=30))
+    return circuit.pass_circuit(
+        provider="tillo", now=now, probing_until=now + timedelta(seconds=30)
+    )
 
 
 def fail_enough(now: datetime = NOW) -> None:

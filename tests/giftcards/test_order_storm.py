@@ -135,15 +135,15 @@ class TestTheStorm:
     ) -> None:
         monkeypatch.setattr(circuit, "FAILURES_TO_OPEN", 10**6)
         from giftcards.services import orders
-        from giftcards.services.order_verdicts import Ending, Verdict, judge
+        from giftcards.services.order_verdicts import Ending, Verdict, judge_answer
 
         def judge_hastily(**facts: object) -> Verdict:
-            verdict = judge(**facts)  # type: ignore[arg-type]
+            verdict = judge_answer(**facts)  # type: ignore[arg-type]
             if verdict.ending is Ending.AGAIN and not verdict.is_accepted:
                 return Verdict(ending=Ending.NOT_BOUGHT, code=verdict.code)
             return verdict
 
-        monkeypatch.setattr(orders, "judge", judge_hastily)
+        monkeypatch.setattr(orders, "judge_answer", judge_hastily)
         for _ in range(20):
             order_card(world)
         run_storm(workers=WORKERS, now=NOW)

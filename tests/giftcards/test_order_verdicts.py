@@ -29,7 +29,7 @@ from giftcards.services.order_answers import print_outcome, word_of
 from giftcards.services.order_calls import Heard, OrderAnswer, Outcome
 from giftcards.services.order_claims import OrderClaim
 from giftcards.services.order_schedule import LONGEST_WAIT, next_attempt_at
-from giftcards.services.order_verdicts import Ending, judge, judge_by_person
+from giftcards.services.order_verdicts import Ending, judge_answer, judge_by_person
 from tests.world import NOW
 
 Asked = ProviderOrderEvent.Asked
@@ -113,7 +113,7 @@ class TestJudge:
                 is_accepted=is_accepted,
             )
             outcomes = (first,) if second is None else (first, second)
-            verdict = judge(answer=answer(claim, *outcomes), now=NOW)
+            verdict = judge_answer(answer=answer(claim, *outcomes), now=NOW)
             cases += 1
             if verdict.ending is Ending.NOT_BOUGHT:
                 assert is_proven(claim, outcomes), (claim, outcomes)
@@ -135,12 +135,14 @@ class TestJudge:
     def test_remembers_a_doubt_until_it_is_resolved(self) -> None:
         claim = make_claim(in_doubt_until=NOW + MINUTE)
         turned_away = TryAgain("211", None, may_be_done=False)
-        verdict = judge(answer=answer(claim, turned_away), now=NOW)
+        verdict = judge_answer(answer=answer(claim, turned_away), now=NOW)
         assert (verdict.ending, verdict.in_doubt_until) == (Ending.AGAIN, NOW + MINUTE)
 
     @pytest.mark.parametrize("doubt", [None, NOW + MINUTE])
     def test_gives_an_id_that_was_used_for_something_else_to_a_person(self, doubt: object) -> None:
-        verdict = judge(answer=answer(make_claim(in_doubt_until=doubt), SetUpWrong("708")), now=NOW)
+        verdict = judge_answer(
+            answer=answer(make_claim(in_doubt_until=doubt), SetUpWrong("708")), now=NOW
+        )
         assert (verdict.ending, verdict.code) == (Ending.UNKNOWN, "708")
         assert verdict.in_doubt_until is not None
 

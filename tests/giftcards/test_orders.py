@@ -25,7 +25,7 @@ from giftcards.services.order_calls import ask_provider
 from giftcards.services.order_claims import claim_due_orders
 from giftcards.services.order_records import record_verdict
 from giftcards.services.order_schedule import IN_FLIGHT
-from giftcards.services.order_verdicts import Ending, Verdict, judge
+from giftcards.services.order_verdicts import Ending, Verdict, judge_answer
 from giftcards.services.orders import CALLS_AT_ONCE, place_due_orders
 from giftcards.services.secrets import open_field
 from giftcards.services.stock import add_card
@@ -616,7 +616,7 @@ class TestALateAnswer:
         order.refresh_from_db()
         assert (order.state, hold_state(order)) == ("requested", "open")
         sold = ask_provider(provider=connect_tillo(), claim=slow, clock=lambda: NOW)
-        verdict = judge(answer=sold, now=later)
+        verdict = judge_answer(answer=sold, now=later)
         recorded = record_verdict(
             order_id=order.pk, attempt=1, heard=sold.heard, verdict=verdict, now=later
         )
@@ -639,7 +639,7 @@ class TestALateAnswer:
             order_id=order.pk,
             attempt=1,
             heard=sold.heard,
-            verdict=judge(answer=sold, now=NOW),
+            verdict=judge_answer(answer=sold, now=NOW),
             now=NOW,
         )
         assert (recorded.state, recorded.is_late) == ("failed", True)
