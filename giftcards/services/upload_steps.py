@@ -23,6 +23,7 @@ from alerts.transactions import durable, savepoint, transaction, transaction_req
 from giftcards.models import CardBatch, GiftCard, UploadJob
 from giftcards.services.card_staging import (
     Tell,
+    check_keys_at_once,
     clear_staged_cards,
     count_staged_cards,
     find_duplicates,
@@ -102,6 +103,7 @@ def _move(batch: CardBatch, *, now: datetime, tell: Tell) -> bool:
     job = _job_of(batch)
     problems: list[RowProblem] = []
     duplicates = 0
+    check_keys_at_once()
     with savepoint():
         written = move_into_pool(
             batch_id=batch.pk,

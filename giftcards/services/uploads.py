@@ -20,7 +20,12 @@ from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim
 from giftcards.models import CardBatch, GiftCard, Pool
 from giftcards.selectors.pools import find_pool
-from giftcards.services.card_staging import Tell, parts_of, tell_nobody
+from giftcards.services.card_staging import (
+    Tell,
+    check_keys_at_once,
+    parts_of,
+    tell_nobody,
+)
 from giftcards.services.imports import import_cards
 
 # What is checked and written while somebody waits; the command takes any number.
@@ -149,6 +154,7 @@ def undo_upload(*, batch_id: UUID, actor: str, now: datetime, tell: Tell = tell_
 @transaction_required
 def _delete_unused(batch: CardBatch, tell: Tell) -> int:
     deleted = 0
+    check_keys_at_once()
     with connection.cursor() as cursor:
         for begin, end, share in parts_of(batch.accepted):
             cursor.execute(
