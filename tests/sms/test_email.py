@@ -12,6 +12,7 @@ from sms.emulator import Emulator
 from sms.models import ChannelStop, PhoneHealth
 from sms.policies import POLICIES, Reaction, policy_of
 from sms.providers import NotConfiguredError, OutgoingText, RefusedError, choose_provider
+from sms.services.claims import claim_due
 from sms.services.letters import write_html
 from sms.services.parties import RenderedText
 from sms.services.sending import lease_length
@@ -208,6 +209,26 @@ class TestMailServersAnswers:
         assert ChannelStop.objects.get().error_code == "smtp-tls"
         assert (reload(message).state, reload(message).attempts_used) == ("queued", 0)
         assert mail_server.mails() == []
+
+
+class TestAWorkerKilled:
+    def test_in_the_middle_leaves_a_mail_that_is_sent_again_under_its_id(
+        self, texting: Texting, mail_server: Emulator
+    ) -> None:
+        message = queue_letter(texting)
+        claimed = claim_due(
+            channel="email",
+            limit=10,
+            now=texting.now,
+            leased_until=texting.now + lease_length("email"),
+        )
+        assert [one.message_id for one in claimed] == [message.pk]
+        assert texting.send(after=20) == 0  # it may still be at work
+        texting.send(after=200)
+        assert reload(message).state == "accepted"
+        assert [status for _, status, _ in attempts_of(message)] == ["lost", "accepted"]
+        (mail,) = letters(mail_server)
+        assert mail.header("Message-ID") == f"<{message.pk.hex}@127.0.0.1>"
 
 
 class TestChannel:
