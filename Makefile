@@ -52,8 +52,9 @@ bench: $(READY) ## Measure redemptions per second, beside pgbench on the same se
 	@$(BIN)/python manage.py bench $(ARGS)
 
 provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_ORDERS=500, STORM_SEED=1)
-	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) \
-		$(BIN)/python -m pytest -q tests/giftcards/test_order_storm.py $(ARGS)
+	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) STORM_KILLS=20 \
+		$(BIN)/python -m pytest -q tests/giftcards/test_order_storm.py tests/crash/test_orders.py \
+		$(ARGS)
 
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .

@@ -49,6 +49,8 @@ STEPS = {
     "after the recording": "orders._draw_conclusions = die",
 }
 
+KILLS = int(os.environ.get("STORM_KILLS", "2"))
+
 
 @pytest.fixture
 def world() -> World:
@@ -160,3 +162,35 @@ class TestAKilledWorker:
             100_000,
         )
         assert broken_money(tillo_emulator) == []
+
+
+class TestWorkersKilledAtAnyMoment:
+    def test_leave_no_card_and_no_cent_behind(
+        self, world: World, buying: Settings, tillo_emulator: Emulator
+    ) -> None:
+        tillo_emulator.set_faults(
+            [
+                {"match": {"request": "issue"}, "action": "slow", "seconds": 0.1},
+                {"match": {"request": "issue", "every": 5}, "action": "drop", "sold": True},
+            ]
+        )
+        orders = [order_card(world, now=datetime.now(UTC)) for _ in range(20)]
+        for kill in range(KILLS):
+            # Two at once, of which one is killed in the middle of its work, each a bit later.
+            doomed, other = start_worker(""), start_worker("")
+            with doomed, other:
+                for worker in (doomed, other):
+                    assert worker.stdout is not None
+                    assert worker.stdout.readline() == "ready\n"
+                time.sleep(0.05 + 0.07 * kill)
+                doomed.kill()
+                time.sleep(0.1)
+                other.kill()
+        now = datetime.now(UTC)
+        for order in orders:
+            run_rounds(order, now=now)
+        assert {order.state for order in orders} == {"succeeded"}
+        assert len(tillo_emulator.sales()) == GiftCard.objects.count() == 20
+        assert world.balance() == 100_000 - 20 * 2600
+        assert broken_money(tillo_emulator) == []
+        assert broken_invariants(promises=LEDGER) == {}
