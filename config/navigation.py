@@ -19,6 +19,8 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Today", "space_dashboard", "index"),
             ("Alerts", "notifications", "alerts_alert_changelist"),
+            ("Inventory", "inventory", "report-inventory"),
+            ("Reports", "monitoring", "reports"),
         ),
     ),
     (
@@ -138,7 +140,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(request: HttpRequest, words: str, icon: str, name: str) -> dict[str, Any]:
     page, _, query = name.partition("?")
-    item: dict[str, Any] = {"title": words, "icon": icon, "link": reverse(f"admin:{page}")}
+    item: dict[str, Any] = {"title": words, "icon": icon, "link": _address(page)}
     if name == _UNKNOWN:
         item["link"] += f"?{query}"
         unknown = count_unknown_orders()
@@ -149,3 +151,8 @@ def _item(request: HttpRequest, words: str, icon: str, name: str) -> dict[str, A
         is_unknown = request.GET.get("state__exact") == "unknown"
         item["active"] = request.path == reverse(f"admin:{page}") and is_unknown == bool(query)
     return item
+
+
+def _address(name: str) -> str:
+    """Return where a link leads: to a page of the admin, or to one that is not only the admin's."""
+    return reverse(name if name.startswith("report") else f"admin:{name}")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from credit.models import Client
 from credit.selectors.clients import ClientFacts, read_client
 from credit.selectors.viewers import MANAGERS, Viewer
-from redemption.dashboard.frame import AGENCY_ROLES, Link
+from redemption.dashboard.frame import AGENCY_ROLES, Link, with_query
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,8 @@ def client_context(client: OpenClient, *, current: str) -> dict[str, Any]:
     if facts.account is not None:
         address = reverse("statement", args=[facts.account.account_id])
         tabs.append(Link(label=_("Statement"), url=address))
+    report = with_query(reverse("report-cards"), client=facts.client_id)
+    tabs.append(Link(label=_("Reports"), url=report))
     return {
         "client": facts,
         "may_change": client.may_change,

@@ -58,8 +58,11 @@ def agency_context(viewer: Viewer, agency: OpenAgency, *, current: str) -> dict[
         "may_change": agency.may_change,
         "crumbs": [Link(label=_("Agencies"), url=reverse("agency"))] if several else [],
         "tabs": [
-            Link(label=label, url=reverse(name, args=[key]), is_current=name == current)
-            for name, label, key in pages
+            *(
+                Link(label=label, url=reverse(name, args=[key]), is_current=name == current)
+                for name, label, key in pages
+            ),
+            Link(label=_("Reports"), url=reverse("reports")),
         ],
     }
 

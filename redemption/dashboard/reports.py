@@ -64,7 +64,7 @@ class ReportRow:
     used_percent: int
     used: str
     used_of: str
-    available: int
+    available: str
     run_out: Words
     charged: Amount | None
     cost: Amount | None
@@ -250,14 +250,14 @@ def _row(row: CardRow, group: Group, viewer: Viewer, histories: Histories) -> Re
         issued=issued,
         success=share_words(sums.delivered / issued if sums and issued else None),
         average=wait_words(sums.average_wait if sums else None),
-        p95=wait_words(sums.p95_wait if sums else None),
+        p95=wait_words(sums.p95_wait) if sums and sums.p95_wait is not None else "",
         used_percent=int((share or 0) * 100),
         used=share_words(share),
         used_of=_("%(used)s of %(total)s")
         % {"used": f"{row.handed_out:,}", "total": f"{row.total:,}"}
         if row.total
         else "",
-        available=row.available,
+        available=f"{row.available:,}" if row.pools else "–",
         run_out=run_out,
         charged=None if charged is None else show_amount(charged, row.currency),
         cost=None if cost is None else show_amount(cost, row.currency),

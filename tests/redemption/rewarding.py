@@ -49,9 +49,11 @@ def give(world: World, pool: Pool, at: datetime) -> Redemption:
 
 def hand_over(reward: Redemption, seconds: float) -> None:
     assert reward.issued_at is not None
-    Redemption.objects.filter(pk=reward.pk).update(
-        state="delivered", delivered_at=reward.issued_at + timedelta(seconds=seconds)
+    at = reward.issued_at + timedelta(seconds=seconds)
+    GiftCard.objects.filter(pk=reward.card_id, status="claimed").update(
+        status="delivered", delivered_at=at
     )
+    Redemption.objects.filter(pk=reward.pk).update(state="delivered", delivered_at=at)
 
 
 def take_back(reward: Redemption, state: str) -> None:
