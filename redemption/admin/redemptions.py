@@ -21,6 +21,7 @@ from alerts.admin.cells import (
     id_column,
     label,
     link_column,
+    link_to_named,
     link_to_row,
     moment,
     state_column,
@@ -28,7 +29,9 @@ from alerts.admin.cells import (
     time_column,
 )
 from credit.admin.amounts import money_column
+from credit.money import display_amount
 from giftcards.models import GiftCard
+from redemption.admin.taking_back import TakingBack
 from redemption.models import PendingReward, ProvisioningTrace, Redemption
 from sms.admin.messages import STATE_COLOURS as MESSAGE_COLOURS
 from sms.models import Message
@@ -49,7 +52,7 @@ STATE_COLOURS = {
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(ReadOnlyAdmin):
+class RedemptionAdmin(TakingBack, ReadOnlyAdmin):
     """Every redemption, newest first."""
 
     list_display = (
@@ -77,7 +80,7 @@ class RedemptionAdmin(ReadOnlyAdmin):
                                        "ip_address", "user_agent", "request_id", "is_test")}),
         ("When", {"fields": ("created_at", "issued_at", "delivered_at", "confirmed_at",
                              "failed_at", "cancelled_at", "promise")}),
-        ("What followed", {"fields": ("messages", "links", "steps")}),
+        ("What followed", {"fields": ("messages", "links", "exchanges", "steps")}),
     )  # fmt: skip
     id_column = id_column
     created = time_column("created_at")
@@ -134,6 +137,25 @@ class RedemptionAdmin(ReadOnlyAdmin):
                     moment(link.revoked_at),
                 )
                 for link in row.reveal_links.order_by("version")
+            ],
+        )
+
+    @admin.display(description="cards replaced")
+    def exchanges(self, row: Redemption) -> SafeString | str:
+        return table(
+            ("When", "Void since", "Given instead", "Cost", "By", "Why"),
+            [
+                (
+                    moment(one.at),
+                    link_to_row(GiftCard, one.old_card_id, f"…{one.old_card.last4}"),
+                    link_to_row(GiftCard, one.new_card_id, f"…{one.new_card.last4}"),
+                    NOTHING
+                    if one.cost_minor is None
+                    else display_amount(one.cost_minor, row.currency),
+                    link_to_named(one.actor) or one.actor,
+                    one.reason,
+                )
+                for one in row.replacements.select_related("old_card", "new_card").order_by("pk")
             ],
         )
 

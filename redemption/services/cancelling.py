@@ -17,22 +17,19 @@ from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record,
 from giftcards.selectors.held_cards import has_order_alive
 from giftcards.services.revealing import names_a_card
 from redemption.models import Redemption
+from redemption.selectors.taking_back import may_cancel
 from redemption.services.ending import (
     KIND,
     Ended,
     LockedReward,
     end_reward,
-    follow_up,
+    follow_ended,
     with_locked_reward,
 )
 
-State = Redemption.State
 LONGEST_REASON: Final = 500
 _OK: Final = 200
 _SCOPES: Final = frozenset({"redeem", "provision"})
-# Nobody knows yet whether there is a card: a provider has been asked.
-_UNDER_WAY: Final = frozenset({State.PROVISIONING, State.UNCONFIRMED})
-_OVER: Final = frozenset({State.CANCELLED, State.FAILED})
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -86,9 +83,7 @@ def cancel_redemption(
         if claim is not None and find_record(claim=claim) is not None:
             raise KeyAnsweredError
         redemption = reward.redemption
-        if redemption.state in _OVER | _UNDER_WAY or has_order_alive(
-            holder_kind=KIND, holder_id=redemption.pk
-        ):
+        if not may_cancel(redemption) or has_order_alive(holder_kind=KIND, holder_id=redemption.pk):
             raise RedemptionStateError(redemption_id=redemption.pk, state=redemption.state)
         ended = end_reward(
             reward, state="cancelled", actor=viewer.actor, reason=f"Cancelled: {reason}", now=now
@@ -114,7 +109,7 @@ def cancel_redemption(
         return ended
 
     ended = with_locked_reward(redemption_id=redemption_id, work=work)
-    follow_up(ended, now=now)
+    follow_ended(ended, now=now)
     return ended
 
 

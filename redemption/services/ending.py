@@ -203,7 +203,7 @@ def _refund(redemption: Redemption, *, actor: str, now: datetime) -> Settlement 
 
 
 @durable
-def follow_up(ended: Ended, *, now: datetime) -> None:
+def follow_ended(ended: Ended, *, now: datetime) -> None:
     """Draw the conclusions after the commit; each is found again by a job if this is lost."""
     resolve_alert(dedupe_key=undelivered_alert_key(ended.redemption_id), now=now)
     if ended.account_id is not None:

@@ -38,7 +38,7 @@ from redemption.services.ending import (
     Ended,
     LockedReward,
     end_reward,
-    follow_up,
+    follow_ended,
     with_locked_reward,
 )
 from sms.models import MessageTemplate
@@ -147,7 +147,7 @@ def _decide(held: HeldCard, *, before: datetime, now: datetime) -> Verdict | Lit
     if verdict == "quarantined":
         return _quarantine(held, now=now)
     if ended is not None:
-        follow_up(ended, now=now)
+        follow_ended(ended, now=now)
     if verdict == "sent_again":
         ring_bell("sms.tasks.send_messages")
     return verdict

@@ -79,6 +79,7 @@ from tests.world import NOW, World, build_world
 NOT_SHOWN = {
     "credit.accountslot",  # on its account
     "giftcards.stagedcard",
+    "redemption.replacement",  # on its redemption
     "giftcards.uploadjob",  # on its upload
     "redemption.stagedrecipient",
 }
