@@ -30,8 +30,14 @@ def _write(old: str = _OLD, new: str = _NEW, seen: str = "false") -> str:
 
 TAKING_BACK: Final = [
     *(
-        Forbidden(_ENDED, REDEMPTION, f"UPDATE {REDEMPTION} SET state = '{state}'{NOW_CHECK}")
+        Forbidden(
+            _ENDED,
+            REDEMPTION,
+            f"UPDATE {REDEMPTION} SET state = '{state}'{NOW_CHECK}",
+            as_application=is_application,
+        )
         for state in ("cancelled", "failed")
+        for is_application in (False, True)
     ),
     Forbidden(
         _ENDED,
@@ -62,6 +68,7 @@ TAKING_BACK: Final = [
             "redemption_replacement_is_true",
             REPLACEMENT,
             f"{before}; {written} SET CONSTRAINTS ALL IMMEDIATE",
+            as_application=True,
         )
         for before, written in (
             # The redemption keeps the old card.
