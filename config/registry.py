@@ -270,6 +270,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("EVERY_MESSAGE_SWEEP", Kind.SECONDS, "5s", "How often queued texts are picked up."),
     Setting("EVERY_SMS_RETRY", Kind.SECONDS, "5m", "How often failed texts are tried again."),
     Setting(
+        "EVERY_TEXT_REDACTION",
+        Kind.SECONDS,
+        "60s",
+        "How often delivered texts that showed a code are emptied at the provider.",
+    ),
+    Setting(
         "EVERY_PROVIDER_ORDERS",
         Kind.SECONDS,
         "5s",

@@ -157,6 +157,7 @@ STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 PERIODIC_TASKS = {
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
+    "sms.tasks.redact_texts": ENV.seconds("EVERY_TEXT_REDACTION"),
     "giftcards.tasks.sweep_orders": ENV.seconds("EVERY_PROVIDER_ORDERS"),
     "giftcards.tasks.expire_cards": ENV.seconds("EVERY_CARD_EXPIRY"),
     "giftcards.tasks.run_uploads": ENV.seconds("EVERY_UPLOAD_STEP"),

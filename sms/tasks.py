@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
+from sms.services import redaction
 from sms.services.sending import send_due_messages
 
 
@@ -23,3 +24,9 @@ def sweep_messages() -> None:
 def retry_messages() -> None:
     """Send what is due again: the same, with a switch of its own in the admin."""
     send_due_messages(now=datetime.now(UTC))
+
+
+@shared_task(name="sms.tasks.redact_texts", ignore_result=True)
+def redact_texts() -> None:
+    """Take codes off the provider's records of texts that have reached their end."""
+    redaction.redact_texts(now=datetime.now(UTC))

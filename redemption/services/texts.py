@@ -128,6 +128,7 @@ def _render(
         subject=" ".join(_mark_test(reward, merge_tags(wording.subject, values | secrets)).split()),
         from_name=reward.client.name,
         reply_to=reward.client.support_email or settings.SUPPORT_EMAIL,
+        holds_secret=bool(secrets),
     )
 
 

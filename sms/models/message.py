@@ -94,6 +94,10 @@ class Message(models.Model):
     sender = models.CharField(max_length=64, blank=True, db_default="")
     segments = models.PositiveSmallIntegerField(null=True, blank=True)
     error_code = models.CharField(max_length=16, blank=True, db_default="")
+    # Its words hold a card's code, so they are taken off the provider's records (Note [Redaction]
+    # in sms/services/redaction.py): at this time, NULL when there is nothing to take off.
+    holds_secret = models.BooleanField(db_default=False)
+    redact_at = models.DateTimeField(null=True, blank=True)
     preview = models.CharField(max_length=320, blank=True, db_default="")
     request_id = models.CharField(max_length=64, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
@@ -110,6 +114,11 @@ class Message(models.Model):
                 name="sms_message_due",
             ),
             models.Index(fields=["reference_id", "reference_kind"], name="sms_message_reference"),
+            models.Index(
+                fields=["redact_at"],
+                condition=Q(redact_at__isnull=False),
+                name="sms_message_redact",
+            ),
             # Who asks about a text knows the number; so does whoever answers one.
             models.Index(fields=["to", "created_at"], name="sms_message_to"),
         ]

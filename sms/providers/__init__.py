@@ -94,6 +94,12 @@ class Provider(Protocol):
         :raises ProviderError: nobody knows.
         """
 
+    def redact(self, provider_id: str) -> None:
+        """Take the words of a text off the provider's records; the phone keeps them.
+
+        :raises ProviderError: they are still there, or nobody knows.
+        """
+
 
 def choose_provider(channel: str) -> Provider:
     """Return who carries a channel's messages.

@@ -65,6 +65,10 @@ class Smtp:
         """Never asked: of an e-mail nothing is heard after it was taken."""
         raise NoAnswerError(f"a mail server tells nothing of {provider_id}")
 
+    def redact(self, provider_id: str) -> None:
+        """Never asked: a mail server keeps no records of ours."""
+        raise NoAnswerError(f"a mail server forgets nothing of {provider_id} on demand")
+
 
 def sender_address() -> str:
     """Return the address that e-mails come from."""

@@ -138,6 +138,11 @@ class Twilio:
         with _in_our_words():
             return _to_text(self._client.messages(provider_id).fetch())
 
+    def redact(self, provider_id: str) -> None:
+        """Empty the body of a text that has reached its end."""
+        with _in_our_words():
+            self._client.messages(provider_id).update(body="")
+
 
 def connect_twilio() -> Twilio:
     """Return this process's connection, made anew when the settings are others."""

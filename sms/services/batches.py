@@ -118,12 +118,22 @@ class Batch:
         found = match_texts(listed=listed, bodies=bodies, owners=owners)
         at = self._clock()
         return [
-            answer(claim, Finding.FOUND, at, text=found[claim.message_id])
+            answer(
+                claim,
+                Finding.FOUND,
+                at,
+                text=found[claim.message_id],
+                rendered=self._words_of(claim),
+            )
             if claim.message_id in found
             else answer(claim, Finding.NOT_FOUND, at)
             for claim in self._claims
             if claim.message_id in listed
         ]
+
+    def _words_of(self, claim: Claim) -> RenderedText | None:
+        rendering = self._renderings.get(claim.message_id)
+        return rendering if isinstance(rendering, RenderedText) else None
 
 
 def _needs_words(claim: Claim) -> bool:

@@ -50,6 +50,7 @@ class RenderedText:
 
     ``body`` may hold secrets and is kept nowhere; ``preview`` is the same with them masked. An
     e-mail has a ``subject``, the name it comes from and the address that answers to it go to.
+    ``holds_secret`` is whether ``body`` shows a card's code.
     """
 
     body: str = dataclasses.field(repr=False)
@@ -58,6 +59,7 @@ class RenderedText:
     subject: str = ""
     from_name: str = ""
     reply_to: str = ""
+    holds_secret: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

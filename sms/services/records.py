@@ -20,12 +20,12 @@ from sms.services.standing import AttemptStanding, Standing
 _MESSAGE: Final = (
     "id", "client_id", "channel", "purpose", "to", "reference_kind", "reference_id", "state",
     "attempts_used", "next_attempt_at", "provider_id", "sender", "segments", "error_code",
-    "preview", "template_id", "accepted_at", "delivered_at",
+    "preview", "holds_secret", "redact_at", "template_id", "accepted_at", "delivered_at",
 )  # fmt: skip
 _LOCK: Final = """
     SELECT id, client_id, channel, purpose, "to", reference_kind, reference_id, state,
         attempts_used, next_attempt_at, provider_id, sender, segments, error_code,
-        preview, template_id, accepted_at, delivered_at
+        preview, holds_secret, redact_at, template_id, accepted_at, delivered_at
     FROM sms_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _READ_ATTEMPTS: Final = """
@@ -36,6 +36,7 @@ _CHANGED: Final = (
     ("id", "uuid"), ("state", "text"), ("attempts_used", "integer"),
     ("next_attempt_at", "timestamptz"), ("provider_id", "text"), ("sender", "text"),
     ("segments", "integer"), ("error_code", "text"), ("preview", "text"),
+    ("holds_secret", "boolean"), ("redact_at", "timestamptz"),
     ("template_id", "bigint"), ("accepted_at", "timestamptz"), ("delivered_at", "timestamptz"),
 )  # fmt: skip
 _CHANGED_ATTEMPT: Final = (

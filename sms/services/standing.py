@@ -93,6 +93,8 @@ class Standing:
     segments: int | None
     error_code: str
     preview: str
+    holds_secret: bool
+    redact_at: datetime | None
     template_id: int | None
     accepted_at: datetime | None
     delivered_at: datetime | None

@@ -39,6 +39,8 @@ STATES: Final = {
     "failed": State.FAILED,
     "canceled": State.CANCELLED,
 }
+# After these the provider's record of a text does not change, and may be emptied.
+_LAST_WORDS: Final = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED})
 # After which time without a last word the provider is asked for it, and for how long.
 ASK_AFTER: Final = timedelta(minutes=15)
 ASKED_FOR: Final = timedelta(days=1)
@@ -78,6 +80,8 @@ def _take(case: Case, attempt: AttemptStanding, text: ProviderText) -> None:
         if case.answer.rendered is not None:
             standing.preview = case.answer.rendered.preview
             standing.template_id = case.answer.rendered.template_id
+    if case.answer.rendered is not None and case.answer.rendered.holds_secret:
+        standing.holds_secret = True
     if attempt.status in UNANSWERED | {Status.LOST}:
         if standing.is_current(attempt):
             _accept(case, attempt)
@@ -113,6 +117,8 @@ def _report(case: Case, attempt: AttemptStanding | None, text: ProviderText) -> 
         attempt.price = text.price or attempt.price
         if standing.is_current(attempt) and attempt.status in UNANSWERED | {Status.LOST} and state:
             _accept(case, attempt)
+    if standing.holds_secret and state in _LAST_WORDS:
+        standing.redact_at = standing.redact_at or case.at
     if state is State.DELIVERED:
         _deliver(case, attempt)
     elif attempt is None or attempt.status not in UNDER_WAY or state in (None, State.ACCEPTED):
