@@ -73,6 +73,7 @@ class House(RuleBasedStateMachine):
         self.served: list[str] = []
         self.ids: dict[str, UUID] = {}
         self.texts = 0
+        self.notices = 0  # that it takes longer
 
     @initialize(chargeable=st.integers(0, 4), own=st.integers(0, 2), cards=st.integers(0, 4))
     def begin(self, chargeable: int, own: int, cards: int) -> None:
@@ -163,6 +164,7 @@ class House(RuleBasedStateMachine):
         elif answer == "waiting_stock":
             self.fresh.remove(code)
             self.waiting.append(code)
+            self.notices += with_text
 
     def _ask(self, code: str, *, contact: Contact, disclose: bool) -> str:
         try:
@@ -231,7 +233,9 @@ class House(RuleBasedStateMachine):
         mine = Redemption.objects.filter(campaign=self.world.campaign)
         assert mine.filter(state="waiting_stock").count() == len(self.waiting)
         assert mine.filter(state__in=["issued", "delivered"]).count() == len(self.served)
-        assert Message.objects.filter(client=self.world.client).count() == self.texts
+        texts = Message.objects.filter(client=self.world.client)
+        assert texts.filter(purpose="reward").count() == self.texts
+        assert texts.exclude(purpose="reward").count() == self.notices
         campaign = Campaign.objects.get(pk=self.world.campaign.pk)
         assert campaign.status == ("depleted" if self.is_depleted else "active")
 
