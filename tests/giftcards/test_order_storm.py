@@ -158,7 +158,7 @@ class TestRedemptionsInTheStorm:
         stormy = tillo_emulator
         stormy.set_float("USD", "1000000")
         stormy.set_faults(FAULTS)
-        count = max(10, ORDERS // 2)
+        count = max(10, min(ORDERS // 2, 100))
         for code in world.invite(count):
             assert ask(code).state == "provisioning"
         now = NOW
@@ -172,10 +172,11 @@ class TestRedemptionsInTheStorm:
         stormy.wait_until_quiet()
         for order_id in ProviderOrder.objects.filter(state="unknown").values_list("pk", flat=True):
             replay_order(order_id=order_id, actor="user:1", reason="it works again", now=now)
-        for _ in range(4):
+        for _ in range(count):
             now = run_storm(workers=WORKERS, now=now) + timedelta(minutes=20)
-            serve_waiting(now=now, limit=count)
-        run_storm(workers=WORKERS, now=now)
+            if not Redemption.objects.exclude(state="issued").exists():
+                break
+            serve_waiting(now=now, limit=count)  # a few at a time, so that others get through
 
         assert broken_money(stormy) == []
         assert broken_invariants() == {}
