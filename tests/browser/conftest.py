@@ -16,8 +16,12 @@ from playwright.sync_api import (
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from credit.models import User
 from sms.emulator import Emulator
 from tests.sms.emulator_fixture import ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER
+from tests.staff import make_platform_admin
+
+PASSWORD = "correct-horse-battery"
 
 FLAGS = [
     "--no-sandbox",
@@ -94,3 +98,29 @@ class Visitor:
         wide: int = self.page.evaluate("document.scrollingElement.scrollWidth")
         size = self.page.viewport_size
         return size is not None and wide <= size["width"]
+
+    def enter_admin(self, site: str, user: User) -> None:
+        """Sign in by the form, as somebody who has a password, and be at the admin's first page."""
+        user.set_password(PASSWORD)
+        user.save()
+        self.page.goto(f"{site}/admin/")
+        self.page.get_by_label("User name").fill(user.username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
+
+    def open_actions(self) -> None:
+        """Show the buttons of a page of the admin: on a phone they are behind one."""
+        size = self.page.viewport_size
+        if size is not None and size["width"] < 600:
+            self.page.get_by_text("more_horiz").click()
+
+
+@pytest.fixture(params=[1280, 390], ids=["desk", "phone"])
+def operator(
+    request: pytest.FixtureRequest, browser: Browser, contexts: list[BrowserContext], site: str
+) -> Visitor:
+    """A platform admin who has just signed in by the form."""
+    visitor = Visitor(browser, contexts, width=request.param)
+    visitor.enter_admin(site, make_platform_admin())
+    return visitor

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.urls import reverse
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import expect
 
-from giftcards.models import CardBatch, GiftCard
+from giftcards.models import CardBatch, GiftCard, StagedCard, UploadJob
+from giftcards.services.upload_jobs import run_uploads
 from tests.browser.conftest import Visitor
-from tests.staff import make_platform_admin
 from tests.world import World, build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PASSWORD = "correct-horse-battery"
 FILE = b"Kartennummer;Geheimzahl\nGIFT-0001-AAAA;0042\nGIFT-0002-BBBB;\nSHORT;\n"
 
 
@@ -24,36 +27,13 @@ def world() -> World:
     return build_world()
 
 
-@pytest.fixture(params=[1280, 390], ids=["desk", "phone"])
-def operator(
-    request: pytest.FixtureRequest, browser: Browser, contexts: list[BrowserContext], site: str
-) -> Visitor:
-    """A platform admin who has just signed in by the form."""
-    user = make_platform_admin()
-    user.set_password(PASSWORD)
-    user.save()
-    visitor = Visitor(browser, contexts, width=request.param)
-    visitor.page.goto(f"{site}/admin/")
-    visitor.page.get_by_label("User name").fill(user.username)
-    visitor.page.get_by_label("Password").fill(PASSWORD)
-    visitor.page.get_by_role("button", name="Sign in").click()
-    expect(visitor.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
-    return visitor
-
-
-def open_actions(visitor: Visitor) -> None:
-    """On a phone they are behind a button."""
-    if visitor.page.viewport_size == {"width": 390, "height": 844}:
-        visitor.page.get_by_text("more_horiz").click()
-
-
 class TestUploadInABrowser:
     def test_goes_from_a_file_to_stock_and_back(
         self, operator: Visitor, site: str, world: World, tmp_path: Path
     ) -> None:
         page = operator.page
         page.goto(site + reverse("admin:giftcards_pool_change", args=[world.pool.pk]))
-        open_actions(operator)
+        operator.open_actions()
         page.get_by_role("link", name="Upload cards").click()
         expect(page.get_by_role("heading", name="Upload cards into Acorn pool")).to_be_visible()
         page.get_by_label("CSV file").set_input_files(
@@ -79,7 +59,7 @@ class TestUploadInABrowser:
         assert GiftCard.objects.count() == 2
         assert operator.fits()
         with page.expect_download() as download:
-            open_actions(operator)
+            operator.open_actions()
             page.get_by_role("link", name="Download refused rows").click()
         assert re.fullmatch(
             r"refused-\d{4}-\d\d-\d\d-\w{8}\.csv", download.value.suggested_filename
@@ -106,4 +86,85 @@ class TestUploadInABrowser:
         page.get_by_role("button", name="Import all 2").press("Enter")
         expect(page.get_by_text("In stock now: 2 cards.")).to_be_visible()
         assert GiftCard.objects.count() == 2
+        assert operator.complaints == []
+
+
+LARGE = b"Kartennummer;Geheimzahl\n" + b"".join(
+    b"GIFT-%06d-AAAA;%04d\n" % (number, number % 10_000) for number in range(12_000)
+)
+
+
+@pytest.fixture
+def worker() -> Iterator[None]:
+    """Work on large uploads beside the site, as Celery does."""
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            while not over.wait(0.2):
+                run_uploads(now=datetime.now(UTC))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+class TestLargeUploadInABrowser:
+    def test_goes_from_a_file_through_the_background_to_stock_and_back(
+        self, operator: Visitor, site: str, world: World, worker: None
+    ) -> None:
+        page = operator.page
+        page.goto(site + reverse("admin:giftcards_pool_upload_cards", args=[world.pool.pk]))
+        page.get_by_label("CSV file").set_input_files(
+            {"name": "large.csv", "mimeType": "text/csv", "buffer": LARGE + b"SHORT;\n"}
+        )
+        page.get_by_role("button", name="Check the rows").click()
+        expect(page.get_by_text("No column is called “code”.")).to_be_visible()
+        page.get_by_label("Code", exact=True).select_option(label="Kartennummer")
+        page.get_by_label("PIN", exact=True).select_option(label="Geheimzahl")
+        page.get_by_role("button", name="Check the rows").click()
+        # It is received, and the page of the upload asks by itself how far it is.
+        expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+        expect(page.get_by_text("A code looks like 8 to 40 letters").first).to_be_visible()
+        assert not GiftCard.objects.exists()
+        assert "GIFT-" not in page.content()
+        assert operator.fits()
+        page.get_by_role("button", name="Import the 12,000 good rows").press("Enter")
+        expect(page.get_by_text("In stock now: 12,000 cards.")).to_be_visible()
+        assert GiftCard.objects.count() == 12_000
+        assert operator.fits()
+        operator.open_actions()
+        page.get_by_role("link", name="Undo this upload").click()
+        page.get_by_role("button", name="Undo it").click()
+        expect(page.get_by_text("12,000 cards were taken out of stock again.")).to_be_visible()
+        assert not GiftCard.objects.exists()
+        assert operator.complaints == []
+
+    def test_shows_the_bar_and_can_be_stopped(
+        self, operator: Visitor, site: str, world: World
+    ) -> None:
+        """Nobody works on it here, so that there is time to look."""
+        page = operator.page
+        page.goto(site + reverse("admin:giftcards_pool_upload_cards", args=[world.pool.pk]))
+        page.get_by_label("CSV file").set_input_files(
+            {
+                "name": "large.csv",
+                "mimeType": "text/csv",
+                "buffer": LARGE.replace(b"Kartennummer", b"code"),
+            }
+        )
+        page.get_by_role("button", name="Check the rows").click()
+        expect(page.get_by_text("0 of 12,000 rows")).to_be_visible()
+        UploadJob.objects.update(rows_done=3_000)
+        expect(page.get_by_text("3,000 of 12,000 rows")).to_be_visible()
+        assert page.locator("#upload-panel progress").get_attribute("value") == "25"
+        assert operator.fits()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("Nothing was written.")).to_be_visible()
+        assert CardBatch.objects.get().state == "stopped"
+        assert not StagedCard.objects.exists()
         assert operator.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Final
 
 from alerts.services.imports import SPREADSHEET_HINT
@@ -16,6 +17,9 @@ GOOD_FILES: Final = [
     "code,pin,expires_on\n00123456,0042,2031-12-31\n".encode("utf-16"),
     b"code;pin;expires_on\n00123456;0042;31.12.2031\n",
     b'"CODE","note","pin","expires_on"\n"00123456","paid, ok","0042","2031-12-31"\n\n',
+    # Line ends of old Macs, a last line without one, and UTF-16 the other way round.
+    b"code,pin,expires_on\r00123456,0042,2031-12-31",
+    codecs.BOM_UTF16_BE + "code\tpin\texpires_on\n00123456\t0042\t31.12.2031\n".encode("utf-16-be"),
 ]
 
 # A row of code,pin,number,expires_on and what is said of it, by field.
@@ -80,5 +84,24 @@ BAD_FILES: Final = [
     (
         b"code\n" + b"GIFT-0001-AAAA\n" * 5 + b"GIFT-\xff\xfe-0002\n",
         f"Line 7 has unreadable characters. {SAVE_AS_HINT}",
+    ),
+    # Latin-1, and bad in its very last row.
+    (
+        b"code,note\n"
+        + b"GIFT-0001-AAAA,\n" * 3
+        + "GIFT-0002-BBBB,Gr\u00fc\u00dfe\n".encode("latin-1"),
+        f"Line 5 has unreadable characters. {SAVE_AS_HINT}",
+    ),
+    (b"code\nGIFT-0001-AAAA\nGIFT\0-0002-BBBB\n", f"Line 3 is not text. {SAVE_AS_HINT}"),
+    # UTF-16 that does not say so.
+    ("code\nGIFT-0001-AAAA\n".encode("utf-16-le"), f"Line 1 is not text. {SAVE_AS_HINT}"),
+    (b"code,code\nGIFT-0001-AAAA,x\n", 'The column "code" is there 2 times.'),
+    (
+        b"code\n" + b"A" * 5_000_000,
+        "The row that begins on line 2 is longer than 64 kB. Is a quotation mark left open?",
+    ),
+    (
+        b'code\n"GIFT-0001-AAAA\n' + b"GIFT-0002-BBBB\n" * 9_000,
+        "The row that begins on line 2 is longer than 64 kB. Is a quotation mark left open?",
     ),
 ]

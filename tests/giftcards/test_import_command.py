@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from alerts.management.importing import ProgressBar
-from giftcards.models import CardBatch, GiftCard, Pool
+from giftcards.models import CardBatch, GiftCard, Pool, StagedCard
+from giftcards.services.secrets import open_field
+from tests.giftcards.files import BAD_FILES, BAD_ROWS, GOOD_FILES
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +131,50 @@ class TestProgressBar:
         with ProgressBar(stream) as bar:
             bar(1200, 0.5)
         assert stream.getvalue() == ""
+
+
+class TestImportCardsCommandWithFilesOfAllKinds:
+    @pytest.mark.parametrize("content", GOOD_FILES)
+    def test_reads_files_as_people_send_them(
+        self, world: World, file: Path, content: bytes
+    ) -> None:
+        file.write_bytes(content)
+        call_command("import_cards", world.pool.name, file)
+        card = GiftCard.objects.get()
+        assert open_field(card.code_encrypted, field="code") == "00123456"
+
+    @pytest.mark.parametrize(("row", "problems"), BAD_ROWS)
+    def test_says_what_is_wrong_with_a_row(
+        self,
+        world: World,
+        file: Path,
+        capsys: pytest.CaptureFixture[str],
+        row: str,
+        problems: list[tuple[str, str]],
+    ) -> None:
+        file.write_text(f"code,pin,number,expires_on\nGIFT-9999-ZZZZ,,,\n{row}\n")
+        with pytest.raises(CommandError):
+            call_command("import_cards", world.pool.name, file)
+        printed = capsys.readouterr().out
+        for field, message in problems:
+            assert f"line 3{f', {field}' if field else ''}: {message}" in printed
+        assert not GiftCard.objects.exists()
+        assert not StagedCard.objects.exists()
+
+    @pytest.mark.parametrize(("content", "message"), BAD_FILES)
+    def test_refuses_what_is_no_file_of_cards(
+        self, world: World, file: Path, content: bytes, message: str
+    ) -> None:
+        file.write_bytes(content)
+        with pytest.raises(CommandError, match=re.escape(f"file: {message}")):
+            call_command("import_cards", world.pool.name, file)
+        for model in (GiftCard, StagedCard, CardBatch):
+            assert not model.objects.exists()
+
+    def test_refuses_a_pool_that_buys_from_its_provider_alone(
+        self, world: World, file: Path
+    ) -> None:
+        Pool.objects.filter(pk=world.pool.pk).update(purchase_method="api_only")
+        with pytest.raises(CommandError, match="buys from its provider alone"):
+            call_command("import_cards", world.pool.name, file)
+        assert not GiftCard.objects.exists()

@@ -165,6 +165,46 @@ class TestImportCards:
         )
         assert GiftCard.objects.count() == 2
 
+    def test_finds_the_same_code_near_and_far(self, world: World) -> None:
+        codes = [f"GIFT-{number:06d}" for number in range(6_000)]
+        text = "\n".join(["code", codes[0], *codes, codes[2_999]])
+        report = upload(world, text)
+        assert report.problems == (
+            RowProblem(3, "code", "The same code is on line 2."),
+            RowProblem(6003, "code", "The same code is on line 3002."),
+        )
+        assert not GiftCard.objects.exists()
+
+    @pytest.mark.parametrize("code_format", ["(A+)+$", "(X*)*9", "A{1,40}A{1,40}", "[X-A]+?"])
+    def test_never_hangs_on_a_pattern(self, world: World, code_format: str) -> None:
+        # As a regular expression each of these would try for longer than anybody lives.
+        Brand.objects.filter(pk=world.brand.pk).update(code_format=code_format)
+        world.pool.refresh_from_db()
+        report = upload(world, "code\n" + ("A" * 60_000 + "!\n") * 3)
+        assert (report.accepted, report.rejected) == (0, 3)
+        assert not GiftCard.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("text", "changes", "rings"),
+        [
+            ("code\nGIFT-0001-AAAA\n", {}, ["redemption.tasks.serve_waiting"]),
+            ("code\nGIFT-0001-AAAA\n", {"dry_run": True}, []),
+            ("code\nSHORT\n", {}, []),
+        ],
+    )
+    def test_rings_for_those_who_wait(
+        self,
+        world: World,
+        monkeypatch: pytest.MonkeyPatch,
+        text: str,
+        changes: dict[str, object],
+        rings: list[str],
+    ) -> None:
+        rung: list[str] = []
+        monkeypatch.setattr("giftcards.services.upload_rules.ring_bell", rung.append)
+        upload(world, text, **changes)
+        assert rung == rings
+
     def test_lets_two_brands_use_the_same_code(self, world: World) -> None:
         stranger = build_world(name="Birch")
         upload(world, "code\nGIFT-0001-AAAA\n")
