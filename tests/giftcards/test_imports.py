@@ -175,7 +175,9 @@ class TestImportCards:
         )
         assert not GiftCard.objects.exists()
 
-    @pytest.mark.parametrize("code_format", ["(A+)+$", "(X*)*9", "A{1,40}A{1,40}", "[X-A]+?"])
+    @pytest.mark.parametrize(
+        "code_format", ["(AAAA+)+$", "(X*)*999", "A{1,40}A{1,40}", "[XX-AA]+?"]
+    )
     def test_never_hangs_on_a_pattern(self, world: World, code_format: str) -> None:
         # As a regular expression each of these would try for longer than anybody lives.
         Brand.objects.filter(pk=world.brand.pk).update(code_format=code_format)
