@@ -16,21 +16,13 @@ from tests.staff import make_platform_admin
 from tests.world import NOW, build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture
 def operator(browser: Browser, contexts: list[BrowserContext], site: str) -> Visitor:
     """A platform admin who has just signed in by the form."""
-    user = make_platform_admin()
-    user.set_password(PASSWORD)
-    user.save()
     visitor = Visitor(browser, contexts, width=1280)
-    visitor.page.goto(f"{site}/admin/")
-    visitor.page.get_by_label("User name").fill(user.username)
-    visitor.page.get_by_label("Password").fill(PASSWORD)
-    visitor.page.get_by_role("button", name="Sign in").click()
-    expect(visitor.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
+    visitor.enter_admin(site, make_platform_admin())
     return visitor
 
 
