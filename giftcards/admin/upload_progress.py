@@ -31,11 +31,8 @@ class UploadProgressPages:
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            return path(
-                f"<uuid:batch_id>/{route}/",
-                self.admin_site.admin_view(view),
-                name=f"giftcards_cardbatch_{name}",
-            )
+            guarded: Callable[..., HttpResponse] = self.admin_site.admin_view(view)
+            return path(f"<uuid:batch_id>/{route}/", guarded, name=f"giftcards_cardbatch_{name}")
 
         return [
             page("progress", require_GET(never_cache(self.show_progress)), "progress"),

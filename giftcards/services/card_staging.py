@@ -26,7 +26,7 @@ _COPY: Final = f"COPY giftcards_stagedcard ({', '.join(COLUMNS)}) FROM STDIN"
 
 # Larger uploads are moved and compared in parts, so that somebody can be told how far it is. Each
 # part reads the staged rows anew, so there are not many.
-_PART_ROWS: Final = 50_000
+_PART_ROWS: Final = 10_000
 _MOST_PARTS: Final = 16
 
 _MOVE: Final = "SELECT giftcards_stock_staged(%s, %s, %s, %s, %s, %s)"
