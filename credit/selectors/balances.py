@@ -26,6 +26,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 
+from alerts.scope import EVERYTHING, seeing
 from credit.models import Account, AccountSlot, Entry, Transaction
 from credit.selectors.viewers import Viewer
 
@@ -168,8 +169,12 @@ def balance_after_debit(transaction_id: UUID) -> int | None:
     return entry.balance_after_minor if entry.slot is None else balance_of(entry.account_id)
 
 
+@seeing(EVERYTHING)
 def refunded_of(transaction_id: UUID) -> int:
-    """Return what was given back of a debit or a capture, in minor units; 0 for nothing."""
+    """Return what was given back of a debit or a capture, in minor units; 0 for nothing.
+
+    Whoever knows what was charged may know it, also where an account out of their sight paid.
+    """
     given = Entry.objects.filter(
         transaction__settles_id=transaction_id,
         transaction__kind=Transaction.Kind.REFUND,

@@ -10,12 +10,13 @@ import pytest
 from credit.models import AuditEvent, IdempotencyRecord
 from giftcards.models import GiftCard
 from giftcards.services.secrets import open_field
-from redemption.models import Redemption, Replacement
+from redemption.models import Campaign, Redemption, Replacement
 from redemption.services.redeem import Contact, RedeemResult
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask, snapshot
 from tests.redemption.taking_back import card_of, redeem_one, refunds, row
 from tests.redemption.test_api import Api, assert_problem, make_key
+from tests.redemption.visiting import put
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,6 +79,16 @@ class TestCancel:
         result = redeem_one(world)
         told = cancel(api, result).json()
         assert api.get(f"/redemptions/{result.redemption_id}/").json() == told
+
+    def test_tells_a_client_what_its_agency_got_back(self, world: World, api: Api) -> None:
+        account = world.account.parent
+        assert account is not None
+        Campaign.objects.update(account=account, billing_entity="agency")
+        put(account, 10_000)
+        body = cancel(api, redeem_one(world)).json()
+        assert (body["charged"], body["refunded"]) == ("25.00", "25.00")
+        # What the agency has left is its own affair.
+        assert body["credit_remaining"] is None
 
     def test_names_the_key_that_did_it(self, world: World, api: Api) -> None:
         cancel(api, redeem_one(world))

@@ -25,6 +25,7 @@ from redemption.services.cancelling import cancel_redemption
 from redemption.services.disclosure import Disclosure
 from redemption.services.redeem import Contact
 from redemption.services.replacing import replace_card
+from redemption.services.serving import serve_waiting
 from redemption.services.showing import show_card
 from redemption.services.stuck import clean_up_stuck
 from sms.emulator import Emulator
@@ -76,6 +77,7 @@ class Storm:
         deeds: list[Deed] = [
             self.redeem, self.redeem, self.redeem_on_screen, self.show, self.show, self.send,
             self.lose_texts, self.clean_up, self.clean_up, self.cancel, self.replace, self.look,
+            self.serve,
         ]  # fmt: skip
         for _ in range(STEPS):
             try:
@@ -113,6 +115,9 @@ class Storm:
 
     def lose_texts(self, _random: Random) -> None:
         Message.objects.filter(state="queued").update(state="failed", next_attempt_at=None)
+
+    def serve(self, _random: Random) -> None:
+        serve_waiting(now=datetime.now(UTC), limit=3)
 
     def clean_up(self, _random: Random) -> None:
         clean_up_stuck(now=datetime.now(UTC) + timedelta(hours=1), limit=20)
