@@ -8,22 +8,24 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 import redis
 from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
 from psycopg import sql
 from pytest_django import Settings
 
 from giftcards.emulator import Emulator
-from giftcards.models import GiftCard, ProviderBrand, ProviderOrder
-from giftcards.services import bought_cards, imports, order_records, revealing
+from giftcards.models import CardBatch, GiftCard, ProviderBrand, ProviderOrder, StagedCard
+from giftcards.services import bought_cards, imports, order_records, receiving, revealing
 from giftcards.services.secrets import seal_code
+from giftcards.services.upload_jobs import run_uploads
 from redemption.models import Redemption
 from redemption.services.showing import show_card
 from sms.queue import BELL
@@ -197,6 +199,42 @@ class TestSecrets:
         assert "UPDATE" in logged
         assert "sms.tasks" in queued
         assert all(f",{last4}," in stored for last4 in ("0001", "0002", "0003"))
+
+    def test_of_a_large_file_leave_no_trace(
+        self, world: World, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("giftcards.admin.uploads.ROWS_AT_ONCE", 1)
+        browser = sign_in(make_user(is_superuser=True))
+        browser.raise_request_exception = False
+        page = reverse("admin:giftcards_pool_upload_cards", args=[world.pool.pk])
+
+        def send(content: str) -> Any:
+            file = SimpleUploadedFile("cards.csv", content.encode())
+            return browser.post(page, {"lines": "", "file": file})
+
+        # Broken in the middle with rows in memory; then received, with one that is refused.
+        with monkeypatch.context() as broken:
+            broken.setattr(receiving, "stage_cards", lambda *_facts, **_more: 1 / 0)
+            assert send(CARDS).status_code == 500
+        assert send(f"{CARDS}{REFUSED},,1.23E+15\n").status_code == 302
+        secrets = [*CODES, *PINS, *NUMBERS, REFUSED]
+        assert StagedCard.objects.count() == 3
+        assert traces_of(secrets, dump_database()) == []
+
+        # Checked, confirmed, imported.
+        now = datetime.now(UTC)
+        assert run_uploads(now=now) == 1
+        batch = CardBatch.objects.get(state="previewed")
+        page = reverse("admin:giftcards_cardbatch_confirm", args=[batch.pk])
+        assert browser.post(page, {"step": "import_good"}).status_code == 302
+        assert run_uploads(now=datetime.now(UTC)) == 1
+        assert GiftCard.objects.count() == 3
+        assert BELL.wait_until_quiet(5)
+        assert traces_of(secrets, log.getvalue()) == []
+        assert traces_of(secrets, dump_database()) == []
+        assert traces_of(secrets, dump_redis()) == []
+        assert "ZeroDivisionError" in log.getvalue()
+        assert "giftcards.tasks.run_uploads" in dump_redis()
 
     def test_of_bought_cards_leave_no_trace(
         self,
