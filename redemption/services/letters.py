@@ -34,7 +34,7 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
         (
             "Hello {{first_name}},",
             (
-                "thank you for taking part. Your {{amount}} {{brand}} gift card from {{company}} "
+                "Thank you for taking part. Your {{amount}} {{brand}} gift card from {{company}} "
                 "is ready. Open it here:"
             ),
             "{{reveal_link}}",
@@ -50,7 +50,7 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
         (
             "Hola {{first_name}},",
             (
-                "gracias por participar. Su tarjeta {{brand}} de {{amount}} de {{company}} "
+                "Gracias por participar. Su tarjeta {{brand}} de {{amount}} de {{company}} "
                 "ya está lista. Ábrala aquí:"
             ),
             "{{reveal_link}}",
@@ -66,7 +66,7 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
         (
             "Hello {{first_name}},",
             (
-                "your {{brand}} gift card from {{company}} takes a little longer: {hours} hours at "
+                "Your {{brand}} gift card from {{company}} takes a little longer: {hours} hours at "
                 "most. It comes by itself; there is nothing to do."
             ),
             "If you have questions, call {{support_phone}}.",
@@ -77,7 +77,7 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
         (
             "Hola {{first_name}},",
             (
-                "su tarjeta de regalo {{brand}} de {{company}} tarda un poco más: {hours} horas "
+                "Su tarjeta de regalo {{brand}} de {{company}} tarda un poco más: {hours} horas "
                 "como máximo. Llega por sí sola; no tiene que hacer nada."
             ),
             "Si tiene preguntas, llame al {{support_phone}}.",

@@ -78,7 +78,7 @@ class TestByEmail:
         assert mail.header("Reply-To") == "help@giftline.example"
         link = f"http://127.0.0.1:1/r/{result.reveal_token}/"
         assert mail.part("plain").strip() == (
-            "Hello Ana,\n\nthank you for taking part. Your $25.00 Acorn Shop gift card from"
+            "Hello Ana,\n\nThank you for taking part. Your $25.00 Acorn Shop gift card from"
             f" Acorn Ltd is ready. Open it here:\n\n{link}\n\nPlease open it on a device of your"
             " own: from then on the card shows there and nowhere else."
         )
@@ -133,7 +133,7 @@ class TestByEmail:
     def test_greets_nobody_by_an_empty_name(self) -> None:
         letter = choose_letter(purpose="reward", language="en", hours=24)
         assert letter is not None
-        assert letter.body({}).startswith("Hello,\n\nthank you")
+        assert letter.body({}).startswith("Hello,\n\nThank you")
         assert "call" not in letter.body({})
 
     def test_has_words_for_everything_about_a_reward(self) -> None:
