@@ -167,6 +167,11 @@ CARDS: Final = [
         "giftcards_pool",
         "UPDATE giftcards_pool SET cost_per_card_minor = -1",
     ),
+    Forbidden(
+        "giftcards_pool_budget_never_negative",
+        "giftcards_pool",
+        "UPDATE giftcards_pool SET daily_budget_minor = -1",
+    ),
 ]
 
 REDEMPTIONS: Final = [
