@@ -176,8 +176,9 @@ def _log(standing: Standing, answer: Answer, consequences: Consequences) -> None
     """Say what happened, without the number and without a word of the text."""
     facts = {"message_id": str(standing.id), "state": standing.state}
     what = _CALLED.get(standing.channel, standing.channel)
+    id_name = "SID" if standing.channel == "sms" else "id"
     if Outcome.ACCEPTED in consequences.outcomes:
-        log.info(f"{what} sent successfully, SID {standing.provider_id}", **facts)
+        log.info(f"{what} sent successfully, {id_name} {standing.provider_id}", **facts)
     elif answer.finding in (Finding.REFUSED, Finding.UNREACHABLE, Finding.NO_ANSWER):
         log.warning(
             f"{what} not sent: {answer.finding.value}",
