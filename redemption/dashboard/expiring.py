@@ -55,7 +55,9 @@ def expiring(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     filters = read_filters(request, viewer)
     found = list_expiring(scope=filters.scope, now=now)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    histories = read_histories(clients=filters.scope.everybody, now=now) if found else None
+    histories = read_histories(
+        clients=filters.scope.everybody, pool_ids=[row.pool.pk for row in page], now=now
+    )
     context = report_context(request, viewer, current="report-expiring")
     return render(
         request,
@@ -65,11 +67,7 @@ def expiring(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "filters": filters,
             "figures": _figures(found),
             "windows": WINDOWS,
-            "rows": [
-                _row(pool, histories, may_open=context["may_open_admin"])
-                for pool in page
-                if histories
-            ],
+            "rows": [_row(row, histories, may_open=context["may_open_admin"]) for row in page],
             "page": page,
             "query": with_query("", **filters.kept).removeprefix("?") + "&",
             "csv_url": with_query(reverse("report-expiring-csv"), **filters.kept),

@@ -77,7 +77,9 @@ def inventory(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     chosen = [pool for pool in pools if not level or _level_of(counts[pool.pk]) == level]
     chosen.sort(key=lambda pool: _urgency(counts[pool.pk]))
     page = Paginator(chosen, PER_PAGE).get_page(request.GET.get("page"))
-    histories = read_histories(clients=filters.scope.everybody, now=now)
+    histories = read_histories(
+        clients=filters.scope.everybody, pool_ids=[pool.pk for pool in page], now=now
+    )
     context = report_context(request, viewer, current="report-inventory")
     address = reverse("report-inventory")
     kept = {**filters.kept, **({"kind": kind} if kind else {})}

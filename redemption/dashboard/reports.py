@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -106,7 +107,7 @@ def card_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     period = read_report_period(request.GET, now=now)
     report = _read(filters.scope, group, period)
     page = Paginator(report.rows, PER_PAGE).get_page(request.GET.get("page"))
-    histories = read_histories(clients=filters.scope.everybody, now=now)
+    histories = _histories(filters.scope, page, now)
     address = reverse("report-cards")
     asked = {**filters.kept, **period.query}
     return render(
@@ -143,7 +144,7 @@ def card_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if period.errors:
         raise Http404
     report = _read(filters.scope, group, period)
-    histories = read_histories(clients=filters.scope.everybody, now=now)
+    histories = _histories(filters.scope, report.rows, now)
     name = f"cards-by-{group}-{period.start.isoformat()}-to-{period.end.isoformat()}.csv"
     return HttpResponse(
         write_card_report(
@@ -167,6 +168,11 @@ def _read(scope: ReportScope, group: Group, period: Period) -> CardReport:
         now=timezone.now(),
         stuck_after=timedelta(seconds=settings.STUCK_AFTER),
     )
+
+
+def _histories(scope: ReportScope, rows: Iterable[CardRow], now: datetime) -> Histories:
+    pool_ids = [pool_id for row in rows for pool_id in row.live_pool_ids]
+    return read_histories(clients=scope.everybody, pool_ids=pool_ids, now=now)
 
 
 def _group_links(

@@ -230,16 +230,8 @@ def _names(
 def _bars(scope: ReportScope, first: date, last: date, *, by_month: bool) -> dict[date, int]:
     """Return the rewards of each day or month of the period, quiet ones included."""
     counted = count_per_day(
-        clients=scope.clients,
-        group="client",
-        first=first,
-        last=last,
-        brand_id=scope.brand_id,
-        by_month=by_month,
+        clients=scope.clients, first=first, last=last, brand_id=scope.brand_id, by_month=by_month
     )
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     bars = dict.fromkeys((day.replace(day=1) if by_month else day for day in days), 0)
-    for of_client in counted.values():
-        for day, issued in of_client.items():
-            bars[day] += issued
-    return bars
+    return bars | counted

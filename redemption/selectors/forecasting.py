@@ -30,7 +30,7 @@ _WARM_UP_DAYS: Final = 2 * _SEASON
 _TESTED_DAYS: Final = 28
 _AHEAD_DAYS: Final = 7
 # Of a normal distribution, four fifths lie this many standard deviations around the middle.
-_RANGE: Final = 1.2816
+RANGE: Final = 1.2816
 
 
 class Method(Protocol):
@@ -204,7 +204,7 @@ def days_left(forecast: Forecast, available: int) -> DaysLeft:
     """Return how many whole days it takes until what is available has been taken."""
     soonest = expected = latest = None
     for day, (total, deviation) in enumerate(forecast.totals()):
-        margin = _RANGE * deviation
+        margin = RANGE * deviation
         if soonest is None and total + margin >= available:
             soonest = day
         if expected is None and total >= available:

@@ -128,7 +128,12 @@ _SUMS: Final = """
 """
 _PER_DAY: Final = """
     WITH counted AS ({counted}
-    ) SELECT {key} AS key, first_day, sum(issued) FROM counted GROUP BY {key}, first_day
+    ) SELECT date_trunc(%(bar)s, first_day)::date, sum(issued) FROM counted GROUP BY 1
+"""
+_PER_POOL_AND_DAY: Final = """
+    WITH counted AS ({counted}
+    ) SELECT pool_id, first_day, sum(issued) FROM counted
+    WHERE pool_id = ANY (%(pools)s) GROUP BY pool_id, first_day
 """
 # What stands for "another pool": NULLs would not find each other in a join.
 _OTHER: Final = UUID(int=0)
@@ -169,13 +174,12 @@ def sum_rewards(
 def count_per_day(
     *,
     clients: Clients,
-    group: Group,
     first: date,
     last: date,
     brand_id: UUID | None = None,
     by_month: bool = False,
-) -> dict[UUID, dict[date, int]]:
-    """Return how many rewards each pool, brand or client gave on each day; quiet days are left out.
+) -> dict[date, int]:
+    """Return how many rewards were given on each day; quiet days are left out.
 
     The same rewards as ``sum_rewards`` adds up.
 
@@ -183,17 +187,32 @@ def count_per_day(
     """
     statement, parameters = _counted(
         clients=clients,
-        group=group,
+        group="client",
         spans=_spans_of(first, last, with_months=by_month),
         brand_id=brand_id,
     )
+    parameters["bar"] = "month" if by_month else "day"
+    with connection.cursor() as cursor:
+        cursor.execute(_PER_DAY.format(counted=statement), parameters)
+        return {day: int(issued) for day, issued in cursor.fetchall()}
+
+
+def count_per_pool_and_day(
+    *, clients: Clients, pool_ids: Collection[UUID], first: date, last: date
+) -> dict[UUID, dict[date, int]]:
+    """Return how many rewards of each pool were given on each day; quiet days are left out."""
+    statement, parameters = _counted(
+        clients=clients,
+        group="pool",
+        spans=_spans_of(first, last, with_months=False),
+        brand_id=None,
+    )
+    parameters["pools"] = list(pool_ids)
     found: dict[UUID, dict[date, int]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_PER_DAY.format(counted=statement, key=f"{group}_id"), parameters)
-        for key, first_day, issued in cursor.fetchall():
-            day = first_day.replace(day=1) if by_month else first_day
-            of_key = found.setdefault(key, {})
-            of_key[day] = of_key.get(day, 0) + int(issued)
+        cursor.execute(_PER_POOL_AND_DAY.format(counted=statement), parameters)
+        for pool_id, day, issued in cursor.fetchall():
+            found.setdefault(pool_id, {})[day] = int(issued)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from redemption.selectors.forecasting import (
     choose_forecast,
     days_left,
 )
-from redemption.selectors.reward_days import Clients, count_per_day
+from redemption.selectors.reward_days import Clients, count_per_pool_and_day
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +71,16 @@ class Histories:
         )
 
 
-def read_histories(*, clients: Clients, now: datetime) -> Histories:
-    """Return the last weeks of every pool from which the clients were served.
+def read_histories(*, clients: Clients, pool_ids: Collection[UUID], now: datetime) -> Histories:
+    """Return the last weeks of some pools, as far as they served the clients.
 
     Today is left out: what is given out until the evening is not known yet.
     """
     today = now.astimezone(UTC).date()
-    first = today - timedelta(days=HISTORY_DAYS)
-    return Histories(
-        today,
-        count_per_day(clients=clients, group="pool", first=first, last=today - timedelta(days=1)),
+    by_pool = count_per_pool_and_day(
+        clients=clients,
+        pool_ids=pool_ids,
+        first=today - timedelta(days=HISTORY_DAYS),
+        last=today - timedelta(days=1),
     )
+    return Histories(today, by_pool)

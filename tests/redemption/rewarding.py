@@ -50,7 +50,7 @@ def give(world: World, pool: Pool, at: datetime) -> Redemption:
 def hand_over(reward: Redemption, seconds: float) -> None:
     assert reward.issued_at is not None
     at = reward.issued_at + timedelta(seconds=seconds)
-    GiftCard.objects.filter(pk=reward.card_id, status="claimed").update(
+    GiftCard.objects.filter(pk__in=[reward.card_id], status="claimed").update(
         status="delivered", delivered_at=at
     )
     Redemption.objects.filter(pk=reward.pk).update(state="delivered", delivered_at=at)
@@ -59,7 +59,7 @@ def hand_over(reward: Redemption, seconds: float) -> None:
 def take_back(reward: Redemption, state: str) -> None:
     """End a reward that was issued; its card is void."""
     with transaction():
-        GiftCard.objects.filter(pk=reward.card_id).update(status="void")
+        GiftCard.objects.filter(pk__in=[reward.card_id]).update(status="void")
         Redemption.objects.filter(pk=reward.pk).update(state=state)
 
 

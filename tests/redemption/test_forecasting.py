@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random  # noqa: TID251  the weather of the simulated stocks, by a seed
 
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redemption.selectors.forecast_trials import Trial, try_forecasts
 from redemption.selectors.forecasting import (
     FEWEST_DAYS,
     HORIZON_DAYS,
@@ -171,3 +175,39 @@ def bounds(left: DaysLeft) -> tuple[int, int, int]:
     days = (left.soonest, left.expected, left.latest)
     soonest, expected, latest = (HORIZON_DAYS if day is None else day for day in days)
     return soonest, expected, latest
+
+
+class TestTryForecasts:
+    def test_asks_every_week_about_days_that_were_not_known(self) -> None:
+        # Twelve weeks to learn from, then three that go on as before and one without anything.
+        trial = try_forecasts(WEEK * 15 + [0] * 7, ahead=7)
+        assert (trial.forecasts, trial.taken) == (4, 3 * sum(WEEK))
+        assert trial.missed == pytest.approx(sum(WEEK))
+        assert trial.missed_by_repeating == sum(WEEK)
+        assert trial.held == 3
+
+    def test_needs_a_history(self) -> None:
+        assert try_forecasts(WEEK * 12, ahead=7) == Trial()
+
+
+class TestCheckForecasts:
+    def test_prints_how_wrong_they_would_have_been(self) -> None:
+        out = io.StringIO()
+        call_command("check_forecasts", "--made-up", stdout=out)
+        lines = out.getvalue().splitlines()
+        assert len(lines) == 2 + 7 * 2
+        missed = {
+            (cells[0], cells[1]): int(cells[3].rstrip("%"))
+            for cells in (line.strip("| ").split(" | ") for line in lines[2:])
+        }
+        # What stands in docs/reports.md; a worse method would show here.
+        assert missed["40 a day, weekly pattern", "7"] <= 6
+        assert missed["400 a day, weekly pattern", "28"] <= 2
+        for line in lines[2:]:
+            assert line in (settings.BASE_DIR / "docs" / "reports.md").read_text()
+
+    @pytest.mark.django_db
+    def test_says_that_it_is_too_early(self) -> None:
+        out = io.StringIO()
+        call_command("check_forecasts", stdout=out)
+        assert out.getvalue().startswith("No pool has given out enough yet")

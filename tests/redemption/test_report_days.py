@@ -18,6 +18,7 @@ from redemption.selectors.reward_days import (
     Group,
     RewardSums,
     count_per_day,
+    count_per_pool_and_day,
     count_taken_back,
     sum_rewards,
 )
@@ -133,10 +134,16 @@ def assert_true(clients: Clients) -> None:
             shown = sum_rewards(clients=clients, group=group, first=first, last=last)
             assert by_key(shown) == by_key(plainly(clients, group, first, last))
             seen += len(shown)
-            days = count_per_day(clients=clients, group=group, first=first, last=last)
-            assert {key: sum(of.values()) for key, of in days.items()} == {
-                row.key: row.issued for row in shown
-            }
+        issued = sum(row.issued for row in plainly(clients, "client", first, last))
+        for by_month in (False, True):
+            days = count_per_day(clients=clients, first=first, last=last, by_month=by_month)
+            assert sum(days.values()) == issued
+            assert all(day.day == 1 or not by_month for day in days)
+        by_pool = {row.key: row.issued for row in plainly(clients, "pool", first, last)}
+        found = count_per_pool_and_day(
+            clients=clients, pool_ids=[key for key in by_pool if key], first=first, last=last
+        )
+        assert {key: sum(days.values()) for key, days in found.items()} == by_pool
     assert seen > 10
 
 
