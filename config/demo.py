@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from config.children import ChildError, spawn, tail, wait_until
 from config.demo_report import former_report, panel, write_report
-from config.embedded import Server, Session, free_port
+from config.embedded import Server, Session
 from config.environment import PROJECT_DIR
+from config.ports import free_port
 from config.progress import say, step
 from config.supervisor import Child
 

@@ -20,33 +20,24 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from config.children import ChildError
 from config.demo_report import put_report_aside
+from config.demo_settings import demo_settings
 from config.envfile import read_env_file, write_env_file, write_private_file
-from config.environment import given_settings, is_on, random_key, var_dir
+from config.environment import given_settings, is_on, var_dir
+from config.ports import free_port, port_of
 from config.postgres import OWNER_ROLE, RUNTIME_ROLE, PostgresServer
 from config.progress import step
 from config.valkey import ValkeyServer
 
 _FREE_BYTES_NEEDED: Final = 200_000_000
-# Without these the data cannot be read, so a later start never replaces them.
-_KEPT: Final = (
-    "CARD_ENCRYPTION_KEYS",
-    "CODE_DIGEST_KEY",
-    "TWILIO_ACCOUNT_SID",
-    "TWILIO_AUTH_TOKEN",
-    "TILLO_API_KEY",
-    "TILLO_SECRET_KEY",
-)
 _HEADING: Final = """Written by Giftline for its embedded servers at each start; do not edit.
 The keys open the data in this folder: they are kept, the rest is made anew."""
 
@@ -191,18 +182,6 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def free_port(wanted: int = 0) -> int:
-    """Return a port nobody listens on: the wanted one if it is free, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            # As the servers do it: a port that merely lingers in TIME_WAIT counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise ChildError("No port is free on 127.0.0.1.")
-
-
 def _prepare(home: Path) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -276,7 +255,7 @@ def _session(home: Path, given: Mapping[str, str], children_lock: int) -> Sessio
     return Session(
         home=home,
         given=dict(given),
-        settings=_settings(given, former=read_env_file(home / "demo.env")),
+        settings=demo_settings(given, former=read_env_file(home / "demo.env")),
         postgres=None
         if given.get("DATABASE_URL")
         else PostgresServer(
@@ -305,72 +284,6 @@ def _passwords(path: Path) -> dict[str, str]:
     return passwords
 
 
-def _settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[str, str]:
-    """Return the demo's settings: what was given, what must stay, and what is made up."""
-    port = given.get("PORT") or "8000"
-    emulator_port = free_port(_port_of(former.get("TWILIO_API_BASE_URL")))
-    made_up: dict[str, str] = {
-        "SECRET_KEY": secrets.token_urlsafe(64),
-        "CARD_ENCRYPTION_KEYS": f"demo:{random_key()}",
-        "CODE_DIGEST_KEY": random_key(),
-        "SANDBOX": "1",
-        "DEBUG": "0",
-        "PORT": port,
-        "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
-        "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
-        "TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}",
-        "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
-        "TWILIO_FROM_NUMBER": "+15005550006",
-        # The demo starts the emulator there; another command's texts wait until it does.
-        "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
-        # The same emulator takes the e-mails.
-        "EMAIL_URL": f"smtp://127.0.0.1:{_mail_port(former, taken=emulator_port)}",
-        # Nobody who tries it out waits for the cards that are bought ahead.
-        "EVERY_BUFFER_REFILL": "30s",
-        **_tillo_settings(given, former=former, taken=emulator_port),
-    }
-    if given.get("TWILIO_API_BASE_URL"):
-        del made_up["EMAIL_URL"]  # without the emulator nobody takes it
-    if given.get("TWILIO_MESSAGING_SERVICE_SID"):
-        del made_up["TWILIO_FROM_NUMBER"]
-    kept = {
-        name: former[name]
-        for name in ("SECRET_KEY", *_KEPT)
-        if former.get(name) and name in made_up
-    }
-    settings: dict[str, str] = made_up | kept
-    names = (*settings, "DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
-    settings.update({name: given[name] for name in names if given.get(name)})
-    # A key that was given once is as precious as one that was made up: the former one stays in
-    # the file, while the process environment has its way for this run.
-    settings.update({name: former[name] for name in _KEPT[:2] if former.get(name)})
-    return settings
-
-
-def _mail_port(former: Mapping[str, str], *, taken: int) -> int:
-    port = free_port(_port_of(former.get("EMAIL_URL")))
-    while port == taken:
-        port = free_port()
-    return port
-
-
-def _tillo_settings(
-    given: Mapping[str, str], *, former: Mapping[str, str], taken: int
-) -> dict[str, str]:
-    """Return the keys of the shipped Tillo; nothing is made up for a real one."""
-    if given.get("TILLO_BASE_URL"):
-        return {}
-    port = free_port(_port_of(former.get("TILLO_BASE_URL")))
-    while port == taken:
-        port = free_port()
-    return {
-        "TILLO_BASE_URL": f"http://127.0.0.1:{port}/api/v2",
-        "TILLO_API_KEY": secrets.token_hex(16),
-        "TILLO_SECRET_KEY": secrets.token_hex(32),
-        "TILLO_SECTOR": "demo",
-    }
-
-
 def _start(
     session: Session, step: Callable[[str], contextlib.AbstractContextManager[None]]
 ) -> None:
@@ -379,7 +292,7 @@ def _start(
         passwords = _passwords(session.home / "passwords.json")
         with step("PostgreSQL 18"):
             session.postgres.start(
-                port=free_port(_port_of(former.get("DATABASE_URL"))),
+                port=free_port(port_of(former.get("DATABASE_URL"))),
                 keep_open=[session.children_lock],
             )
             session.postgres.ensure_roles(
@@ -394,13 +307,7 @@ def _start(
     if session.valkey is not None:
         with step("Valkey"):
             session.valkey.start(
-                port=free_port(_port_of(former.get("REDIS_URL"))),
+                port=free_port(port_of(former.get("REDIS_URL"))),
                 keep_open=[session.children_lock],
             )
         session.settings["REDIS_URL"] = session.valkey.url
-
-
-def _port_of(url: str | None) -> int:
-    """Return a former address's port, so that a second terminal's addresses stay right."""
-    parts = urlsplit(url or "")
-    return (parts.port or 0) if parts.hostname == "127.0.0.1" else 0

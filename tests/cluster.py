@@ -22,8 +22,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from config.embedded import free_port
 from config.environment import SETTINGS, random_key
+from config.ports import free_port
 from config.postgres import OWNER_ROLE, RUNTIME_ROLE, PostgresServer
 from config.valkey import ValkeyServer
 

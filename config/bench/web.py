@@ -21,8 +21,8 @@ from config.bench.measure import Sample, sample
 from config.bench.service import PHONE
 from config.children import ChildError, spawn, stop, wait_until
 from config.demo import WEB_SERVER
-from config.embedded import free_port
 from config.environment import PROJECT_DIR
+from config.ports import free_port
 
 _LOAD: Final = Path(__file__).with_name("load.py")
 _HOST: Final = "127.0.0.1"

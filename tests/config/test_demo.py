@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from config.children import tail
-from config.embedded import free_port
 from config.environment import PROJECT_DIR, SETTINGS
+from config.ports import free_port
 
 MANAGE = [sys.executable, str(PROJECT_DIR / "manage.py")]
 REPORTED = {
@@ -55,7 +55,7 @@ class Terminal:
         report = self.home / "var" / "demo.json"
         # One that was left by a killed demo may still be there: this one's is newer.
         started = time.time()
-        self.wait(lambda: report.exists() and report.stat().st_mtime > started, seconds=90)
+        self.wait(lambda: report.exists() and report.stat().st_mtime > started, seconds=240)
         return dict(json.loads(report.read_text()))
 
     def wait(self, is_done: Callable[[], bool], *, seconds: float) -> None:

@@ -21,13 +21,13 @@ from config.children import ChildError
 from config.embedded import (
     AlreadyRunningError,
     Session,
-    free_port,
     needs_servers,
     supervise,
     wait_for_supervisor,
 )
 from config.envfile import read_env_file
 from config.environment import PROJECT_DIR, load
+from config.ports import free_port
 
 CODE = """
 import os, sys, time
