@@ -1,5 +1,6 @@
 """Partners' way in: look at a code, redeem it, see what became of it."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -116,7 +117,7 @@ class RedemptionsView(APIView):
             raise
         if result.is_ordered:
             assert key is not None  # noqa: S101  it is required here
-            return _answer_order(result, key, partner)
+            return _answer_order(result, key, partner, asked_at=now)
         return Response(
             print_result(result, scopes=partner.scopes),
             status=201 if result.state == "issued" else 202,
@@ -158,10 +159,16 @@ class RedemptionView(APIView):
         )
 
 
-def _answer_order(result: RedeemResult, key: KeyClaim, partner: Partner) -> Response:
+def _answer_order(
+    result: RedeemResult, key: KeyClaim, partner: Partner, *, asked_at: datetime
+) -> Response:
     """Answer as it stands after a moment: the card if it has come, else that it is on its way."""
     state = await_first_answer(
-        redemption_id=result.redemption_id, key=key, actor=partner.actor, now=timezone.now()
+        redemption_id=result.redemption_id,
+        key=key,
+        actor=partner.actor,
+        asked_at=asked_at,
+        now=timezone.now(),
     )
     if state == result.state:
         return Response(print_result(result, scopes=partner.scopes), status=202, headers=NO_STORE)

@@ -50,17 +50,23 @@ class ProviderFailedError(ServiceError):
 
 @durable
 @seeing(EVERYTHING)
-def await_card(*, redemption_id: UUID) -> str:
-    """Return the state of a redemption once it is not ``provisioning`` any more, or time is up."""
+def await_card(*, redemption_id: UUID, asked_at: datetime, now: datetime) -> str:
+    """Return the state of a redemption once it is not ``provisioning`` any more, or time is up.
+
+    :param asked_at: when the request came, whose answer is due soon after.
+    """
 
     def look() -> str:
         return Redemption.objects.values_list("state", flat=True).get(pk=redemption_id)
 
-    return _look_until(look, lambda state: state != State.PROVISIONING, PATIENCE_SECONDS)
+    seconds = PATIENCE_SECONDS - (now - asked_at).total_seconds()
+    return _look_until(look, lambda state: state != State.PROVISIONING, seconds)
 
 
 @durable
-def await_first_answer(*, redemption_id: UUID, key: KeyClaim, actor: str, now: datetime) -> str:
+def await_first_answer(
+    *, redemption_id: UUID, key: KeyClaim, actor: str, asked_at: datetime, now: datetime
+) -> str:
     """Wait for the card of a first request, and return the state that its answer is to tell.
 
     ``issued`` when the card has come: then its disclosure is committed, and the key stands for
@@ -70,9 +76,12 @@ def await_first_answer(*, redemption_id: UUID, key: KeyClaim, actor: str, now: d
         again, since nothing came of it.
     """
     before = str(State.PROVISIONING)
-    state = await_card(redemption_id=redemption_id)
+    began = time.monotonic()
+    state = await_card(redemption_id=redemption_id, asked_at=asked_at, now=now)
     if state in Redemption.STANDING:
-        disclose_redemption(redemption_id=redemption_id, actor=actor, now=now)
+        # It was issued meanwhile, and is not delivered before that.
+        shown_at = now + timedelta(seconds=time.monotonic() - began)
+        disclose_redemption(redemption_id=redemption_id, actor=actor, now=shown_at)
         amend_answer(claim=key, before=before, status=201, state=str(State.ISSUED))
         return str(State.ISSUED)
     if state == State.FAILED:

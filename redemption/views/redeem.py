@@ -133,11 +133,12 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
     if facts is None:
         # The session is over, or another tab has gone on: the reward, if there is one, is shown.
         return redirect("redeem")
+    now = timezone.now()
     try:
         result = redeem(
             caller=_caller(request, browser),
             contact=_read_contact(request),
-            now=timezone.now(),
+            now=now,
             recipient_id=facts.recipient_id,
             condition_number=_read_choice(request, facts),
         )
@@ -153,7 +154,7 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
         return pages.render_problem(request, error, _client(facts))
     request.session[_SESSION] = {"redemption_id": str(result.redemption_id)}
     if result.is_ordered:
-        await_card(redemption_id=result.redemption_id)
+        await_card(redemption_id=result.redemption_id, asked_at=now, now=timezone.now())
     return redirect("redeem")
 
 

@@ -62,7 +62,11 @@ class TestQuickProvider:
         assert body["delivered_at"] is None
         card = GiftCard.objects.get()
         assert (card.status, card.disclosed_at is not None) == ("delivered", True)
-        assert Redemption.objects.get().state == "delivered"
+        row = Redemption.objects.get()
+        assert row.state == "delivered"
+        assert row.delivered_at is not None
+        assert row.issued_at is not None
+        assert row.created_at < row.issued_at < row.delivered_at
 
     def test_is_the_same_when_repeated(
         self, world: World, api: Api, tillo_emulator: Emulator
