@@ -12,11 +12,16 @@ from credit.models import IdempotencyRecord
 from giftcards.emulator import Emulator
 from giftcards.models import GiftCard
 from redemption.models import Redemption
+from redemption.services.awaiting import PATIENCE_SECONDS
+from tests.races import run_at_once
 from tests.redemption.buying import build_buying_world, orders, worker, working
 from tests.redemption.test_api import Api, assert_problem, make_key
 from tests.world import World
 
 __all__ = ["worker"]
+
+# What a machine that does other things may take for an answer that needs no time.
+BUSY_SECONDS = 2.0
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tillo_settings")]
 
@@ -139,7 +144,7 @@ class TestSlowProvider:
         with working():
             began = time.monotonic()
             first = api.redeem(code, key="k-1")
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < PATIENCE_SECONDS + BUSY_SECONDS
             assert first.status_code == 202
             body = first.json()
             assert (body["state"], body["reason"]["code"]) == ("provisioning", "GC-005")
@@ -176,7 +181,7 @@ class TestSlowProvider:
         first = api.redeem(code).json()
         began = time.monotonic()
         second = api.redeem(code)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < PATIENCE_SECONDS
         assert second.status_code == 202
         body = second.json()
         assert (body["id"], body["state"]) == (first["id"], "provisioning")
@@ -188,8 +193,23 @@ class TestSlowProvider:
         (code,) = world.invite()
         began = time.monotonic()
         response = api.redeem(code)
-        assert 1.5 < time.monotonic() - began < 2.0
+        assert 0 < time.monotonic() - began - PATIENCE_SECONDS < BUSY_SECONDS
         assert (response.status_code, response.json()["state"]) == (202, "provisioning")
+
+    def test_keeps_no_more_than_two_waiting_in_a_process(self, world: World, api: Api) -> None:
+        codes = iter(world.invite(3))
+
+        def redeem() -> tuple[float, int]:
+            code = next(codes)
+            began = time.monotonic()
+            status: int = api.redeem(code).status_code
+            return time.monotonic() - began, status
+
+        answers = run_at_once(3, redeem)
+        assert {answer[1] for answer in answers if isinstance(answer, tuple)} == {202}
+        quick, *slow = sorted(answer[0] for answer in answers if isinstance(answer, tuple))
+        assert quick < PATIENCE_SECONDS
+        assert all(0 < seconds - PATIENCE_SECONDS < BUSY_SECONDS for seconds in slow)
 
 
 @pytest.mark.usefixtures("worker")
