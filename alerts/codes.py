@@ -195,7 +195,8 @@ class ErrorCode(ExplainedCode):
         operator="The text or e-mail could not be handed to its provider, or the service is "
         "not configured.",
         action="Correct the number, send by e-mail, or read the reward out and mark it as "
-        "delivered by hand. The card stays with its recipient.",
+        "delivered by hand. A card that nobody has seen goes back to stock after a while, and "
+        "the code can then be redeemed anew; any other stays with its recipient.",
     )
     UNEXPECTED = Explanation(
         code="GC-015",

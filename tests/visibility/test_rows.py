@@ -16,6 +16,7 @@ from credit.models import Client
 from redemption.models import Campaign, Redemption
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
+from tests.redemption.taking_back import replace
 from tests.world import NOW, World, build_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.two_roles]
@@ -35,11 +36,12 @@ def birch() -> World:
 
 
 def build_lively_world(name: str) -> World:
-    """Build a world in which one redemption was served and one waits."""
+    """Build a world in which one redemption was served, and served again, and one waits."""
     world = build_world(name=name)
     world.stock(1)
-    for code in world.invite(2):
-        ask(code)
+    served, _ = [ask(code) for code in world.invite(2)]
+    world.stock(1)
+    replace(served)
     raise_alert(
         kind="x",
         severity=Alert.Severity.INFO,
@@ -95,6 +97,7 @@ class TestEveryTable:
             "redemption_provisioningtrace",
             "redemption_recipient",
             "redemption_redemption",
+            "redemption_replacement",
             "redemption_reveallink",
             "sms_message",
         }
