@@ -21,7 +21,7 @@ from giftcards.services.receiving import receive_cards
 from giftcards.services.upload_jobs import run_uploads
 from tests.crash.test_redeem import wait_until_blocked, wait_until_gone
 from tests.database import owner_url
-from tests.giftcards.test_large_uploads import Dripping
+from tests.giftcards.receiving import Dripping
 from tests.invariants import broken_invariants
 from tests.world import World, build_world
 
