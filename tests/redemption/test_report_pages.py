@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client as Browser
 
 from credit.models import Agency, Client, Membership
-from giftcards.models import GiftCard, Pool
+from giftcards.models import Pool
 from redemption.services.report_days import count_report_days
 from tests.redemption.rewarding import build_pools, give, hand_over, live_by_chance
 from tests.redemption.visiting import manager, person, plain, text_of
@@ -384,7 +384,6 @@ class TestExpiring:
         world.stock(3)
         assert "Nothing expires within 90 days" in plain(manager(world).get("/reports/expiring/"))
         assert rows_of(manager(world), FILES[1]) == []
-        assert GiftCard.objects.count() == 3
 
 
 class TestAddresses:
@@ -395,8 +394,7 @@ class TestAddresses:
         assert answer["Content-Disposition"] == (
             'attachment; filename="cards-by-brand-2026-01-01-to-2026-03-31.csv"'
         )
-        day = datetime.now(UTC).date().isoformat()
         assert browser.get(FILES[1])["Content-Disposition"] == (
-            f'attachment; filename="expiring-cards-{day}.csv"'
+            f'attachment; filename="expiring-cards-{today().isoformat()}.csv"'
         )
         assert browser.get(f"/reports/cards/?client={uuid4()}").status_code == 404
