@@ -82,6 +82,10 @@ NOT_SHOWN = {
     "redemption.replacement",  # on its redemption
     "giftcards.uploadjob",  # on its upload
     "redemption.stagedrecipient",
+    "redemption.reportchange",  # in the reports, as what follows
+    "redemption.reportday",
+    "redemption.reportmonth",
+    "redemption.rewardcount",
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
