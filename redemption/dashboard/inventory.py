@@ -19,6 +19,7 @@ from credit.dashboard.access import page_for
 from credit.money import display_amount
 from credit.selectors.viewers import Viewer
 from giftcards.models import Pool
+from giftcards.selectors.buffers import measure_buffer
 from giftcards.selectors.pools import PoolCounts, count_cards
 from redemption.dashboard.frame import Link, with_query
 from redemption.dashboard.report_filters import (
@@ -28,6 +29,7 @@ from redemption.dashboard.report_filters import (
     report_context,
 )
 from redemption.dashboard.report_words import (
+    Level,
     Words,
     level_words,
     pool_kind_words,
@@ -36,7 +38,7 @@ from redemption.dashboard.report_words import (
 from redemption.selectors.stock_forecasts import Histories, read_histories
 
 PER_PAGE: Final = 25
-_LEVELS: Final = ("empty", "red", "amber", "green")
+_LEVELS: Final = ("empty", "red", "amber", "green", "on_demand")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,8 @@ def inventory(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         now=now,
         stuck_after=timedelta(seconds=settings.STUCK_AFTER),
     )
-    chosen = [pool for pool in pools if not level or _level_of(counts[pool.pk]) == level]
-    chosen.sort(key=lambda pool: _urgency(counts[pool.pk]))
+    chosen = [pool for pool in pools if not level or _level_of(pool, counts[pool.pk]) == level]
+    chosen.sort(key=lambda pool: _urgency(pool, counts[pool.pk]))
     page = Paginator(chosen, PER_PAGE).get_page(request.GET.get("page"))
     histories = read_histories(
         clients=filters.scope.everybody, pool_ids=[pool.pk for pool in page], now=now
@@ -90,7 +92,9 @@ def inventory(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             **context,
             "filters": filters,
             "kinds": _kind_choices(kind, viewer),
-            "levels": _level_links(address, kept, level, [counts[pool.pk] for pool in pools]),
+            "levels": _level_links(
+                address, kept, level, [_level_of(pool, counts[pool.pk]) for pool in pools]
+            ),
             "level": level,
             "rows": [
                 _row(pool, counts[pool.pk], histories, may_open=context["may_open_admin"])
@@ -118,21 +122,29 @@ def _row(pool: Pool, counts: PoolCounts, histories: Histories, *, may_open: bool
         available=counts.available,
         total=counts.total,
         percent=int(counts.available_percent),
-        level=level_words(counts.colour, counts.available),
-        run_out=run_out_words(histories.run_out([pool.pk], counts.available), counts.available),
+        level=level_words(_level_of(pool, counts)),
+        run_out=run_out_words(histories.run_out([pool.pk], counts.available), counts.available)
+        if _level_of(pool, counts) != "on_demand"
+        else Words("–"),
         claimed=counts.claimed,
         stuck=counts.stuck,
         expired=counts.expired,
     )
 
 
-def _level_of(counts: PoolCounts) -> str:
-    return counts.colour if counts.available else "empty"
+def _level_of(pool: Pool, counts: PoolCounts) -> Level:
+    """Say how a pool stands: by its threshold, or as near to its target as a buffer is kept."""
+    if pool.kind == Pool.Kind.BUFFER and counts.available:
+        return measure_buffer(pool, counts.available).colour
+    if counts.available:
+        return counts.colour
+    is_bought = pool.purchase_method == Pool.PurchaseMethod.API_ONLY
+    return "on_demand" if is_bought and pool.kind != Pool.Kind.BUFFER else "empty"
 
 
-def _urgency(counts: PoolCounts) -> tuple[int, float]:
+def _urgency(pool: Pool, counts: PoolCounts) -> tuple[int, float]:
     """Return what sorts the pools: by level, then by how much of the threshold is left."""
-    return _LEVELS.index(_level_of(counts)), counts.available / max(counts.threshold, 1)
+    return _LEVELS.index(_level_of(pool, counts)), counts.available / max(counts.threshold, 1)
 
 
 def _kind_choices(chosen: str, viewer: Viewer) -> list[Choice]:
@@ -151,23 +163,24 @@ def _kind_choices(chosen: str, viewer: Viewer) -> list[Choice]:
 
 
 def _level_links(
-    address: str, kept: dict[str, str], chosen: str, counts: list[PoolCounts]
+    address: str, kept: dict[str, str], chosen: str, levels: list[Level]
 ) -> list[Link]:
-    labels = {
+    labels: dict[Level, str] = {
         "empty": _("Empty"),
         "red": _("Low"),
         "amber": _("Getting low"),
         "green": _("Enough"),
+        "on_demand": _("Bought on the spot"),
     }
     links = [
         Link(
-            label=_("All (%(count)d)") % {"count": len(counts)},
+            label=_("All (%(count)d)") % {"count": len(levels)},
             url=with_query(address, **kept),
             is_current=not chosen,
         )
     ]
     for level, label in labels.items():
-        count = sum(_level_of(of_pool) == level for of_pool in counts)
+        count = levels.count(level)
         links.append(
             Link(
                 label=f"{label} ({count})",

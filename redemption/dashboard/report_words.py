@@ -13,7 +13,8 @@ from giftcards.models import Pool
 from redemption.selectors.forecasting import HORIZON_DAYS
 from redemption.selectors.stock_forecasts import RunOut
 
-Colour = Literal["red", "amber", "green"]
+# A pool that a provider is asked for has no stock to run out of.
+Level = Literal["empty", "red", "amber", "green", "on_demand"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,19 +37,19 @@ def wait_words(seconds: float | None) -> str:
         return "–"
     for unit, words in ((86_400, _("days")), (3_600, _("h")), (60, _("min"))):
         if seconds >= 2 * unit:
-            return f"{seconds / unit:.3g} {words}"
-    return f"{seconds:.3g} {_('s')}"
+            return f"{seconds / unit:.3g}\N{NO-BREAK SPACE}{words}"
+    return f"{seconds:.3g}\N{NO-BREAK SPACE}{_('s')}"
 
 
-def level_words(colour: Colour, available: int) -> Words:
+def level_words(level: Level) -> Words:
     """Say how a pool stands, with a sign, so that nobody depends on the colour."""
-    if not available:
-        return Words("✕ " + _("Empty"), tone="bad")
     return {
+        "empty": Words("✕ " + _("Empty"), tone="bad"),
         "red": Words("! " + _("Low"), tone="bad"),
         "amber": Words("~ " + _("Getting low"), tone="warn"),
         "green": Words("✓ " + _("Enough"), tone="good"),
-    }[colour]
+        "on_demand": Words("✓ " + _("Bought on the spot"), tone="good"),
+    }[level]
 
 
 def run_out_words(run_out: RunOut | None, available: int) -> Words:
