@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from alerts.scope import EVERYTHING, seeing
 from giftcards.models import Pool
 
 Colour = Literal["red", "amber", "green"]
@@ -42,31 +43,30 @@ class PoolLevel:
         return self.available * 100 // self.total if self.total else 0
 
 
-# The claim's own index answers all but the current month's expired cards, and those are few.
+# Cards whose day has passed stay "available" until a job moves them; the claim's own index has
+# them all in its first months, and those are few.
 _COUNT = """
-    WITH available AS (
+    WITH counted AS (
+        SELECT pool_id, sum(cards) AS total,
+            sum(cards) FILTER (WHERE status = 'available') AS available
+        FROM giftcards_count_cards(%(pools)s) GROUP BY pool_id
+    ), overdue AS (
         SELECT pool_id, count(*) AS cards FROM giftcards_giftcard
-        WHERE status = 'available' AND pool_id = ANY(%(pools)s) AND expiry_bucket >= %(month)s
-        GROUP BY pool_id
-    ), expired AS (
-        SELECT pool_id, count(*) AS cards FROM giftcards_giftcard
-        WHERE status = 'available' AND pool_id = ANY(%(pools)s) AND expiry_bucket = %(month)s
+        WHERE status = 'available' AND pool_id = ANY(%(pools)s) AND expiry_bucket <= %(month)s
             AND expires_on < %(today)s
         GROUP BY pool_id
-    ), total AS (
-        SELECT pool_id, count(*) AS cards FROM giftcards_giftcard
-        WHERE pool_id = ANY(%(pools)s) GROUP BY pool_id
     )
-    SELECT id, coalesce(available.cards, 0) - coalesce(expired.cards, 0),
-        coalesce(total.cards, 0), low_stock_threshold
+    SELECT id, coalesce(counted.available, 0) - coalesce(overdue.cards, 0),
+        coalesce(counted.total, 0), low_stock_threshold
     FROM giftcards_pool
-        LEFT JOIN available ON available.pool_id = id
-        LEFT JOIN expired ON expired.pool_id = id
-        LEFT JOIN total ON total.pool_id = id
+        LEFT JOIN counted ON counted.pool_id = id
+        LEFT JOIN overdue ON overdue.pool_id = id
     WHERE id = ANY(%(pools)s)
 """
 
 
+# Whoever asks has been shown the pools: see giftcards_count_cards.
+@seeing(EVERYTHING)
 def count_levels(*, pool_ids: Collection[UUID], now: datetime) -> dict[UUID, PoolLevel]:
     """Count the cards of some pools; each count is that of one moment for all of them."""
     today: date = now.date()
@@ -81,7 +81,10 @@ def count_levels(*, pool_ids: Collection[UUID], now: datetime) -> dict[UUID, Poo
         )
         return {
             pool_id: PoolLevel(
-                pool_id=pool_id, available=available, total=total, threshold=threshold
+                pool_id=pool_id,
+                available=int(available),
+                total=int(total),
+                threshold=threshold,
             )
             for pool_id, available, total, threshold in cursor.fetchall()
         }
