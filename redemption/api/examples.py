@@ -177,3 +177,22 @@ REPLACED = [
         media_type="application/json",
     ),
 ]
+RESEND = [
+    OpenApiExample("To where it went before", value={}, request_only=True),
+    OpenApiExample(
+        "To a corrected number", value={"method": "sms", "to": "+12025550199"}, request_only=True
+    ),
+    OpenApiExample(
+        "On its way",
+        value={
+            "message": {
+                "id": "7d2b9c11-52a4-4c0e-8e1f-90c5b6a7d8e9",
+                "channel": "sms",
+                "to_masked": "•••0199",
+                "state": "queued",
+            }
+        },
+        response_only=True,
+        status_codes=["202"],
+    ),
+]

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from redemption.api.campaigns import CampaignsView
+from redemption.api.resending import ResendView
 from redemption.api.taking_back import CancelView, ReplaceView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
 
@@ -10,5 +11,6 @@ urlpatterns = [
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),
     path("redemptions/<uuid:redemption_id>/cancel/", CancelView.as_view(), name="api-cancel"),
+    path("redemptions/<uuid:redemption_id>/resend/", ResendView.as_view(), name="api-resend"),
     path("redemptions/<uuid:redemption_id>/replace/", ReplaceView.as_view(), name="api-replace"),
 ]

@@ -129,9 +129,10 @@ def check_access(viewer: Viewer, redemption_id: UUID) -> None:
     raise RedemptionNotFoundError(redemption_id=redemption_id)
 
 
-def read_reason(text: str) -> str:
+def read_reason(text: str, *, field: str = "reason") -> str:
     """Return why somebody does it, as it is kept.
 
+    :param field: what it is called in the errors.
     :raises ValidationFailedError: it is empty or too long, or names a card's code (GC-012).
     """
     reason = " ".join(text.split())
@@ -143,5 +144,5 @@ def read_reason(text: str) -> str:
     elif names_a_card(reason):
         words = "Leave the code itself out: the reason is kept readable."
     if words:
-        raise ValidationFailedError(errors={"reason": [words]})
+        raise ValidationFailedError(errors={field: [words]})
     return reason

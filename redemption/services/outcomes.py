@@ -10,13 +10,14 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import transaction_required
 from giftcards.services.delivery import mark_cards_delivered
-from redemption.models import Redemption, Replacement
+from redemption.models import Redemption
+from redemption.services.links import when_renewed
 from sms.models import Message, MessageTemplate
 from sms.providers import carries_email
 from sms.services.messages import queue_message
@@ -57,7 +58,7 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
         .select_related("card", "recipient")
         .order_by("pk")
     }
-    events = _about_their_cards(events)
+    events = _about_their_links(events)
     _mark_delivered(
         [
             rewards[event.reference_id]
@@ -76,15 +77,12 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
             resolve_alert(dedupe_key=undelivered_alert_key(event.reference_id), now=now)
 
 
-def _about_their_cards(events: Sequence[MessageEvent]) -> list[MessageEvent]:
-    """Leave out what is told of messages that brought a card which was exchanged since."""
-    replaced_at = dict(
-        Replacement.objects.filter(redemption_id__in={event.reference_id for event in events})
-        .order_by()
-        .values_list("redemption_id")
-        .annotate(at=Max("at"))
-    )
-    if not replaced_at:
+def _about_their_links(events: Sequence[MessageEvent]) -> list[MessageEvent]:
+    """Leave out what is told of messages with a link that is dead since: it led to a card that
+    was exchanged, or went to an address that was corrected.
+    """
+    renewed_at = when_renewed({event.reference_id for event in events})
+    if not renewed_at:
         return list(events)
     promised_at = dict(
         Message.objects.filter(pk__in={event.message_id for event in events}).values_list(
@@ -94,8 +92,8 @@ def _about_their_cards(events: Sequence[MessageEvent]) -> list[MessageEvent]:
     return [
         event
         for event in events
-        if event.reference_id not in replaced_at
-        or promised_at[event.message_id] >= replaced_at[event.reference_id]
+        if event.reference_id not in renewed_at
+        or promised_at[event.message_id] >= renewed_at[event.reference_id]
     ]
 
 
@@ -130,7 +128,7 @@ def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
     if not can_go or reward.state not in Redemption.STANDING:
         return False
     messages = Message.objects.filter(reference_kind="redemption", reference_id=reward.pk)
-    since = Replacement.objects.filter(redemption_id=reward.pk).aggregate(at=Max("at"))["at"]
+    since = when_renewed([reward.pk]).get(reward.pk)
     by_email = messages.filter(
         Q(created_at__gte=since) if since else Q(), channel=Channel.EMAIL
     ).values_list("state", flat=True)

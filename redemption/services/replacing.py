@@ -6,7 +6,7 @@ See Note [Exchange] in redemption/sql/facts.sql for who pays, and Note [Taking b
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -25,10 +25,10 @@ from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record,
 from credit.services.settlements import refund_debit
 from giftcards.models import Denomination, GiftCard
 from giftcards.services.taking_back import void_card
-from redemption.models import Condition, Redemption, Replacement, RevealLink
+from redemption.models import Condition, Redemption, Replacement
 from redemption.services.cancelling import RedemptionStateError, check_access, read_reason
 from redemption.services.ending import KIND, LockedReward, with_locked_reward
-from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
+from redemption.services.links import renew_link
 from redemption.services.outcomes import undelivered_alert_key
 from redemption.services.redeem import OutOfStockError
 from redemption.services.traces import record_step
@@ -143,7 +143,7 @@ def _exchange(
     if seen:
         call_function("SELECT id FROM giftcards_disclose_card(%s, %s)", [new.pk, now])
     cancel_messages(messages=reward.messages)
-    _renew_link(redemption, now=now)
+    renew_link(redemption, now=now)
     cost_minor = new.cost_minor if new.cost_minor is not None else new.pool.cost_per_card_minor
     is_prepaid = new.sale_id is not None and bool(redemption.charged_minor)
     _write(redemption, new, cost_minor=cost_minor, is_prepaid=is_prepaid, seen=seen, now=now)
@@ -204,20 +204,6 @@ def _claim(redemption: Redemption, old: GiftCard, *, now: datetime) -> GiftCard:
             errors={"card": ["There is no other card of this brand and value; nothing was done."]}
         )
     return GiftCard.objects.select_related("pool").get(pk=card_id)
-
-
-def _renew_link(redemption: Redemption, *, now: datetime) -> None:
-    links = RevealLink.objects.filter(redemption=redemption)
-    links.filter(revoked_at=None).update(revoked_at=now)
-    version = max(links.values_list("version", flat=True), default=0) + 1
-    token = derive_reveal_token(redemption_id=redemption.pk, version=version)
-    RevealLink.objects.create(
-        token_digest=digest_of_token(token),
-        redemption=redemption,
-        version=version,
-        expires_at=now + timedelta(days=REVEAL_LINK_DAYS),
-        created_at=now,
-    )
 
 
 def _write(

@@ -6,7 +6,7 @@ is opened only for a template that asks for it.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,10 +24,10 @@ from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption, RevealLink
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.letters import choose_letter
-from redemption.services.links import derive_reveal_token
+from redemption.services.links import derive_reveal_token, when_renewed
 from redemption.services.words import choose_words
 from sms.merge import count_segments, merge_tags
-from sms.models import MessageTemplate
+from sms.models import Message, MessageTemplate
 from sms.selectors.templates import TemplateShelf, load_templates
 from sms.services.parties import Draft, RenderedText, Rendering, Unsendable
 
@@ -79,12 +79,34 @@ def render_reward(*, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rende
         .annotate(version=Max("version"))
     )
     shelf = load_templates(client_ids={draft.client_id for draft in drafts})
+    late = _overtaken(drafts, renewed={pk for pk, version in versions.items() if version > 1})
     return {
-        draft.message_id: _render(
+        draft.message_id: Unsendable("the reward's link was renewed since")
+        if draft.message_id in late
+        else _render(
             draft, rewards.get(draft.reference_id), versions.get(draft.reference_id), shelf, now
         )
         for draft in drafts
     }
+
+
+def _overtaken(drafts: Sequence[Draft], *, renewed: Collection[UUID]) -> set[UUID]:
+    """Return the messages that were promised before their reward's link was renewed.
+
+    Where an address was wrong, a late try of the message to it would bring a stranger the new
+    link.
+    """
+    if not renewed:
+        return set()
+    renewed_at = when_renewed(renewed)
+    promised = Message.objects.filter(
+        pk__in={
+            draft.message_id
+            for draft in drafts
+            if draft.reference_id in renewed_at and draft.purpose in _BRINGS_CARD
+        }
+    ).values_list("pk", "reference_id", "created_at")
+    return {pk for pk, reward_id, at in promised if at < renewed_at[reward_id]}
 
 
 def _render(
@@ -111,6 +133,9 @@ def _render(
         disclosed = disclose_redemption(redemption_id=reward.pk, actor="system", now=now)
         if disclosed is None:
             return Unsendable("the card can't be shown any more")
+        if not _is_live(reward.pk, version):
+            # Meanwhile the card was exchanged or the address corrected.
+            return Unsendable("the reward's link was renewed since")
         secrets = _open_card(disclosed.card)
     template = _choose_body(wording.bodies, values | secrets)
     body = merge_tags(template, values | secrets)
@@ -129,6 +154,15 @@ def _render(
         from_name=reward.client.name,
         reply_to=reward.client.support_email or settings.SUPPORT_EMAIL,
         holds_secret=bool(secrets),
+    )
+
+
+def _is_live(redemption_id: UUID, version: int | None) -> bool:
+    return (
+        version is None
+        or RevealLink.objects.filter(
+            redemption_id=redemption_id, version=version, revoked_at=None
+        ).exists()
     )
 
 

@@ -196,9 +196,24 @@ class TestRenderReward:
             redemption_id=result.redemption_id,
             version=2,
             expires_at=NOW + timedelta(days=9),
+            created_at=NOW,
         )
         assert result.reveal_token is not None
         assert result.reveal_token not in words(draft_of(result)).body
+
+    def test_writes_no_text_that_was_promised_before_its_link_was_renewed(
+        self, world: World
+    ) -> None:
+        result = redeem_one(world)
+        RevealLink.objects.create(
+            token_digest=b"2" * 32,
+            redemption_id=result.redemption_id,
+            version=2,
+            expires_at=NOW + timedelta(days=9),
+            created_at=NOW + timedelta(seconds=1),
+        )
+        rendering = render(draft_of(result))
+        assert rendering == Unsendable("the reward's link was renewed since")
 
     def test_of_a_redemption_that_is_gone_is_not_to_be_sent(self, world: World) -> None:
         draft = draft_of(redeem_one(world), reference_id=uuid4())
