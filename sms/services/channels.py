@@ -11,8 +11,8 @@ from django.db.models.functions import Greatest
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable
-from sms.models import ChannelStop, DeliveryAttempt
-from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS, Reaction
+from sms.models import ChannelStop, DeliveryAttempt, Message
+from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS, UNREACHABLE, Reaction
 from sms.services.standing import Rules
 
 log = structlog.get_logger()
@@ -59,6 +59,9 @@ def stop_channel(*, channel: str, error_code: str, detail: str, now: datetime) -
     if error_code == NOT_CONFIGURED:
         subject = f"{service} service not configured"
         log.error(subject, code=error_code, detail=detail)
+    elif error_code == UNREACHABLE:
+        subject = f"{service} provider can't be reached"
+        log.error(subject, code=error_code)
     else:
         subject = f"{service} channel stopped by error {error_code}"
         log.error(f"{service} channel stopped", code=error_code)
@@ -75,7 +78,16 @@ def stop_channel(*, channel: str, error_code: str, detail: str, now: datetime) -
 
 @durable
 def resume_channel(*, channel: str, now: datetime) -> None:
-    """Let a channel's messages go again: a probe got through."""
+    """Let a channel's messages go again, the oldest first: a probe got through.
+
+    What has waited for a provider that was away is due at once, and not when its own wait ends.
+    """
+    Message.objects.filter(
+        channel=channel,
+        state=Message.State.QUEUED,
+        error_code=UNREACHABLE,
+        next_attempt_at__isnull=False,
+    ).update(next_attempt_at=F("created_at"))
     ChannelStop.objects.filter(channel=channel).delete()
     resolve_alert(dedupe_key=_stop_key(channel), now=now)
     log.info("channel resumed", channel=channel)

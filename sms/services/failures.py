@@ -7,6 +7,7 @@ from typing import Final
 
 from sms.policies import (
     NO_ANSWER,
+    PROBE_WAIT_SECONDS,
     UNCOUNTED_WAIT_SECONDS,
     UNEXPECTED,
     UNREACHABLE,
@@ -96,7 +97,22 @@ def _miss(case: Case, attempt: AttemptStanding) -> None:
     """No connection came about: the provider knows of nothing, so there is nothing to look up."""
     attempt.status = Status.LOST
     case.standing.attempts_used += 1
-    case.fail(attempt, UNREACHABLE, State.FAILED)
+    is_retried = case.rules.policy(UNREACHABLE).reaction is Reaction.RETRY
+    if is_retried and case.seconds_to_next(UNREACHABLE) is None:
+        _wait_for_provider(case, attempt)
+    else:
+        case.fail(attempt, UNREACHABLE, State.FAILED)
+
+
+def _wait_for_provider(case: Case, attempt: AttemptStanding) -> None:
+    """The provider has been away for longer than the attempts last: no message's fault."""
+    attempt.error_code = case.standing.error_code = UNREACHABLE
+    attempt.error_message = case.answer.error_message
+    attempt.answered_at = case.at
+    case.standing.attempts_used -= 1  # so that it has one when the provider is back
+    case.standing.state = State.QUEUED
+    case.consequences.set_up_error = UNREACHABLE
+    case.wait(PROBE_WAIT_SECONDS)
 
 
 def _wonder(case: Case, attempt: AttemptStanding) -> None:

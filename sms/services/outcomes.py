@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from alerts.transactions import durable, transaction, transaction_required
 from sms.models import StatusEvent
+from sms.policies import UNREACHABLE
 from sms.services.channels import report_destination, report_filtering, stop_channel
 from sms.services.consents import SYSTEM, Proof, revoke_consent
 from sms.services.parties import MessageEvent, Outcome, tell_parties
@@ -106,7 +107,7 @@ def follow_up(*, moved: Sequence[Moved], rules: Rules, now: datetime) -> None:
         if consequences.set_up_error
     }
     for channel, error_code in sorted(broken):
-        if rules.policy(error_code).stops_channel:
+        if error_code == UNREACHABLE or rules.policy(error_code).stops_channel:
             stop_channel(channel=channel, error_code=error_code, detail="", now=now)
         else:
             report_destination(channel=channel, error_code=error_code, now=now)
