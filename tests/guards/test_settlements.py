@@ -83,6 +83,6 @@ class TestLedger:
                 " WHERE tgrelid = 'credit_transaction'::regclass AND tgdeferrable"
                 " AND NOT tgisinternal"
             ).fetchone() or ([],)
-        assert len(conditions) == 3
+        assert len(conditions) == 4
         assert all("WHEN" in condition for condition in conditions)
         assert not any("redemption" in condition for condition in conditions)

@@ -71,6 +71,9 @@ def set_state(connection: psycopg.Connection[Any], table: str, state: str) -> No
 def check(table: str, guard: str, before: str, after: str, *, allowed: bool) -> None:
     """Try a step as the application; where it is refused, show that only the guard refuses it."""
     with without(guard, table) as owner:
+        if table == "redemption_redemption":
+            # That it is being prepared by an order is another guard's business.
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER redemption_fits_its_order")
         set_state(owner, table, before)
         set_state(owner, table, after)  # the control: nothing else is in the way
         set_state(owner, table, before)

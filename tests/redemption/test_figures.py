@@ -19,6 +19,7 @@ from redemption.selectors.figures import (
 )
 from tests.guards.raw import as_owner
 from tests.redemption.asking import ask
+from tests.redemption.rewarding import take_back
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,7 +91,7 @@ class TestSumProfit:
         world = build_world()
         for state in ("cancelled", "failed"):
             sell(world, price_minor=2600, cost_minor=2400)
-            Redemption.objects.filter(state="issued").update(state=state)
+            take_back(Redemption.objects.get(state="issued"), state)
         assert figures() == []
 
     def test_shows_an_agency_its_own_without_the_platforms_costs(self) -> None:

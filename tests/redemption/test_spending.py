@@ -14,6 +14,7 @@ from redemption.selectors.recent import list_recent_redemptions
 from redemption.selectors.spending import spending_by_month, spent_this_month_by_campaign
 from redemption.services.redeem import Caller, Contact, redeem
 from tests.database import owner_url
+from tests.redemption.rewarding import take_back
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,7 +84,7 @@ class TestSpendingByMonth:
     def test_leaves_out_what_no_longer_stands(self, state: str) -> None:
         world = build_world()
         first, _ = live_through(world, MOMENTS[-2:])
-        Redemption.objects.filter(pk=first.pk).update(state=state)
+        take_back(first, state)
         (spending,) = spending_by_month(viewer=SYSTEM, client_id=world.client.pk, now=NOW)
         assert [m.redemptions for m in spending.months] == [0] * 11 + [1]
 
