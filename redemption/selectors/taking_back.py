@@ -48,3 +48,8 @@ def may_cancel(redemption: Redemption) -> bool:
 def may_replace(redemption: Redemption) -> bool:
     """Tell whether a redemption has a card that can be replaced."""
     return redemption.state in Redemption.STANDING and redemption.card_id is not None
+
+
+def may_resend(redemption: Redemption) -> bool:
+    """Tell whether a redemption has a reward that can be sent again, or brought by hand."""
+    return redemption.state in Redemption.STANDING
