@@ -13,7 +13,7 @@ from sms.providers import Provider, ProviderText
 from sms.services.calls import answer, ask_status, list_texts, match_texts, send_text
 from sms.services.claims import Claim, Task
 from sms.services.parties import Draft, RenderedText, Rendering, Unsendable, render_drafts
-from sms.services.records import owners_of_provider_ids
+from sms.services.records import ids_of_attempts, owners_of_provider_ids
 from sms.services.standing import Answer, Finding, Rules
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ class Batch:
         owners = owners_of_provider_ids(
             text.provider_id for texts in listed.values() for text in texts
         )
-        found = match_texts(listed=listed, bodies=bodies, owners=owners)
+        found = match_texts(listed=self._without_earlier(listed), bodies=bodies, owners=owners)
         at = self._clock()
         return [
             answer(
@@ -130,6 +130,21 @@ class Batch:
             for claim in self._claims
             if claim.message_id in listed
         ]
+
+    def _without_earlier(
+        self, listed: Mapping[UUID, list[ProviderText]]
+    ) -> dict[UUID, list[ProviderText]]:
+        """Leave out what earlier attempts brought: it says nothing of the one in doubt."""
+        known = ids_of_attempts(listed)
+        numbers = {claim.message_id: claim.number for claim in self._claims}
+        return {
+            key: [
+                text
+                for text in texts
+                if known.get((key, text.provider_id), numbers[key]) == numbers[key]
+            ]
+            for key, texts in listed.items()
+        }
 
     def _words_of(self, claim: Claim) -> RenderedText | None:
         rendering = self._renderings.get(claim.message_id)

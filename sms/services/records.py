@@ -96,6 +96,17 @@ def owners_of_provider_ids(provider_ids: Iterable[str]) -> dict[str, UUID]:
         return dict(cursor.fetchall())
 
 
+def ids_of_attempts(message_ids: Iterable[UUID]) -> dict[tuple[UUID, str], int]:
+    """Return by message and provider's id which attempt it is known to be."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT message_id, provider_id, number FROM sms_deliveryattempt"
+            " WHERE message_id = ANY(%s) AND provider_id <> ''",
+            [list(message_ids)],
+        )
+        return {(message_id, known): number for message_id, known, number in cursor.fetchall()}
+
+
 def copy_standing(standing: Standing) -> Standing:
     """Return a copy that later changes do not reach."""
     attempts = [dataclasses.replace(attempt) for attempt in standing.attempts]

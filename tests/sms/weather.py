@@ -251,7 +251,8 @@ def broken_deliveries(emulator: Emulator, phones: dict[UUID, str]) -> list[str]:
         if not arrived[phone] and not is_listed:
             broken.append(f"{phone} got nothing, and nobody is told")
         if arrived[phone] and (is_listed or states[key] != "confirmed"):
-            broken.append(f"{phone} has a text, and we call it {states[key]}")
+            told = "and is listed too" if is_listed else ""
+            broken.append(f"{phone} has a text, and we call it {states[key]} {told}")
         if len(bodies.get(phone, ())) > 1:
             broken.append(f"{phone} was told of two rewards")
     if GiftCard.objects.exclude(holder_id=None).count() != len(phones):
