@@ -1,3 +1,3 @@
-from redemption.admin import campaigns, events, recipients, redemptions, traces
+from redemption.admin import campaigns, delivery_log, events, recipients, redemptions, traces
 
-__all__ = ["campaigns", "events", "recipients", "redemptions", "traces"]
+__all__ = ["campaigns", "delivery_log", "events", "recipients", "redemptions", "traces"]
