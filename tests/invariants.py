@@ -181,7 +181,11 @@ _REWARDS: Final = {
         LEFT JOIN credit_transaction s ON s.settles_id = r.transaction_id AND s.kind = 'refund'
         WHERE r.state IN ('failed', 'cancelled') AND r.transaction_id IS NOT NULL
             AND (s.id IS NULL) IS DISTINCT FROM EXISTS (SELECT 1 FROM giftcards_giftcard c
-                WHERE c.holder_id = r.id AND c.disclosed_at IS NOT NULL)""",
+                WHERE c.holder_id = r.id AND c.disclosed_at IS NOT NULL AND NOT EXISTS (
+                    -- An operator looked at it when it was void already.
+                    SELECT 1 FROM credit_auditevent a
+                    WHERE a.action = 'card.revealed' AND a.object_id = c.id::text
+                        AND a.details #>> '{before,status}' = 'void' AND a.at = c.disclosed_at))""",
     "what stands is not refunded": """
         SELECT r.id FROM redemption_redemption r
         JOIN credit_transaction s ON s.settles_id = r.transaction_id
