@@ -80,7 +80,7 @@ class DeliveryLogAdmin(MessageAdmin):
             found |= Q(pk__in=list(failed.values_list("message_id", flat=True)[:_MOST]))
         return found
 
-    @admin.display(description="what to do")
+    @admin.display(description="advice")
     def advice(self, message: Message) -> str:
         if not message.error_code:
             return NOTHING
