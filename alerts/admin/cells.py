@@ -170,16 +170,23 @@ def whole(words: str) -> SafeString:
 
 
 def table(headers: Iterable[str], rows: Iterable[Iterable[Any]]) -> SafeString | str:
-    """Return a small table for a detail page, or a dash when there are no rows."""
+    """Return a small table for a detail page, or a dash when there are no rows.
+
+    On a phone each row is a block, whose cells say what they are.
+    """
+    names = list(headers)
     body = [
-        format_html("<tr>{}</tr>", format_html_join("", "<td>{}</td>", ((cell,) for cell in row)))
+        format_html(
+            "<tr>{}</tr>",
+            format_html_join("", '<td data-words="{}">{}</td>', zip(names, row, strict=True)),
+        )
         for row in rows
     ]
     if not body:
         return NOTHING
-    head = format_html_join("", "<th>{}</th>", ((header,) for header in headers))
+    head = format_html_join("", "<th>{}</th>", ((name,) for name in names))
     return format_html(
-        '<table class="small-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
+        '<table class="small-table stacked"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
         head,
         SafeString("".join(body)),
     )

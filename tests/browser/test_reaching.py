@@ -44,6 +44,7 @@ class TestReaching:
         expect(page.get_by_role("button", name="Send it")).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.get_by_text("On its way to •••0199.")).to_be_visible()
+        assert operator.fits()
         page.goto(site + url_of(result, "by_hand"))
         assert operator.fits()
         page.get_by_label("Who was told, and how").fill("Read out to Ana on the phone")
