@@ -200,25 +200,36 @@ def review_campaign(*, campaign_id: UUID, now: datetime) -> bool:
 
     :return: whether the campaign's status changed.
     """
+    is_changed = False
     with seeing(EVERYTHING):
-        with transaction():
-            campaign = Campaign.objects.filter(pk=campaign_id)
-            if campaign.select_for_update(no_key=True).order_by().values("pk").first() is None:
-                return False
-            # Read after the lock, not with it: see Note [Depletion].
-            (budget,) = read_budgets(campaigns=campaign)
-            before, after = (
-                (Campaign.Status.ACTIVE, Campaign.Status.DEPLETED)
-                if budget.is_short
-                else (Campaign.Status.DEPLETED, Campaign.Status.ACTIVE)
-            )
-            is_changed = bool(campaign.filter(status=before).update(status=after))
-            status = after if is_changed else budget.status
-            settle_depletion_alert(budget=budget, status=status, now=now)
-        if is_changed:
-            log.info("[BUDGET] Reviewed", campaign_id=str(campaign_id), status=str(after))
-        if is_changed and after == Campaign.Status.ACTIVE:
-            ring_bell("redemption.tasks.serve_waiting")
+        while _review_once(campaign_id=campaign_id, now=now):
+            is_changed = not is_changed
+            # Whoever moved money meanwhile has seen the status of before, and left it at that.
+            (budget,) = read_budgets(campaigns=Campaign.objects.filter(pk=campaign_id))
+            if not _is_due(budget):
+                break
+    return is_changed
+
+
+def _review_once(*, campaign_id: UUID, now: datetime) -> bool:
+    with transaction():
+        campaign = Campaign.objects.filter(pk=campaign_id)
+        if campaign.select_for_update(no_key=True).order_by().values("pk").first() is None:
+            return False
+        # Read after the lock, not with it: see Note [Depletion].
+        (budget,) = read_budgets(campaigns=campaign)
+        before, after = (
+            (Campaign.Status.ACTIVE, Campaign.Status.DEPLETED)
+            if budget.is_short
+            else (Campaign.Status.DEPLETED, Campaign.Status.ACTIVE)
+        )
+        is_changed = bool(campaign.filter(status=before).update(status=after))
+        status = after if is_changed else budget.status
+        settle_depletion_alert(budget=budget, status=status, now=now)
+    if is_changed:
+        log.info("[BUDGET] Reviewed", campaign_id=str(campaign_id), status=str(after))
+    if is_changed and after == Campaign.Status.ACTIVE:
+        ring_bell("redemption.tasks.serve_waiting")
     return is_changed
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from django.db import connection
 
 from alerts.errors import ServiceError
 from alerts.models import Alert
@@ -16,6 +19,7 @@ from credit.models import Account, Transaction
 from credit.selectors.viewers import SYSTEM
 from credit.services.allocations import allocate_credit, issue_credit
 from redemption.models import Campaign, Redemption
+from redemption.services import budgets
 from redemption.services.budgets import review_campaign, switch_budget
 from tests.database import owner_url
 from tests.invariants import broken_invariants
@@ -120,6 +124,28 @@ class TestDepletion:
         assert list(Alert.objects.values_list("severity", "state", "count")) == [
             ("critical", "open", 1)
         ]
+
+    def test_is_decided_anew_when_credit_came_while_it_was_written(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Somebody tops the account up between the review's look at it and its commit, and still
+        # finds the campaign active: nobody else would look again for minutes.
+        world = build_world(credit_minor=0)
+        settle = budgets.settle_depletion_alert
+        topped_up = threading.Event()
+
+        def top_up_first(**facts: Any) -> None:
+            if not topped_up.is_set():
+                topped_up.set()
+                with ThreadPoolExecutor(1) as somebody:
+                    somebody.submit(add_credit, world, 2500).result()
+                    somebody.submit(lambda: connection.close()).result()
+            settle(**facts)
+
+        monkeypatch.setattr(budgets, "settle_depletion_alert", top_up_first)
+        assert not review_campaign(campaign_id=world.campaign.pk, now=NOW)
+        assert status_of(world) == "active"
+        assert not Alert.objects.filter(kind="campaign_depleted").exclude(state="resolved").exists()
 
     def test_is_decided_after_the_lock(self) -> None:
         # Somebody else has the campaign's row; credit arrives while the review waits for it.
