@@ -20,6 +20,7 @@ from credit.selectors.viewers import SYSTEM
 from credit.services.allocations import allocate_credit, issue_credit
 from redemption.models import Campaign, Redemption
 from redemption.services import budgets
+from redemption.services.budget_alerts import settle_depletion_alert
 from redemption.services.budgets import review_campaign, switch_budget
 from tests.database import owner_url
 from tests.invariants import broken_invariants
@@ -131,7 +132,6 @@ class TestDepletion:
         # Somebody tops the account up between the review's look at it and its commit, and still
         # finds the campaign active: nobody else would look again for minutes.
         world = build_world(credit_minor=0)
-        settle = budgets.settle_depletion_alert
         topped_up = threading.Event()
 
         def top_up_first(**facts: Any) -> None:
@@ -140,7 +140,7 @@ class TestDepletion:
                 with ThreadPoolExecutor(1) as somebody:
                     somebody.submit(add_credit, world, 2500).result()
                     somebody.submit(lambda: connection.close()).result()
-            settle(**facts)
+            settle_depletion_alert(**facts)
 
         monkeypatch.setattr(budgets, "settle_depletion_alert", top_up_first)
         assert not review_campaign(campaign_id=world.campaign.pk, now=NOW)
