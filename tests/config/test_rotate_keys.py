@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,10 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.apps import apps
-from django.conf import settings as django_settings
-from django.core.management import call_command
 from django.db import connection, models
-from psycopg import sql
 
 from alerts import keyring
 from alerts.services import key_rotation
@@ -26,22 +20,25 @@ from alerts.transactions import UnexpectedTransactionError, transaction
 from config.environment import random_key
 from config.kinds import parse_keyring
 from config.secret_tables import SECRET_TABLES, SUFFIX
-from credit.services.second_factor import begin_set_up
 from giftcards.models import CardEvent, GiftCard
 from giftcards.services.secrets import open_field, seal_field
-from giftcards.services.stock import add_card
 from redemption.models import EventSource, Recipient, StagedRecipient
 from redemption.services.recipients import open_redemption_code
 from redemption.services.redeem import RedeemResult
+from tests.config.rotating import (
+    CARDS,
+    all_cards,
+    fill_every_column,
+    only_newest,
+    run,
+    tokens_in_database,
+)
 from tests.database import owner_url
 from tests.invariants import broken_invariants
-from tests.people import make_person
 from tests.redemption.asking import ask
-from tests.world import NOW, World, build_world
+from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CARDS = next(table for table in SECRET_TABLES if table.name == "giftcards_giftcard")
 
 
 @pytest.fixture
@@ -55,76 +52,6 @@ def next_key(settings: Any) -> str:
     text = f"next:{random_key()}"
     settings.CARD_ENCRYPTION_KEYS = [*parse_keyring(text), *settings.CARD_ENCRYPTION_KEYS]
     return f"{text},{os.environ['CARD_ENCRYPTION_KEYS']}"
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    try:
-        call_command("rotate_keys", *arguments, stdout=out, stderr=err)
-    except SystemExit as end:
-        status = int(str(end.code))
-    return status, out.getvalue(), err.getvalue()
-
-
-def only_newest(settings: Any) -> None:
-    settings.CARD_ENCRYPTION_KEYS = settings.CARD_ENCRYPTION_KEYS[:1]
-
-
-def secrets_of(card: GiftCard) -> dict[str, str]:
-    names = [column.removesuffix(SUFFIX) for column in CARDS.contexts]
-    return {name: open_field(getattr(card, name + SUFFIX), field=name) for name in names}
-
-
-def all_cards() -> dict[Any, tuple[dict[str, str], bytes, str]]:
-    return {
-        card.pk: (secrets_of(card), bytes(card.code_digest), card.status)
-        for card in GiftCard.objects.all()
-    }
-
-
-def tokens_in_database() -> set[tuple[str, str]]:
-    """Return each table and column in which the owner finds something like a token."""
-    with psycopg.connect(owner_url()) as owner:
-        columns = owner.execute(
-            "SELECT c.table_name, c.column_name FROM information_schema.columns c "
-            "JOIN information_schema.tables t USING (table_schema, table_name) "
-            "WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' "
-            "AND c.data_type IN ('text', 'character varying', 'jsonb', 'json', 'ARRAY')"
-        ).fetchall()
-        return {
-            (table, column)
-            for table, column in columns
-            if owner.execute(
-                sql.SQL(
-                    "SELECT EXISTS (SELECT 1 FROM {} WHERE {}::text ~ 'v1:[^:]+:[\\w-]{{16}}:')"
-                ).format(sql.Identifier(table), sql.Identifier(column))
-            ).fetchone()
-            == (True,)
-        }
-
-
-def fill_every_column(world: World) -> None:
-    """Have a secret in every column that can hold one."""
-    (card,) = world.stock(1)
-    filled = {
-        f"{name}{SUFFIX}": seal_field(f"the {name}", field=name)
-        for name in ("pin", "number", "security_code", "url")
-    }
-    GiftCard.objects.filter(pk=card.pk).update(**filled)
-    world.invite()
-    EventSource.objects.create(
-        client=world.client,
-        name="crm",
-        secret_encrypted=keyring.encrypt("whsec_x", context="redemption_eventsource.secret"),
-    )
-    begin_set_up(user=make_person(), now=NOW)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO giftcards_stagedcard (batch_id, line, code_encrypted, code_digest, last4, "
-            "pin_encrypted, number_encrypted, expiry_bucket, claim_key) SELECT gen_random_uuid(), "
-            "1, code_encrypted, code_digest, last4, pin_encrypted, number_encrypted, "
-            "expiry_bucket, claim_key FROM giftcards_giftcard"
-        )
 
 
 class TestSecretTables:
@@ -341,131 +268,6 @@ class TestRotateTableBesideOthers:
         assert broken_invariants() == {}
         assert {pk: secrets for pk, (secrets, _, _) in all_cards().items()} == before
         # The last round began while they were at work; one more in peace ends it.
-        assert run()[0] == 0
-        only_newest(settings)
-        assert {pk: secrets for pk, (secrets, _, _) in all_cards().items()} == before
-
-
-# The command as a shell starts it, in small steps so that it can be met in the middle.
-PROGRAM = """
-import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-import django
-django.setup()
-from alerts.scope import EVERYTHING, seeing
-from alerts.services import key_rotation
-from django.core.management import call_command
-key_rotation._BATCH_ROWS = 4
-with seeing(EVERYTHING):
-    call_command("rotate_keys")
-"""
-
-
-class TestKilledRotation:
-    def test_goes_on_with_what_is_left(self, world: World, settings: Any) -> None:
-        with transaction():
-            for number in range(60):
-                add_card(pool=world.pool, code=f"KILL-{number:08}", pin="4321", number="77")
-        world.invite(20)
-        before = all_cards()
-        key = random_key()
-        environment = {
-            **os.environ,
-            "CARD_ENCRYPTION_KEYS": f"next:{key},{os.environ['CARD_ENCRYPTION_KEYS']}",
-        }
-        settings.CARD_ENCRYPTION_KEYS = [
-            *parse_keyring(f"next:{key}"),
-            *django_settings.CARD_ENCRYPTION_KEYS,
-        ]
-        done: list[int] = []
-        for lines in (2, 4):
-            with subprocess.Popen(
-                [sys.executable, "-c", PROGRAM], stderr=subprocess.PIPE, env=environment, text=True
-            ) as process:
-                assert process.stderr is not None
-                for _ in range(lines):
-                    assert "rows rewritten" in process.stderr.readline()
-                process.kill()
-            assert process.returncode == -9
-            done.append(count_by_key(CARDS)["next"])
-            assert all_cards() == before  # under one key or the other, whole
-        assert 0 < done[0] < done[1] <= 180
-
-        finished = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            capture_output=True,
-            env=environment,
-            text=True,
-            check=False,
-        )
-        assert (finished.returncode, finished.stdout) == (0, "next\t200\tnewest\ntest\t0\told\n")
-        assert "KILL-" not in finished.stderr
-        assert "v1:" not in finished.stderr
-        only_newest(settings)
-        assert all_cards() == before
-        assert not CardEvent.objects.exists()
-
-    def test_loses_no_card_while_people_redeem(self, world: World, settings: Any) -> None:
-        count, threads = 160, 4
-        with transaction():
-            for number in range(count):
-                add_card(pool=world.pool, code=f"KILL-{number:08}", pin="4321", number="77")
-        codes = world.invite(count)
-        before = {pk: secrets for pk, (secrets, _, _) in all_cards().items()}
-        key = random_key()
-        keys = f"next:{key},{os.environ['CARD_ENCRYPTION_KEYS']}"
-        settings.CARD_ENCRYPTION_KEYS = [
-            *parse_keyring(f"next:{key}"),
-            *django_settings.CARD_ENCRYPTION_KEYS,
-        ]
-        over = threading.Event()
-        results: list[RedeemResult] = []
-
-        def redeem_some(place: int) -> None:
-            try:
-                for code in codes[place::threads]:
-                    results.append(ask(code))
-                    # So that people are still at it when the last of the rotations ends.
-                    over.wait(timeout=0.25)
-            finally:
-                connection.close()
-
-        def rotate_and_be_killed() -> tuple[list[int], list[int]]:
-            """Start the rotation and kill it a moment later, again and again; then let it end."""
-            ends, served = [], []
-            try:
-                for lines in (1, 3, 6, 10, None):
-                    with subprocess.Popen(
-                        [sys.executable, "-c", PROGRAM],
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.PIPE,
-                        env={**os.environ, "CARD_ENCRYPTION_KEYS": keys},
-                        text=True,
-                    ) as process:
-                        assert process.stderr is not None
-                        if lines is None:
-                            process.communicate(timeout=60)
-                        else:
-                            for _ in range(lines):
-                                process.stderr.readline()
-                            process.kill()
-                    ends.append(process.returncode)
-                    served.append(len(results))
-            finally:
-                over.set()
-            return ends, served
-
-        with ThreadPoolExecutor(threads + 1) as pool:
-            rotation = pool.submit(rotate_and_be_killed)
-            list(pool.map(redeem_some, range(threads)))
-            ends, served = rotation.result()
-
-        assert ends[:-1] == [-9] * 4
-        assert 0 < served[0] < served[1] < served[2] < served[3]  # people were served meanwhile
-        assert [result.state for result in results] == ["issued"] * count
-        assert len({result.card.card_id for result in results if result.card}) == count
-        assert broken_invariants() == {}
-        # Rows that a redemption held are told and left to the next run.
         assert run()[0] == 0
         only_newest(settings)
         assert {pk: secrets for pk, (secrets, _, _) in all_cards().items()} == before

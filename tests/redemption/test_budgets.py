@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import UnexpectedTransactionError, transaction
-from credit.models import Account, AuditEvent, Transaction
-from credit.selectors.viewers import SYSTEM, Grant, Role, Viewer
-from credit.services.accounts import open_campaign_account
-from credit.services.ledger import allocate
+from credit.models import Account, AuditEvent
+from credit.selectors.viewers import SYSTEM, Role, Viewer
 from redemption.models import Campaign, Condition
 from redemption.selectors.budgets import CampaignBudget, list_budgets, read_budgets
 from redemption.services.budgets import (
     CampaignNotFoundError,
-    review_campaign,
     set_billing_entity,
     switch_budget,
 )
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask
+from tests.redemption.budgeting import (
+    agency_manager_of,
+    campaign_of,
+    isolate,
+    manager_of,
+    money,
+    top_up,
+)
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,65 +35,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def world() -> World:
     return build_world()
-
-
-def manager_of(world: World, role: Role = Role.CLIENT_MANAGER) -> Viewer:
-    """Return the view of the client's manager, or of somebody else at the client's."""
-    return Viewer(
-        actor="user:1",
-        client_ids=frozenset({world.client.pk}),
-        grants=(Grant(role=role, client_id=world.client.pk),),
-    )
-
-
-def agency_manager_of(world: World) -> Viewer:
-    """Return the view of the agency's manager."""
-    return Viewer(
-        actor="user:2",
-        agency_ids=frozenset({world.agency.pk}),
-        grants=(Grant(role=Role.AGENCY_MANAGER, agency_id=world.agency.pk),),
-    )
-
-
-def top_up(payer: Account | None, payee: Account | None, amount_minor: int) -> None:
-    """Move credit one level down."""
-    assert payer is not None
-    assert payee is not None
-    with transaction():
-        allocate(
-            from_account=payer,
-            to_account=payee,
-            amount_minor=amount_minor,
-            actor="test",
-            key=f"test:{uuid4()}",
-            now=NOW,
-        )
-
-
-def campaign_of(world: World) -> Campaign:
-    """Return the campaign as it is in the database."""
-    return Campaign.objects.select_related("account", "own_account").get(pk=world.campaign.pk)
-
-
-def isolate(world: World, amount_minor: int = 0) -> Account:
-    """Give the campaign a budget of its own; return its account."""
-    switch_budget(viewer=SYSTEM, campaign_id=world.campaign.pk, mode="isolated", now=NOW)
-    own = campaign_of(world).own_account
-    assert own is not None
-    if amount_minor:
-        top_up(world.account, own, amount_minor)
-        review_campaign(campaign_id=world.campaign.pk, now=NOW)
-    return own
-
-
-def money() -> dict[str, object]:
-    """Return all that a switch must leave alone."""
-    return {
-        "transactions": Transaction.objects.count(),
-        "balances": dict(
-            Account.objects.exclude(balance_minor=0).values_list("pk", "balance_minor")
-        ),
-    }
 
 
 class TestSwitchBudget:
@@ -355,52 +299,3 @@ class TestListBudgets:
         """Let the brand have a value; return it."""
         world.brand.denominations.get_or_create(value_minor=value_minor, currency="USD")
         return value_minor
-
-
-class TestCampaignAccount:
-    """The guard; the same in raw SQL, with its control, is in ``tests/guards``."""
-
-    def own_of(self, world: World) -> Account:
-        with transaction():
-            return open_campaign_account(client=world.client, name="Own", currency="USD")
-
-    def test_belongs_to_the_client_and_fits_the_budget(self, world: World) -> None:
-        stranger = build_world(name="Birch")
-        own, strange = self.own_of(world), self.own_of(stranger)
-        agency = world.account.parent
-        unfit: list[dict[str, object]] = [
-            {"account": stranger.account},
-            {"account": agency},
-            {"account": own},
-            {"account": world.platform_account},
-            {"own_account": strange},
-            {"own_account": world.account},
-            {"budget_mode": "isolated"},
-            {"budget_mode": "isolated", "account": strange},
-            {"budget_mode": "isolated", "account": own, "own_account": self.own_of(world)},
-            {"billing_entity": "agency"},
-            {"billing_entity": "agency", "account": stranger.account.parent},
-            {"client": stranger.client},
-        ]
-        for changes in unfit:
-            with pytest.raises(IntegrityError):
-                Campaign.objects.filter(pk=world.campaign.pk).update(**changes)
-        fitting: list[dict[str, object]] = [
-            {"account": None},
-            {"own_account": own},
-            {"budget_mode": "isolated", "account": own},
-            {"budget_mode": "shared", "billing_entity": "agency", "account": agency},
-        ]
-        for changes in fitting:
-            Campaign.objects.filter(pk=world.campaign.pk).update(**changes)
-
-    def test_of_its_own_is_no_other_campaigns(self, world: World) -> None:
-        own = isolate(world)
-        with pytest.raises(IntegrityError):
-            Campaign.objects.create(
-                client=world.client, name="Second", account=world.account, own_account=own
-            )
-        with pytest.raises(IntegrityError):
-            Campaign.objects.create(
-                client=world.client, name="Second", account=own, budget_mode="isolated"
-            )
