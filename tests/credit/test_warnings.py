@@ -19,7 +19,7 @@ from redemption.models import Campaign
 from redemption.services.budgets import review_account, review_budgets
 from tests.races import run_at_once
 from tests.redemption.asking import ask
-from tests.redemption.test_budgets import agency_manager_of, isolate, manager_of, top_up
+from tests.redemption.budgeting import agency_manager_of, isolate, manager_of, top_up
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)

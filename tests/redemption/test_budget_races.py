@@ -26,7 +26,7 @@ from tests.database import owner_url
 from tests.invariants import broken_invariants
 from tests.races import run_at_once
 from tests.redemption.asking import ask
-from tests.redemption.test_budgets import isolate, top_up
+from tests.redemption.budgeting import isolate, top_up
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -32,7 +32,7 @@ from redemption.services.serving import serve_waiting
 from redemption.tasks import review_budgets as review_task
 from tests.invariants import broken_invariants
 from tests.redemption.asking import ask, refused
-from tests.redemption.test_budgets import isolate, top_up
+from tests.redemption.budgeting import isolate, top_up
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,0 +1,47 @@
+"""Which part of the house hears of what: a lower app names an event, a higher one answers.
+
+Only dotted paths and addresses stand here; they are checked at start.
+"""
+
+# Who hears of what happened to an account, by the event; called after the commit.
+CREDIT_EVENTS = {"account_changed": "redemption.services.budgets.review_account"}
+# Who writes a message's words and who is told what became of it, by what it is about. The texts'
+# app knows neither; the names are checked at start.
+MESSAGE_PARTIES = {
+    "redemption": {
+        "render": "redemption.services.texts.render_reward",
+        "outcome": "redemption.services.outcomes.record_outcome",
+    },
+    # About the redemption that waits for the answer.
+    "opt_in": {
+        "render": "redemption.services.opt_in_texts.render_request",
+        "outcome": "redemption.services.opt_in_texts.record_request_outcome",
+    },
+}
+# Rung when somebody has allowed a client to text them: it goes on with what waited for that.
+OPT_IN_TASK = "redemption.tasks.serve_waiting"
+# Rung when cards have come into stock: somebody may be waiting for them.
+RESTOCK_TASK = "redemption.tasks.serve_waiting"
+# Who holds a card that is bought at a provider, and hears what became of its order, by the kind of
+# holder: see giftcards/services/order_parties.py.
+ORDER_PARTIES = {
+    "redemption": {
+        "lock": "redemption.services.fulfilment.lock_holder",
+        "settle": "redemption.services.fulfilment.settle_order",
+    },
+}
+# The page of a thing that a lower app knows by kind and plain id only.
+ADMIN_PAGES = {
+    "account": "admin:credit_account_change",
+    "agency": "admin:credit_agency_change",
+    "api_key": "admin:credit_apikey_change",
+    "campaign": "admin:redemption_campaign_change",
+    "card": "admin:giftcards_giftcard_change",
+    "client": "admin:credit_client_change",
+    "key": "admin:credit_apikey_change",
+    "provider": "admin:giftcards_providercircuit_change",
+    "provider_order": "admin:giftcards_providerorder_change",
+    "user": "admin:credit_user_change",
+    "opt_in": "admin:redemption_redemption_change",
+    "redemption": "admin:redemption_redemption_change",
+}
