@@ -6,7 +6,6 @@ import io
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from django.db import connection
 from alerts.transactions import transaction
 from credit.models import AuditEvent
 from giftcards.models import CardBatch, GiftCard, StagedCard, UploadJob
-from giftcards.services import card_staging, upload_jobs
+from giftcards.services import upload_jobs
 from giftcards.services.card_staging import parts_of
 from giftcards.services.imports import import_cards
 from giftcards.services.large_uploads import (
@@ -40,27 +39,15 @@ from tests.giftcards.receiving import (
 )
 from tests.world import World, build_world
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("small_parts", "no_card_without_a_batch"),
+]
 
 
 @pytest.fixture
 def world() -> World:
     return build_world()
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a few rows go through as many parts and transactions as many do."""
-    monkeypatch.setattr(card_staging, "_PART_ROWS", 2)
-    monkeypatch.setattr("giftcards.services.receiving._ROWS_A_TRANSACTION", 2)
-
-
-@pytest.fixture(autouse=True)
-def no_card_without_a_batch() -> Iterator[None]:
-    """Whatever happened: a card that is there belongs to an import that says so."""
-    yield
-    strays = GiftCard.objects.filter(source="upload").exclude(batch__state="imported")
-    assert not strays.filter(batch__isnull=False).exists()
 
 
 class TestStopUpload:
