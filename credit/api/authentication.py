@@ -4,12 +4,14 @@ import dataclasses
 from typing import Any, Literal
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from alerts.addresses import client_address
 from alerts.scope import see_from_here
 from credit.models import ApiKey
 from credit.selectors.viewers import Viewer
@@ -83,7 +85,8 @@ def partner_of(request: HttpRequest) -> Partner | None:
     scheme, _, secret = header.partition(" ")
     if scheme.lower() != "api-key" or not secret.strip():
         raise NotAuthenticatedError
-    return _to_partner(find_api_key(secret.strip(), now=timezone.now()))
+    address = client_address(request.META, trusted_hops=settings.TRUSTED_PROXY_HOPS)
+    return _to_partner(find_api_key(secret.strip(), now=timezone.now(), address=address))
 
 
 def require_scope(request: Request, scope: str, *others: str) -> Partner:

@@ -35,6 +35,11 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    # Addresses from which alone the key is good, as CIDR; none: from anywhere.
+    allowed_networks = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    # When it was last shown from elsewhere, and from where.
+    refused_at = models.DateTimeField(null=True, blank=True)
+    refused_address = models.GenericIPAddressField(null=True, blank=True)
     # The key that took over; this one goes on until it expires.
     replaced_by = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaces"

@@ -35,6 +35,15 @@ class Command(BaseCommand):
             "--expires", metavar="YYYY-MM-DD", help="the first day on which it is no good (UTC)"
         )
 
+        parser.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            dest="networks",
+            metavar="CIDR",
+            help="an address or network from which it is good, as often as needed; else from all",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         owner = _find_owner(options["client"], options["agency"])
         try:
@@ -52,6 +61,7 @@ class Command(BaseCommand):
                     owner=owner,
                     scopes=options["scopes"],
                     expires_at=expires_at,
+                    networks=options["networks"],
                     now=datetime.now(UTC),
                 )
         except ValidationFailedError as error:
