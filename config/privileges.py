@@ -24,9 +24,14 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_redemption": ("SELECT", "UPDATE"),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
     "redemption_replacement": ("SELECT", "INSERT"),
-    # Counted by redemption_count_day and redemption_count_month, and marked by a trigger.
+    # Closed, never removed.
+    "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
+    # Counted by redemption_count_day, _month and _message_day, and marked by triggers.
     "redemption_reportday": ("SELECT",),
     "redemption_reportmonth": ("SELECT",),
     "redemption_reportchange": ("SELECT",),
     "redemption_rewardcount": ("SELECT",),
+    "redemption_messageday": ("SELECT",),
+    "redemption_messagechange": ("SELECT",),
+    "redemption_messagecount": ("SELECT",),
 }

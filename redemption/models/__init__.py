@@ -1,4 +1,5 @@
 from redemption.models.campaign import Campaign, Condition, EventSource
+from redemption.models.message_report import MessageChange, MessageCount, MessageDay
 from redemption.models.recipient import Recipient, StagedRecipient
 from redemption.models.redemption import (
     PendingReward,
@@ -8,11 +9,16 @@ from redemption.models.redemption import (
 )
 from redemption.models.replacement import Replacement
 from redemption.models.report import ReportChange, ReportDay, ReportMonth, RewardCount
+from redemption.models.task import DeskTask
 
 __all__ = [
     "Campaign",
     "Condition",
+    "DeskTask",
     "EventSource",
+    "MessageChange",
+    "MessageCount",
+    "MessageDay",
     "PendingReward",
     "ProvisioningTrace",
     "Recipient",
