@@ -165,6 +165,7 @@ class TestDatabase:
         assert "credit_entry" in append_only
         # Counted from the rewards by the owner's functions, and counted anew: no record of fact.
         counts = {f"redemption_{name}" for name in ("reportday", "reportmonth", "reportchange")}
+        counts |= {f"redemption_message{name}" for name in ("day", "change", "count")}
         counts.add("redemption_rewardcount")
         for table in set(append_only) - counts:
             # A slot's balance is moved and a sale reversed by the owner's functions; the others

@@ -30,6 +30,8 @@ EXEMPT_TABLES = {
     "redemption_reportday": "names of days",
     "redemption_reportmonth": "names of months",
     "redemption_reportchange": "names of days",
+    "redemption_messageday": "names of days",
+    "redemption_messagechange": "names of days",
     # Rows on their way in: filled by COPY, which knows no policies, and emptied at once.
     "giftcards_stagedcard": "staging",
     "redemption_stagedrecipient": "staging",
