@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action
@@ -22,9 +23,11 @@ from alerts.admin.cells import (
     BLUE,
     GREEN,
     GREY,
+    NOTHING,
     RED,
     label,
     link_column,
+    link_to_row,
     state_column,
     time_column,
 )
@@ -32,7 +35,13 @@ from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.transactions import transaction
 from credit.models import Agency, ApiKey, Client
-from credit.services.api_keys import SCOPES, create_api_key, revoke_api_key, rotate_api_key
+from credit.services.api_keys import (
+    SCOPES,
+    change_networks,
+    create_api_key,
+    revoke_api_key,
+    rotate_api_key,
+)
 
 OWNER_COLOURS = {"platform": GREY, "agency": BLUE, "client": GREEN}
 _SCOPE_WORDS: Final = {
@@ -49,7 +58,18 @@ _SCOPE_WORDS: Final = {
     "webhooks": "Manage outgoing webhooks",
     "monitoring": "Run the monitors",
 }
-_OVERLAPS: Final = ((0, "At once"), (1, "After a day"), (7, "After a week"), (30, "After 30 days"))
+_OVERLAPS: Final = (
+    (0, "At once"),
+    (1, "After a day"),
+    (7, "After a week"),
+    (30, "After 30 days"),
+    (90, "After 90 days"),
+)
+_UNUSED_AFTER: Final = timedelta(days=90)
+_FROM_WHERE: Final = (
+    "One address or network on a line, such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48."
+    " Empty: good from anywhere. From elsewhere the key is refused like one that nobody has."
+)
 
 
 class ApiKeyForm(forms.Form):
@@ -67,6 +87,13 @@ class ApiKeyForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text="UTC; empty for a key that is good until it is revoked.",
+    )
+
+    networks = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="Good from",
+        help_text=_FROM_WHERE,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,13 +115,41 @@ class OverlapForm(forms.Form):
     days = forms.TypedChoiceField(
         choices=_OVERLAPS, coerce=int, initial=7, label="The old key ends"
     )
+    until = forms.DateTimeField(
+        required=False,
+        label="Or at this time",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="UTC; it goes before the choice above.",
+    )
+
+    def clean_until(self) -> datetime | None:
+        until: datetime | None = self.cleaned_data["until"]
+        if until is not None and until <= timezone.now():
+            raise forms.ValidationError("Choose a time to come.")
+        return until
+
+    def overlap(self, now: datetime) -> timedelta:
+        """Return how long the old key goes on from now."""
+        until: datetime | None = self.cleaned_data["until"]
+        return timedelta(days=self.cleaned_data["days"]) if until is None else until - now
+
+
+class NetworksForm(forms.Form):
+    """From where a key is good."""
+
+    networks = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        label="Good from",
+        help_text=_FROM_WHERE,
+    )
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Partners' keys, by their first characters: the key itself is shown once and not kept."""
 
-    actions_detail = ("rotate", "revoke")
+    actions_detail = ("rotate", "networks", "revoke")
     list_display = (
         "name",
         "prefix",
@@ -104,15 +159,18 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "validity",
         "scopes",
         "last_used",
+        "attention",
     )
     list_filter = ("owner_kind", "client", "agency")
-    list_select_related = ("agency", "client")
+    list_select_related = ("agency", "client", "replaced_by")
     lookups = ("pk", "prefix")
     search_help_text = "A key's id or its first characters (glk_…)"
     fieldsets = (
         (None, {"fields": ("name", "prefix", "owner_label", "agency", "client", "scopes")}),
+        (None, {"fields": ("attention",)}),
         ("When", {"fields": ("created_at", "expires_at", "revoked_at", "last_used_at")}),
-        ("Rotation", {"fields": ("successor",)}),
+        ("From where", {"fields": ("good_from", "refused_at", "refused_address")}),
+        ("Rotation", {"fields": ("successor", "predecessor")}),
     )
     last_used = time_column("last_used_at")
     owner_label = state_column("owner_kind", OWNER_COLOURS, title="owner")
@@ -130,6 +188,23 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             return label("Expired", AMBER) if over else label("Ends soon", AMBER)
         return label("Valid", GREEN)
 
+    @admin.display(description="good from")
+    def good_from(self, key: ApiKey) -> str:
+        return ", ".join(key.allowed_networks) or "anywhere"
+
+    @admin.display(description="takes over from")
+    def predecessor(self, key: ApiKey) -> SafeString | str:
+        old = ApiKey.objects.filter(replaced_by=key).order_by("created_at").first()
+        if old is None:
+            return NOTHING
+        used = "never used" if old.last_used_at is None else f"last used {_day(old.last_used_at)}"
+        return format_html("{} {}…, {}", link_to_row(ApiKey, old.pk), old.prefix, used)
+
+    @admin.display(description="attention")
+    def attention(self, key: ApiKey) -> SafeString | str:
+        words = attention_to(key, now=timezone.now())
+        return label(words, AMBER) if words else NOTHING
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -146,6 +221,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                         owner=data["client"] or data["agency"],
                         scopes=data["scopes"],
                         expires_at=data["expires_on"],
+                        networks=data["networks"].split(),
                         actor=f"user:{request.user.pk}",
                         now=timezone.now(),
                     )
@@ -164,18 +240,39 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         old = get_object_or_404(ApiKey, pk=object_id)
         form = OverlapForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
+            now = timezone.now()
             try:
                 key, secret = rotate_api_key(
                     key_id=old.pk,
-                    overlap=timedelta(days=form.cleaned_data["days"]),
+                    overlap=form.overlap(now),
                     actor=f"user:{request.user.pk}",
-                    now=timezone.now(),
+                    now=now,
                 )
             except ServiceError:
                 form.add_error(None, "This key is revoked, has expired or has a successor already.")
             else:
                 return self._show(request, key, secret)
         return self._page(request, f"A successor for {old.name}", form=form, old=old)
+
+    @action(description="Networks", icon="lan")  # type: ignore[untyped-decorator]
+    def networks(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = get_object_or_404(ApiKey, pk=object_id)
+        initial = {"networks": "\n".join(key.allowed_networks)}
+        form = NetworksForm(request.POST if request.method == "POST" else None, initial=initial)
+        if request.method == "POST" and form.is_valid():
+            try:
+                change_networks(
+                    key_id=key.pk,
+                    networks=form.cleaned_data["networks"].split(),
+                    actor=f"user:{request.user.pk}",
+                    now=timezone.now(),
+                )
+            except ValidationFailedError as error:
+                form.add_error("networks", error.errors["networks"])
+            else:
+                messages.success(request, "Saved. It holds from the next call on.")
+                return leave_for(request, reverse("admin:credit_apikey_change", args=[key.pk]))
+        return self._page(request, f"From where {key.name} is good", form=form, bound=key)
 
     @action(  # type: ignore[untyped-decorator]
         description="Revoke",
@@ -208,3 +305,25 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 **context,
             },
         )
+
+
+def attention_to(key: ApiKey, *, now: datetime) -> str:
+    """Return what somebody should know about a key that is good, nothing if all is well."""
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        return ""
+    if key.replaced_by_id is not None:
+        # Used once its successor was there: whoever does it stands before a shut door soon.
+        made_at = key.replaced_by.created_at if key.replaced_by else now
+        if key.last_used_at is not None and key.last_used_at > made_at:
+            assert key.expires_at is not None  # noqa: S101  set by the rotation
+            return f"Still used ({_day(key.last_used_at)}), ends {_day(key.expires_at)}"
+        return ""
+    if key.refused_at is not None and key.refused_at > now - timedelta(days=7):
+        return f"Tried from elsewhere ({key.refused_address})"
+    if (key.last_used_at or key.created_at) < now - _UNUSED_AFTER:
+        return f"Unused for {_UNUSED_AFTER.days} days"
+    return ""
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

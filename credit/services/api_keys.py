@@ -46,9 +46,7 @@ _MOST_NETWORKS: Final = 50
 _FOUND: Final = (
     "id", "owner_kind", "agency_id", "client_id", "scopes", "last_used_at", "refused_at",
 )  # fmt: skip
-_FIND: Final = (
-    f"SELECT {', '.join(_FOUND)}, is_outside FROM credit_find_api_key(%s, %s, %s)"  # noqa: S608
-)
+_FIND: Final = f"SELECT {', '.join(_FOUND)}, is_outside FROM credit_find_api_key(%s, %s, %s)"  # noqa: S608
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
