@@ -16,6 +16,7 @@ class User(AbstractUser):
             ("reverse_order", "May take purchases back at a provider"),
             ("skip_opt_in", "May answer for a caller that texts are welcome"),
             ("replace_card", "May replace cards, as a supervisor"),
+            ("show_card_again", "May show a card's code again, at the desk"),
         ]
 
     def __str__(self) -> str:

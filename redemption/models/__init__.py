@@ -1,3 +1,4 @@
+from redemption.models.call import CallSession, ConditionMet
 from redemption.models.campaign import Campaign, Condition, EventSource
 from redemption.models.message_report import MessageChange, MessageCount, MessageDay
 from redemption.models.recipient import Recipient, StagedRecipient
@@ -12,8 +13,10 @@ from redemption.models.report import ReportChange, ReportDay, ReportMonth, Rewar
 from redemption.models.task import DeskTask
 
 __all__ = [
+    "CallSession",
     "Campaign",
     "Condition",
+    "ConditionMet",
     "DeskTask",
     "EventSource",
     "MessageChange",
