@@ -24,6 +24,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_redemption": ("SELECT", "UPDATE"),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
     "redemption_replacement": ("SELECT", "INSERT"),
+    # Written by the trigger that keeps every try of an event.
+    "redemption_eventtry": ("SELECT",),
     # Closed, never removed.
     "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
     # Counted by redemption_count_day, _month and _message_day, and marked by triggers.

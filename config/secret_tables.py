@@ -13,7 +13,7 @@ from django.db.models import Model
 from alerts.services.key_rotation import SecretTable
 from credit.models import Authenticator
 from giftcards.models import GiftCard, StagedCard
-from redemption.models import EventSource, Recipient, StagedRecipient
+from redemption.models import EventSource, InboundEvent, Recipient, StagedRecipient
 
 # Encrypted columns end like this, and nothing else does.
 SUFFIX: Final = "_encrypted"
@@ -38,6 +38,7 @@ SECRET_TABLES: Final = (
     _table(StagedCard, "code", "pin", "number", written_for=GiftCard),
     _table(Recipient, "code"),
     _table(StagedRecipient, "code", written_for=Recipient),
-    _table(EventSource, "secret"),
+    _table(EventSource, "secret", "previous_secret"),
+    _table(InboundEvent, "body"),
     _table(Authenticator, "secret"),
 )

@@ -1,5 +1,6 @@
 from redemption.models.call import CallSession, ConditionMet
-from redemption.models.campaign import Campaign, Condition, EventSource
+from redemption.models.campaign import Campaign, Condition
+from redemption.models.event import EventSource, EventTry, InboundEvent
 from redemption.models.message_report import MessageChange, MessageCount, MessageDay
 from redemption.models.recipient import Recipient, StagedRecipient
 from redemption.models.redemption import (
@@ -19,6 +20,8 @@ __all__ = [
     "ConditionMet",
     "DeskTask",
     "EventSource",
+    "EventTry",
+    "InboundEvent",
     "MessageChange",
     "MessageCount",
     "MessageDay",

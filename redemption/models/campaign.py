@@ -123,17 +123,3 @@ class Condition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}. {self.name}"
-
-
-class EventSource(models.Model):
-    """A CRM that reports what people did; its events are signed with a secret we share."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="event_sources")
-    name = models.SlugField(max_length=60, unique=True)
-    secret_encrypted = models.TextField()
-    is_active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return self.name
