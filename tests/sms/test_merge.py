@@ -28,7 +28,19 @@ class TestCheckTemplate:
          "{{first name}}", "{{cоde}}", "{{code\n}}"],
     )  # fmt: skip
     def test_refuses_any_other_tag(self, tag: str) -> None:
-        assert check_template(f"Hi {tag}!") == [f"{tag} is no tag. Choose from: {', '.join(TAGS)}."]
+        (words,) = check_template(f"Hi {tag}!")
+        assert words.startswith(f"{tag} is no tag. ")
+
+    @pytest.mark.parametrize(
+        ("tag", "words"),
+        [
+            ("{{frist_name}}", "{{frist_name}} is no tag. Did you mean {{first_name}}?"),
+            ("{{ Code }}", "{{ Code }} is no tag. Did you mean {{code}}?"),
+            ("{{zip}}", f"{{{{zip}}}} is no tag. Choose from: {', '.join(TAGS)}."),
+        ],
+    )
+    def test_says_what_may_have_been_meant(self, tag: str, words: str) -> None:
+        assert check_template(tag) == [words]
 
     @pytest.mark.parametrize(
         "body", ["Hi {{first_name}", "Hi first_name}}", "{{{code}}}", "{\u200b{code}}", "{{"]
@@ -81,7 +93,7 @@ class TestMergeTags:
         "value", ["{{7*7}}", "{% debug %}", "${7*7}", "{0.__class__}", "%(code)s", r"\1\g<name>"]
     )
     def test_evaluates_nothing(self, value: str) -> None:
-        assert merge_tags("{{first_name}}", {"first_name": value}) == value
+        assert merge_tags("{{brand}}", {"brand": value}) == value
         assert merge_tags(f"Hi {value}", {}) == f"Hi {value}"
 
     @pytest.mark.parametrize(
