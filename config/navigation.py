@@ -29,6 +29,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Redemptions", "redeem", "redemption_redemption_changelist"),
             ("Waiting rewards", "hourglass_top", "redemption_pendingreward_changelist"),
+            ("To do at the desk", "support_agent", "redemption_desktask_changelist"),
             ("Recipients", "group", "redemption_recipient_changelist"),
             ("Campaigns", "campaign", "redemption_campaign_changelist"),
         ),

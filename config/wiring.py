@@ -38,6 +38,7 @@ ADMIN_PAGES = {
     "campaign": "admin:redemption_campaign_change",
     "card": "admin:giftcards_giftcard_change",
     "client": "admin:credit_client_change",
+    "desk_task": "admin:redemption_desktask_change",
     "key": "admin:credit_apikey_change",
     "provider": "admin:giftcards_providercircuit_change",
     "provider_order": "admin:giftcards_providerorder_change",

@@ -1,3 +1,19 @@
-from redemption.admin import campaigns, delivery_log, events, recipients, redemptions, traces
+from redemption.admin import (
+    campaigns,
+    delivery_log,
+    desk_tasks,
+    events,
+    recipients,
+    redemptions,
+    traces,
+)
 
-__all__ = ["campaigns", "delivery_log", "events", "recipients", "redemptions", "traces"]
+__all__ = [
+    "campaigns",
+    "delivery_log",
+    "desk_tasks",
+    "events",
+    "recipients",
+    "redemptions",
+    "traces",
+]

@@ -86,9 +86,7 @@ def _facts(row: DeskTask) -> TaskFacts:
         campaign_id=None if campaign is None else campaign.pk,
         campaign_name="" if campaign is None else campaign.name,
         recipient_id=row.recipient_id,
-        recipient_name=""
-        if person is None
-        else f"{person.first_name} {person.last_name}".strip(),
+        recipient_name="" if person is None else f"{person.first_name} {person.last_name}".strip(),
         redemption_id=row.redemption_id,
         redemption_state="" if row.redemption is None else row.redemption.state,
     )

@@ -122,9 +122,7 @@ def close_task(*, task_id: UUID, user: User, outcome: str, note: str = "", now: 
     viewer = viewer_of_user(user.pk).narrowed_to(_ROLES)
     with viewing(viewer):
         try:
-            task = DeskTask.objects.select_related("client").get(
-                viewer.client_filter(), pk=task_id
-            )
+            task = DeskTask.objects.select_related("client").get(viewer.client_filter(), pk=task_id)
         except DeskTask.DoesNotExist:
             raise TaskNotFoundError(task_id=task_id) from None
     with seeing(EVERYTHING), transaction():

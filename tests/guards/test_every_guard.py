@@ -33,6 +33,7 @@ from tests.guards.forbidden_sales import SALES
 from tests.guards.forbidden_settlements import SETTLEMENTS
 from tests.guards.forbidden_slots import SLOTS
 from tests.guards.forbidden_taking_back import TAKING_BACK
+from tests.guards.forbidden_tasks import TASKS
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.world import build_world
@@ -50,6 +51,7 @@ FORBIDDEN: Final = [
     *REDEMPTIONS,
     *PREPARATIONS,
     *TAKING_BACK,
+    *TASKS,
     *MESSAGES,
     *CONSENTS,
     *ALERTS,
@@ -73,6 +75,9 @@ OUR_APPS: Final = ("alerts", "credit", "giftcards", "sms", "redemption")
 NOT_GUARDS: Final = {
     ("redemption_redemption", "redemption_marks_day"),  # tests/redemption/test_report_days.py
     ("redemption_redemption", "redemption_marks_day_of_new"),
+    ("sms_message", "redemption_marks_message_day"),  # tests/redemption/test_message_days.py
+    ("sms_message", "redemption_marks_message_day_of_new"),
+    ("sms_deliveryattempt", "redemption_marks_attempt_day"),
 }
 _IS_TRIGGER: Final = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
 _IS_CONSTRAINT: Final = "SELECT 1 FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s"

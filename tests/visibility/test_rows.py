@@ -14,6 +14,7 @@ from alerts.services.alerts import raise_alert
 from alerts.transactions import savepoint, transaction
 from credit.models import Client
 from redemption.models import Campaign, Redemption
+from redemption.services.desk_tasks import open_task
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.redemption.taking_back import replace
@@ -42,6 +43,15 @@ def build_lively_world(name: str) -> World:
     served, _ = [ask(code) for code in world.invite(2)]
     world.stock(1)
     replace(served)
+    with transaction():
+        open_task(
+            kind="call_back",
+            client_id=world.client.pk,
+            redemption_id=served.redemption_id,
+            due_at=NOW,
+            actor="system",
+            now=NOW,
+        )
     raise_alert(
         kind="x",
         severity=Alert.Severity.INFO,
@@ -93,6 +103,7 @@ class TestEveryTable:
             "giftcards_pool",
             "redemption_campaign",
             "redemption_condition",
+            "redemption_desktask",
             "redemption_pendingreward",
             "redemption_provisioningtrace",
             "redemption_recipient",
