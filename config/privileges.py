@@ -22,6 +22,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "sms_consentevent": ("SELECT",),
     # A redemption begins in redemption_redeem, or not at all.
     "redemption_redemption": ("SELECT", "UPDATE"),
+    # Counted by redemption_redeem.
+    "redemption_dailyclaims": ("SELECT",),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
     "redemption_replacement": ("SELECT", "INSERT"),
     # Written by the trigger that keeps every try of an event.

@@ -31,7 +31,7 @@ SELECT * FROM redemption_redeem(
     p_scope_kind => 'platform', p_scope_id => NULL,
     p_door => 'api', p_actor => 'key-' || {uuid},
     p_contact_method => 'sms', p_contact_to => '+12025550143',
-    p_disclose => true, p_resume => false,
+    p_disclose => true, p_resume => false, p_proven => '',
     p_message_id => gen_random_uuid(),
     p_reveal_digest => sha256(uuid_send(gen_random_uuid())),
     p_reveal_until => now() + interval '90 days',

@@ -1,5 +1,5 @@
 from redemption.models.call import CallSession, ConditionMet
-from redemption.models.campaign import Campaign, Condition
+from redemption.models.campaign import Campaign, Condition, DailyClaims
 from redemption.models.event import EventSource, EventTry, InboundEvent
 from redemption.models.message_report import MessageChange, MessageCount, MessageDay
 from redemption.models.recipient import Recipient, StagedRecipient
@@ -17,6 +17,7 @@ __all__ = [
     "CallSession",
     "Campaign",
     "Condition",
+    "DailyClaims",
     "ConditionMet",
     "DeskTask",
     "EventSource",

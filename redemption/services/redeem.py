@@ -30,6 +30,7 @@ from redemption.services.fulfilment import follow_order
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
 from redemption.services.opt_ins import ask_for_opt_in
 from redemption.services.preflight import report_turned_away
+from redemption.services.second_factor import VOUCHED, SecondFactorError, Verification, prove
 from redemption.services.stock_alerts import alert_not_configured, alert_out_of_stock
 from redemption.services.traces import record_refusal
 from sms.queue import ring_bell
@@ -91,6 +92,8 @@ class Caller:
     """Who asks, through which door, and whose campaigns they may redeem in.
 
     :param actor: how the records name them: ``customer``, ``user:<id>``, ``key:<id>``, ``system``.
+    :param vouches: they know the person, who need not show a second factor; so do the desk, where
+        an agent compares it by voice, and the CRM whatever is said here.
     :param browser_digest: the browser that redeems, on the web: it is shown the card again.
     """
 
@@ -102,6 +105,7 @@ class Caller:
     ip_address: str | None = None
     user_agent: str = ""
     browser_digest: bytes | None = None
+    vouches: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,7 @@ class RedeemResult:
     is_ordered: bool
 
 
+_KNOW_THE_PERSON = frozenset({Redemption.Door.DESK, Redemption.Door.CRM})
 _COLUMNS = (
     "redemption_id", "state", "reason_code", "client_id", "campaign_id", "recipient_id",
     "condition_number", "is_test", "source", "face_value_minor", "charged_minor", "currency",
@@ -146,8 +151,8 @@ _COLUMNS = (
 )  # fmt: skip
 _CALL = (
     f"SELECT {', '.join(_COLUMNS)} FROM redemption_redeem("  # noqa: S608  constants only
-    "%s, %s, %s, %s::integer, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s, "
-    "%s, %s::inet, %s, %s, %s, %s, %s)"
+    "%s, %s, %s, %s::integer, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], "
+    "%s, %s, %s::inet, %s, %s, %s, %s, %s)"
 )
 
 
@@ -160,6 +165,7 @@ def redeem(
     code: str | None = None,
     recipient_id: UUID | None = None,
     condition_number: int | None = None,
+    verification: Verification | None = None,
     disclose: bool = False,
     resume: bool = False,
     key: KeyClaim | None = None,
@@ -172,11 +178,15 @@ def redeem(
 
     :param code: as it was typed; else ``recipient_id`` names the recipient.
     :param condition_number: may be left out where the campaign has one condition.
+    :param verification: what they say about themselves, where the campaign asks for more than a
+        code: see ``second_factor``.
     :param disclose: the answer will show the card's code, so mark it as seen in the same
         transaction (Note [Disclosure]).
     :param resume: serve what has been waiting, with the contact it was asked with.
     :raises UnknownCodeError: GC-011.
     :raises AlreadyProvisionedError: GC-010.
+    :raises SecondFactorError: it was not shown, or was wrong (GC-009).
+    :raises CapReachedError: GC-105.
     :raises ServiceError: whatever else of the catalogue speaks against it; nothing was written.
     """
     new_id = uuid4()
@@ -194,6 +204,9 @@ def redeem(
         contact.to,
         disclose,
         resume,
+        VOUCHED
+        if caller.vouches or caller.door in _KNOW_THE_PERSON
+        else prove(verification, code=code, recipient_id=recipient_id),
         uuid4(),
         digest_of_token(token),
         now + timedelta(days=REVEAL_LINK_DAYS),
@@ -215,6 +228,8 @@ def redeem(
         refusal = _refusal_from(error)
         if refusal is None:
             raise
+        if isinstance(refusal, SecondFactorError):
+            refusal.complete(verification)
         if isinstance(refusal, ServiceError) and not isinstance(refusal, UnknownCodeError):
             _follow_refusal(refusal, request_id=caller.request_id, now=now)
         if isinstance(refusal, OutOfStockError):

@@ -7,7 +7,8 @@
 -- gone after a wait keeps the row locked. The recipient's row makes two callers with one code
 -- queue up, so that the second reads a polite answer; UNIQUE (recipient, condition) would stop
 -- it too, but with an error nobody wants to read. The account comes last: it is the hottest
--- row, and from its UPDATE to the commit everybody else on that budget waits.
+-- row, and from its UPDATE to the commit everybody else on that budget waits. Only the day's
+-- count of a capped campaign comes later still: Note [Caps] in rules.sql.
 --
 -- Note [Returned, not raised]
 -- What only waits (stock, approval, opt-in) is returned: its row stays. What is refused is
@@ -26,6 +27,9 @@ CREATE OR REPLACE FUNCTION redemption_redeem(
     p_contact_to text,
     p_disclose boolean,
     p_resume boolean,
+    -- The second factor that was shown and is right, '' for none, 'vouched' where somebody knows
+    -- the person: an agent on the phone, the client's own CRM.
+    p_proven text,
     p_message_id uuid,
     p_reveal_digest bytea,
     p_reveal_until timestamptz,
@@ -91,10 +95,10 @@ BEGIN
         SELECT r.id INTO p_recipient_id FROM redemption_recipient r
             WHERE r.code_digest = p_code_digest;
     END IF;
-    SELECT r.id, r.first_name, r.last_name, r.approval, r.is_test,
+    SELECT r.id, r.first_name, r.last_name, r.approval, r.is_test OR c.test_mode AS is_test,
             c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
             c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
-            c.queue_when_empty, c.locale,
+            c.queue_when_empty, c.locale, c.second_factor, c.cap_per_day, c.cap_per_recipient,
             cl.id AS client_id, cl.name AS client_name, cl.agency_id,
             cl.is_active AND ag.is_active AS is_active
         INTO v_recipient
@@ -127,9 +131,20 @@ BEGIN
     THEN
         v_recipient.status := 'active';
     END IF;
+    -- A campaign is tried out before it begins.
+    IF v_recipient.is_test AND v_recipient.status IN ('draft', 'paused', 'depleted') THEN
+        v_recipient.status := 'active';
+        v_recipient.starts_at := NULL;
+    END IF;
     PERFORM redemption_check_open(
         v_recipient.status, v_recipient.is_active, v_recipient.starts_at, v_recipient.ends_at,
         v_recipient.claim_expires_at, v_recipient.approval, p_now);
+    -- Before anything is told about what the code was used for.
+    IF v_recipient.second_factor <> '' AND NOT p_resume
+        AND coalesce(p_proven, '') NOT IN (v_recipient.second_factor, 'vouched')
+    THEN
+        PERFORM redemption_refuse_unproven(v_recipient.id, v_recipient.second_factor);
+    END IF;
 
     SELECT k.id, k.number, k.pool_id, k.card_value_minor, k.currency,
             b.id AS brand_id, b.name AS brand_name, b.redemption_url,
@@ -172,7 +187,8 @@ BEGIN
     created_at := p_now;
     is_ordered := false;
 
-    SELECT r.id, r.state, r.created_at, r.debits, r.contact_method, r.contact_to, r.reason_code
+    SELECT r.id, r.state, r.created_at, r.debits, r.contact_method, r.contact_to, r.reason_code,
+            r.is_test
         INTO v_waiting
         FROM redemption_redemption r
         WHERE r.recipient_id = v_recipient.id AND r.condition_id = v_offer.id
@@ -187,6 +203,9 @@ BEGIN
                     'redemption_id', v_waiting.id, 'state', v_waiting.state)::text;
         END IF;
         v_debits := v_waiting.debits;
+        -- What began in earnest, or as a test, goes on so, whatever the campaign is by now.
+        v_recipient.is_test := v_waiting.is_test;
+        is_test := v_waiting.is_test;
         IF p_resume OR v_is_under_way THEN
             p_contact_method := v_waiting.contact_method;
             p_contact_to := v_waiting.contact_to;
@@ -194,6 +213,11 @@ BEGIN
     ELSIF p_resume THEN
         -- It failed since the queue was read: nobody has asked anew, so nobody is served.
         RAISE EXCEPTION 'nothing waits' USING ERRCODE = 'GC115';
+    ELSIF (v_recipient.cap_per_day IS NOT NULL OR v_recipient.cap_per_recipient IS NOT NULL)
+        AND NOT is_test
+    THEN
+        PERFORM redemption_check_caps(v_recipient.campaign_id, v_recipient.id,
+            v_recipient.cap_per_day, v_recipient.cap_per_recipient, p_now);
     END IF;
     -- Not before: who has their card, or for whom one is being bought, still gets it when its
     -- brand is no longer offered.
@@ -367,6 +391,12 @@ BEGIN
             v_offer.price_minor, currency, p_actor, p_request_id, p_now);
         PERFORM redemption_trace(p_request_id, redemption_id, 'place_order', 'ok', '',
             v_further.provider, v_queued_at, p_now);
+    END IF;
+    IF v_recipient.cap_per_day IS NOT NULL AND v_waiting.id IS NULL AND NOT is_test THEN
+        PERFORM redemption_count_claim(
+            v_recipient.campaign_id, v_recipient.cap_per_day, p_now);
+    END IF;
+    IF is_ordered THEN
         RETURN;
     END IF;
 
