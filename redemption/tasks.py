@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from redemption.services import budgets, report_days, serving, stuck
+from redemption.services import budgets, inbound_events, message_days, report_days, serving, stuck
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -33,3 +33,10 @@ def clean_up_stuck() -> None:
 def count_report_days() -> None:
     """Count the days that are over, and those that have changed since."""
     report_days.count_report_days(now=timezone.now(), limit=_DAYS_AT_MOST)
+    message_days.count_message_days(now=timezone.now(), limit=_DAYS_AT_MOST)
+
+
+@shared_task(name="redemption.tasks.process_events")
+def process_events() -> None:
+    """Act on CRM events that nobody has finished, and on those to be replayed."""
+    inbound_events.process_events(now=timezone.now(), limit=_AT_MOST)

@@ -7,6 +7,7 @@ from redemption.dashboard.client_overview import client_home, client_overview
 from redemption.dashboard.expiring import expiring, expiring_csv
 from redemption.dashboard.inventory import inventory
 from redemption.dashboard.low_credit import agency_warning, client_warning
+from redemption.dashboard.messages import message_report, message_report_csv
 from redemption.dashboard.reports import card_report, card_report_csv, reports
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
@@ -54,4 +55,6 @@ urlpatterns: list[URLPattern] = [
     path("reports/inventory/", inventory, name="report-inventory"),
     path("reports/expiring/", expiring, name="report-expiring"),
     path("reports/expiring/expiring.csv", expiring_csv, name="report-expiring-csv"),
+    path("reports/messages/", message_report, name="report-messages"),
+    path("reports/messages/messages.csv", message_report_csv, name="report-messages-csv"),
 ]

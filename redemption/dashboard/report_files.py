@@ -55,12 +55,12 @@ def write_card_report(
             **_money(row, shows_cost=shows_cost, shows_agency_margin=shows_agency_margin),
         }
 
-    return _write(list(cells(_NOTHING)), [cells(row) for row in report.rows])
+    return write_cells(list(cells(_NOTHING)), [cells(row) for row in report.rows])
 
 
 def write_expiring(pools: Iterable[ExpiringPool]) -> bytes:
     """Return the cards that expire, a line for each pool and day."""
-    return _write(
+    return write_cells(
         _EXPIRING,
         [
             {
@@ -99,12 +99,12 @@ def _counts(row: CardRow) -> Cells:
     return {
         "rewards": issued,
         "handed_over": delivered,
-        "handed_over_percent": _percent(delivered / issued if issued else None),
+        "handed_over_percent": percent_cell(delivered / issued if issued else None),
         "average_seconds": "" if average is None else f"{average:.3f}",
         "p95_seconds": "" if sums is None or sums.p95_wait is None else sums.p95_wait,
         "cards_total": row.total,
         "cards_handed_out": row.handed_out,
-        "utilisation_percent": _percent(row.utilisation),
+        "utilisation_percent": percent_cell(row.utilisation),
         "available": row.available,
     }
 
@@ -145,7 +145,8 @@ def _money(row: CardRow, *, shows_cost: bool, shows_agency_margin: bool) -> Cell
     return cells
 
 
-def _write(columns: Sequence[str], lines: Iterable[Cells]) -> bytes:
+def write_cells(columns: Sequence[str], lines: Iterable[Cells]) -> bytes:
+    """Return the lines under their columns, as every report's file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
@@ -153,7 +154,8 @@ def _write(columns: Sequence[str], lines: Iterable[Cells]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def _percent(share: float | None) -> str:
+def percent_cell(share: float | None) -> str:
+    """Return a share as a file has it: ``"97.25"``."""
     return "" if share is None else f"{share * 100:.2f}"
 
 

@@ -55,8 +55,8 @@ class ReportFilters:
 
 def read_filters(request: HttpRequest, viewer: Viewer) -> ReportFilters:
     """Return what the address narrows a report to; what is not there for the viewer is a 404."""
-    client_id = _read_id(request.GET, "client")
-    brand_id = _read_id(request.GET, "brand")
+    client_id = read_id(request.GET, "client")
+    brand_id = read_id(request.GET, "brand")
     try:
         scope = choose_scope(viewer=viewer, client_id=client_id, brand_id=brand_id)
     except (Client.DoesNotExist, Brand.DoesNotExist) as missing:
@@ -64,9 +64,9 @@ def read_filters(request: HttpRequest, viewer: Viewer) -> ReportFilters:
     kept = {"brand": str(brand_id or ""), "client": str(client_id or "")}
     return ReportFilters(
         scope=scope,
-        brands=tuple(_choices(scope.brand_names.items(), brand_id)),
+        brands=tuple(choices_of(scope.brand_names.items(), brand_id)),
         # Who has one client has nothing to choose.
-        clients=tuple(_choices(scope.client_names.items(), client_id))
+        clients=tuple(choices_of(scope.client_names.items(), client_id))
         if len(scope.client_names) > 1
         else (),
         kept={name: value for name, value in kept.items() if value},
@@ -125,6 +125,7 @@ def report_context(request: HttpRequest, viewer: Viewer, *, current: str) -> dic
         ("report-cards", _("Cards")),
         ("report-inventory", _("Inventory")),
         ("report-expiring", _("Expiring cards")),
+        ("report-messages", _("Messages")),
     ]
     user = cast(User, request.user)
     return {
@@ -154,11 +155,13 @@ def _named(name: str, start: date, end: date) -> Period:
     )
 
 
-def _choices(rows: Any, chosen: UUID | None) -> list[Choice]:
+def choices_of(rows: Any, chosen: UUID | None) -> list[Choice]:
+    """Return (key, name) pairs as a form's list."""
     return [Choice(value=str(key), label=name, is_chosen=key == chosen) for key, name in rows]
 
 
-def _read_id(fields: QueryDict, name: str) -> UUID | None:
+def read_id(fields: QueryDict, name: str) -> UUID | None:
+    """Return an id that the address names, None without one; what is no id is a 404."""
     text = fields.get(name, "")
     try:
         return UUID(text) if text else None

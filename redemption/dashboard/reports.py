@@ -94,6 +94,11 @@ def reports(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             url=reverse("report-expiring"),
             text=_("Cards in stock that expire within 30, 60 and 90 days"),
         ),
+        Link(
+            label=_("Messages"),
+            url=reverse("report-messages"),
+            text=_("Texts and e-mails: sent, arrived, how fast, and what kept the rest"),
+        ),
     ]
     return render(request, "reports/index.html", {"pages": pages})
 

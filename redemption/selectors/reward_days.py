@@ -17,17 +17,17 @@ owner, to ``delivered_at``, when it was shown, returned by the API, or its messa
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Collection, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Collection
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db import connection
 
+from redemption.selectors.spans import ONE_DAY, days_between, midnight, runs_of
+
 Group = Literal["pool", "brand", "client"]
-_ONE_DAY: Final = timedelta(days=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,7 @@ def count_taken_back(*, clients: Clients, first: date, last: date) -> int:
             "SELECT count(*) FROM redemption_redemption WHERE client_id = ANY (%s)"
             " AND issued_at >= %s AND issued_at < %s AND NOT is_test"
             " AND state IN ('failed', 'cancelled')",
-            [list(clients.ids), _midnight(first), _midnight(last + _ONE_DAY)],
+            [list(clients.ids), midnight(first), midnight(last + ONE_DAY)],
         )
         return int(cursor.fetchone()[0])
 
@@ -236,10 +236,10 @@ def _spans_of(first: date, last: date, *, with_months: bool) -> _Spans:
     kept = {span: {day for kind, day in counted if kind == span} for span in ("month", "day")}
     months = sorted(m for m in kept["month"] if with_months and m >= first and _end_of(m) <= last)
     covered = {month.replace(day=1) for month in months}
-    others = [day for day in _days(first, last) if day.replace(day=1) not in covered]
+    others = [day for day in days_between(first, last) if day.replace(day=1) not in covered]
     days = [day for day in others if day in kept["day"]]
     missing = [day for day in others if day not in kept["day"]]
-    return _Spans(months, days, list(_runs(missing)))
+    return _Spans(months, days, list(runs_of(missing)))
 
 
 def _counted(
@@ -258,8 +258,8 @@ def _counted(
     for number, (start, end) in enumerate(spans.uncounted):
         parts.append(_LIVE.format(n=number, columns=_COLUMNS.format(first_day="day")))
         parameters |= {
-            f"start_{number}": _midnight(start),
-            f"end_{number}": _midnight(end + _ONE_DAY),
+            f"start_{number}": midnight(start),
+            f"end_{number}": midnight(end + ONE_DAY),
         }
     if brand_id is not None:
         parts = [f"{part} AND brand_id = %(brand)s" for part in parts]
@@ -293,20 +293,5 @@ def _to_sums(row: tuple[Any, ...]) -> RewardSums:
     )
 
 
-def _days(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=number) for number in range((last - first).days + 1))
-
-
-def _runs(days: list[date]) -> Iterator[tuple[date, date]]:
-    """Yield the first and the last of days that follow one another."""
-    for _, run in itertools.groupby(enumerate(days), lambda pair: pair[1].toordinal() - pair[0]):
-        together = [day for _, day in run]
-        yield together[0], together[-1]
-
-
 def _end_of(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1) - _ONE_DAY
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
+    return (month + timedelta(days=31)).replace(day=1) - ONE_DAY

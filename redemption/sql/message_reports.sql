@@ -24,8 +24,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ), by_message AS (
         SELECT day, client_id, campaign_id, channel, count(*) AS messages,
             count(accepted_at) AS accepted,
-            count(*) FILTER (WHERE accepted_at IS NOT NULL
-                OR state IN ('undelivered', 'failed', 'unknown')) AS tried,
+            -- Of an e-mail nobody confirms that it has arrived.
+            count(*) FILTER (WHERE channel = 'sms' AND (accepted_at IS NOT NULL
+                OR state IN ('undelivered', 'failed', 'unknown'))) AS tried,
             count(*) FILTER (WHERE state = 'delivered') AS delivered,
             count(*) FILTER (WHERE state = 'undelivered') AS undelivered,
             count(*) FILTER (WHERE state = 'failed') AS failed,
