@@ -7,6 +7,8 @@ from typing import Final
 # What the runtime role may do with a table, where that is less than everything. The ledger and
 # the other records of fact are written by the owner's functions and triggers alone.
 NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
+    # Counted by alerts_count_hit.
+    "alerts_ratecount": ("SELECT", "DELETE"),
     "credit_transaction": ("SELECT",),
     "credit_entry": ("SELECT",),
     "credit_auditevent": ("SELECT", "INSERT"),
@@ -26,6 +28,13 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_dailyclaims": ("SELECT",),
     "redemption_provisioningtrace": ("SELECT", "INSERT"),
     "redemption_replacement": ("SELECT", "INSERT"),
+    # Attempts are let in or refused, and so written, by redemption_admit_attempt.
+    "redemption_attemptlog": ("SELECT",),
+    "redemption_formbreaker": ("SELECT",),
+    # A decision about an address is lifted, not unmade.
+    "redemption_addressblock": ("SELECT", "INSERT", "UPDATE"),
+    "redemption_addressallow": ("SELECT", "INSERT", "UPDATE"),
+    "redemption_addressclearing": ("SELECT", "INSERT", "UPDATE"),
     # Written by the trigger that keeps every try of an event.
     "redemption_eventtry": ("SELECT",),
     # Closed, never removed.

@@ -1,3 +1,10 @@
+from redemption.models.attempt import (
+    AddressAllow,
+    AddressBlock,
+    AddressClearing,
+    AttemptLog,
+    FormBreaker,
+)
 from redemption.models.call import CallSession, ConditionMet
 from redemption.models.campaign import Campaign, Condition, DailyClaims
 from redemption.models.event import EventSource, EventTry, InboundEvent
@@ -14,6 +21,10 @@ from redemption.models.report import ReportChange, ReportDay, ReportMonth, Rewar
 from redemption.models.task import DeskTask
 
 __all__ = [
+    "AddressAllow",
+    "AddressBlock",
+    "AddressClearing",
+    "AttemptLog",
     "CallSession",
     "Campaign",
     "Condition",
@@ -22,6 +33,7 @@ __all__ = [
     "DeskTask",
     "EventSource",
     "EventTry",
+    "FormBreaker",
     "InboundEvent",
     "MessageChange",
     "MessageCount",
