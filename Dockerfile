@@ -21,4 +21,4 @@ USER giftline
 EXPOSE 8000
 
 # The address a container listens on is its own affair: PORT is what the outside agrees on.
-CMD ["sh", "-c", "exec gunicorn config.wsgi --bind 0.0.0.0:${PORT:-8000} --worker-class gthread --workers ${WEB_CONCURRENCY:-2} --threads 3 --worker-tmp-dir /dev/shm --no-control-socket"]
+CMD ["sh", "-c", "exec gunicorn config.wsgi --bind 0.0.0.0:${PORT:-8000} --worker-class config.webserver.Worker --workers ${WEB_CONCURRENCY:-2} --threads 3 --limit-request-line 8190 --worker-tmp-dir /dev/shm --no-control-socket"]

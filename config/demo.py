@@ -22,7 +22,8 @@ from config.progress import say, step
 from config.supervisor import Child
 
 WEB_SERVER: Final = (
-    *("gunicorn", "config.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "3"),
+    *("gunicorn", "config.wsgi", "--worker-class", "config.webserver.Worker"),
+    *("--workers", "2", "--threads", "3", "--limit-request-line", "8190"),
     # No access log: the path of a reveal link is as good as a card.
     *("--graceful-timeout", "5", "--no-control-socket"),
 )

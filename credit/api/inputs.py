@@ -3,10 +3,12 @@
 import functools
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from alerts.errors import ValidationFailedError
+from credit.api.headers import MAX_KEY_LENGTH
 from credit.services.idempotency import KeyClaim, claim_key
 
 
@@ -21,6 +23,19 @@ class StrictSerializer(serializers.Serializer[Any]):
                     {_shown(name): ["This field is not known."] for name in unknown[:20]}
                 )
         return super().to_internal_value(data)
+
+
+class _StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says on the OpenAPI page that nothing else may be sent."""
+
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        described = auto_schema._map_serializer(  # noqa: SLF001  the library's own way
+            self.target, direction, bypass_extensions=True
+        )
+        return {**described, "additionalProperties": False}
 
 
 def _shown(name: str) -> str:
@@ -95,9 +110,6 @@ def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
             flat.update(flatten(inner, path or "body"))
         return flat
     return {prefix or "body": [str(error) for error in errors]}
-
-
-MAX_KEY_LENGTH = 255
 
 
 def read_idempotency_key(

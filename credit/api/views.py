@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.api import examples
 from credit.api.authentication import ApiKeyAuthentication, require_scope
@@ -49,7 +50,7 @@ from credit.services.statement_files import filename_of, spool_statement, write_
 from credit.services.statement_pdf import write_pdf
 from credit.services.transfers import AccountNotActiveError, InsufficientCreditError
 
-_READING = problems(400, 401, 403, 404, 405, 406, 429)
+_READING = problems(401, 403, 404)
 # The framework's own way to choose a renderer, which is not ours.
 _NO_FORMAT = OpenApiParameter(name="format", exclude=True)
 # What is longer goes out piece by piece.
@@ -166,7 +167,7 @@ class StatementView(APIView):
             (200, "application/json"): StatementOutput,
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/pdf"): OpenApiTypes.BINARY,
-            **problems(400, 401, 403, 404, 405, 406, 413, 429),
+            **problems(401, 403, 404, 413),
         },
         examples=examples.STATEMENT,
         tags=["Credit"],
@@ -217,7 +218,7 @@ class AllocationsView(APIView):
         request=AllocationRequest,
         responses={
             201: AllocationOutput,
-            **problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429),
+            **problems(401, 402, 403, 404, 409, ErrorCode.STATE_FORBIDS, 413, 415, 422),
         },
         parameters=[KEY_HEADER],
         examples=examples.ALLOCATION,

@@ -75,7 +75,7 @@ class BrandsView(APIView):
         " for the platform all that is switched on. A brand without such a value is left out."
         " Scope `inventory:read`.",
         parameters=[ListQuery],
-        responses={200: page_of(BrandOutput), **problems(400, 401, 403, 404, 405, 406, 429)},
+        responses={200: page_of(BrandOutput), **problems(401, 403, 404)},
         examples=[
             OpenApiExample(
                 "One brand",

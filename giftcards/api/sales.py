@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.api.authentication import ApiKeyAuthentication, require_scope
 from credit.api.headers import KEY_HEADER, NO_STORE
@@ -68,7 +69,7 @@ class SellView(APIView):
         request=SaleRequest,
         responses={
             201: SaleOutput,
-            **problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429),
+            **problems(401, 402, 403, 404, 409, ErrorCode.STATE_FORBIDS, 413, 415, 422),
         },
         parameters=[KEY_HEADER],
         examples=[

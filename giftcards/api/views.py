@@ -16,13 +16,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.services.imports import ImportReport
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_idempotency_key, read_query
 from credit.api.pagination import page_of, paginate
-from credit.api.problems import problems
+from credit.api.problems import PROBLEM_TYPE, describe_problem, problems
 from credit.api.replays import refusal_of
 from credit.models import IdempotencyRecord
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
@@ -42,7 +43,7 @@ from giftcards.models import Pool
 from giftcards.selectors.pools import PoolCounts, count_cards, find_pool, list_pools
 from giftcards.services.uploads import upload_cards
 
-_READING = problems(400, 401, 403, 404, 405, 406, 429)
+_READING = problems(401, 403, 404)
 
 
 class PoolsView(APIView):
@@ -118,8 +119,10 @@ class CardsView(APIView):
         responses={
             200: UploadOutput,
             201: UploadOutput,
-            **problems(401, 403, 404, 405, 406, 409, 413, 415, 422, 429),
-            400: RefusedUploadOutput,
+            **problems(401, 403, 404, 409, ErrorCode.FILE_ALREADY_UPLOADED, 413, 415, 422),
+            (400, PROBLEM_TYPE): describe_problem(
+                400, [ErrorCode.INVALID_INPUT], shape=RefusedUploadOutput
+            ),
         },
         parameters=[KEY_HEADER, UploadQuery],
         examples=examples.UPLOAD,

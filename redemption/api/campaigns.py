@@ -85,7 +85,7 @@ class CampaignsView(APIView):
         " client's, or the agency's where the agency pays. One of the scopes `redeem`,"
         " `provision`, `credit:read`, `inventory:read`.",
         parameters=[CampaignsQuery],
-        responses={200: page_of(CampaignOutput), **problems(400, 401, 403, 404, 405, 406, 429)},
+        responses={200: page_of(CampaignOutput), **problems(401, 403, 404)},
         examples=[
             OpenApiExample(
                 "One campaign",

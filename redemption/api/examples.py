@@ -25,6 +25,7 @@ VALIDATE = [
         },
         response_only=True,
         status_codes=["200"],
+        media_type="application/json",
     ),
 ]
 REDEEM = [
@@ -76,6 +77,7 @@ REDEEM = [
         },
         response_only=True,
         status_codes=["201"],
+        media_type="application/json",
     ),
     OpenApiExample(
         "Being bought",
@@ -127,6 +129,25 @@ CANCELLED = [
             "reveal_url": None,
             "message": {**_ISSUED["message"], "state": "cancelled"},
             "refunded": "25.00",
+REDEMPTION = [
+    OpenApiExample(
+        "Delivered, to a key without cards:reveal",
+        value={
+            **_ISSUED,
+            "state": "delivered",
+            "card": {**_CARD, **_NO_SECRETS},
+            "reveal_url": None,
+            "message": {**_ISSUED["message"], "state": "delivered"},
+            "delivered_at": "2026-03-02T15:30:02Z",
+            "refunded": "0.00",
+            "messages": [{**_ISSUED["message"], "state": "delivered"}],
+            "trace": [{**_STEP, "step": "claim_card", "status": "ok", "message": "From stock."}],
+        },
+        response_only=True,
+        status_codes=["200"],
+        media_type="application/json",
+    ),
+]
             "messages": [{**_ISSUED["message"], "state": "cancelled"}],
             "trace": [_STEP],
         },
@@ -196,3 +217,4 @@ RESEND = [
         status_codes=["202"],
     ),
 ]
+        media_type="application/json",

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
@@ -25,7 +26,7 @@ from redemption.api.serializers import MessageOutput
 from redemption.selectors.redemptions import find_redemption
 from redemption.services.resending import resend_reward
 
-_PROBLEMS = problems(400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429)
+_PROBLEMS = problems(401, 403, 404, 409, ErrorCode.STATE_FORBIDS, 413, 415, 422)
 
 
 class ResendRequest(StrictSerializer):

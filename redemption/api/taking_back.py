@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
@@ -28,7 +29,9 @@ from redemption.services.cancelling import LONGEST_REASON, cancel_redemption
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.replacing import replace_card
 
-_PROBLEMS = problems(400, 401, 402, 403, 404, 405, 406, 409, 413, 415, 422, 429)
+_COMMON = (401, 403, 404, 409, ErrorCode.STATE_FORBIDS, 413, 415, 422)
+_CANCEL_PROBLEMS = problems(*_COMMON)
+_REPLACE_PROBLEMS = problems(*_COMMON, ErrorCode.OUT_OF_STOCK)
 _REASON = OpenApiExample(
     "Why", value={"reason": "The recipient says that the card is empty"}, request_only=True
 )
@@ -55,7 +58,7 @@ class CancelView(APIView):
         " have been seen becomes void and stays charged: `refunded` is 0. 409 GC-115: it has"
         " ended already, or a provider is being asked for its card. Scope `redeem`.",
         request=ReasonRequest,
-        responses={200: RedemptionDetailOutput, **_PROBLEMS},
+        responses={200: RedemptionDetailOutput, **_CANCEL_PROBLEMS},
         parameters=[OPTIONAL_KEY_HEADER],
         examples=[_REASON, *examples.CANCELLED],
         tags=["Redemptions"],
@@ -90,7 +93,7 @@ class ReplaceView(APIView):
         " card to replace. Each call exchanges the card, so send an Idempotency-Key. Scope"
         " `provision`.",
         request=ReasonRequest,
-        responses={200: RedemptionDetailOutput, **_PROBLEMS},
+        responses={200: RedemptionDetailOutput, **_REPLACE_PROBLEMS},
         parameters=[OPTIONAL_KEY_HEADER],
         examples=[_REASON, *examples.REPLACED],
         tags=["Redemptions"],

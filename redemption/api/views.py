@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER, NO_STORE
@@ -45,7 +46,35 @@ from redemption.services.preflight import look_at_code
 from redemption.services.redeem import Caller, Contact, RedeemResult, UnknownCodeError, redeem
 
 _NO_CONTACT = Contact(method="none")
-_PROBLEMS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 502, 503)
+_VALIDATE_PROBLEMS = problems(401, 403, ErrorCode.BLOCKED, ErrorCode.UNKNOWN_CODE, 413, 415)
+_READ_PROBLEMS = problems(401, 403, 404)
+# All that a condition, a campaign, a code or an account may stand in the way with.
+_REDEEM_PROBLEMS = problems(
+    ErrorCode.INVALID_INPUT,
+    ErrorCode.CONDITION_INCOMPLETE,
+    ErrorCode.BRAND_UNAVAILABLE,
+    ErrorCode.NO_BILLING_ACCOUNT,
+    401,
+    402,
+    403,
+    ErrorCode.VERIFICATION_NEEDED,
+    ErrorCode.BLOCKED,
+    ErrorCode.UNKNOWN_CODE,
+    ErrorCode.ALREADY_REDEEMED,
+    ErrorCode.OUT_OF_STOCK,
+    ErrorCode.CAMPAIGN_NOT_ACTIVE,
+    ErrorCode.CAP_REACHED,
+    409,
+    ErrorCode.STATE_FORBIDS,
+    410,
+    413,
+    415,
+    422,
+    500,
+    ErrorCode.LEDGER_FAILED,
+    502,
+    503,
+)
 
 
 class ValidateView(APIView):
@@ -57,7 +86,10 @@ class ValidateView(APIView):
         operation_id="validate_code",
         summary="Look at a code",
         request=ValidateRequest,
-        responses={200: ValidateAnswer, **_PROBLEMS},
+        responses={200: ValidateAnswer, **_VALIDATE_PROBLEMS},
+        description="Nothing is claimed and nobody is charged. `valid` says that it could be"
+        " redeemed once what `requires` names is given. Works without a key too; a key needs the"
+        " scope `redeem`.",
         examples=examples.VALIDATE,
         auth=[{"ApiKey": []}, {}],  # type: ignore[list-item]  # {} = no key is fine too
         tags=["Redemptions"],
@@ -87,7 +119,10 @@ class RedemptionsView(APIView):
         operation_id="create_redemption",
         summary="Redeem a code",
         request=RedeemRequest,
-        responses={201: RedemptionOutput, 202: RedemptionOutput, **_PROBLEMS},
+        responses={201: RedemptionOutput, 202: RedemptionOutput, **_REDEEM_PROBLEMS},
+        description="201 with the card, or 202 while something is still to come: the redemption is"
+        " kept and goes on by itself, and asking again gives the same `id`. 409 GC-010 carries the"
+        " `redemption_id` of the one that came first. Scope `redeem`.",
         parameters=[KEY_HEADER],
         examples=examples.REDEEM,
         tags=["Redemptions"],
@@ -133,7 +168,10 @@ class RedemptionView(APIView):
     @extend_schema(
         operation_id="get_redemption",
         summary="See what became of a redemption",
-        responses={200: RedemptionDetailOutput, **_PROBLEMS},
+        description="With its messages and the steps on its way. The card's secrets are null"
+        " without the scope `cards:reveal`. Scope `redeem`.",
+        responses={200: RedemptionDetailOutput, **_READ_PROBLEMS},
+        examples=examples.REDEMPTION,
         tags=["Redemptions"],
     )
     def get(self, request: Request, redemption_id: UUID) -> Response:
