@@ -17,6 +17,11 @@ MESSAGE_PARTIES = {
         "render": "redemption.services.opt_in_texts.render_request",
         "outcome": "redemption.services.opt_in_texts.record_request_outcome",
     },
+    # About the person who tries the words of a template.
+    "test": {
+        "render": "sms.services.test_sends.render_test",
+        "outcome": "sms.services.test_sends.record_test_outcome",
+    },
 }
 # Rung when somebody has allowed a client to text them: it goes on with what waited for that.
 OPT_IN_TASK = "redemption.tasks.serve_waiting"
@@ -40,8 +45,10 @@ ADMIN_PAGES = {
     "client": "admin:credit_client_change",
     "desk_task": "admin:redemption_desktask_change",
     "key": "admin:credit_apikey_change",
+    "message_template": "admin:sms_messagetemplate_change",
     "provider": "admin:giftcards_providercircuit_change",
     "provider_order": "admin:giftcards_providerorder_change",
+    "test": "admin:credit_user_change",
     "user": "admin:credit_user_change",
     "opt_in": "admin:redemption_redemption_change",
     "redemption": "admin:redemption_redemption_change",

@@ -90,7 +90,7 @@ def link_to_row(model: type[Model], key: Any, words: str = "") -> SafeString:
     return link(url, words or short_id(key))
 
 
-def link_to_thing(kind: str | None, key: UUID | None) -> SafeString | str:
+def link_to_thing(kind: str | None, key: UUID | int | None) -> SafeString | str:
     """Return a link to what a lower app knows by kind and plain id only (``ADMIN_PAGES``)."""
     if not kind or key is None:
         return NOTHING
@@ -104,7 +104,7 @@ def link_to_named(thing: str) -> SafeString | str:
     """Return a link to what is named by kind and id (``user:<id>``); empty when it has no page."""
     kind, _, rest = thing.partition(":")
     try:
-        return link_to_thing(kind, UUID(rest))
+        return link_to_thing(kind, int(rest) if rest.isdecimal() else UUID(rest))
     except ValueError:
         return ""
 

@@ -5,6 +5,7 @@ from redemption.admin import (
     events,
     recipients,
     redemptions,
+    templates,
     traces,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "events",
     "recipients",
     "redemptions",
+    "templates",
     "traces",
 ]

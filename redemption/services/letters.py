@@ -61,6 +61,30 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
             "Si tiene preguntas, llame al {{support_phone}}.",
         ),
     ),
+    (Purpose.REMINDER, "en"): Letter(
+        "Your {{amount}} {{brand}} gift card still waits",
+        (
+            "Hello {{first_name}},",
+            (
+                "Your {{amount}} {{brand}} gift card from {{company}} is ready and has not been "
+                "opened yet. Open it here:"
+            ),
+            "{{reveal_link}}",
+            "If you have questions, call {{support_phone}}.",
+        ),
+    ),
+    (Purpose.REMINDER, "es"): Letter(
+        "Su tarjeta {{brand}} de {{amount}} sigue esperando",
+        (
+            "Hola {{first_name}},",
+            (
+                "Su tarjeta {{brand}} de {{amount}} de {{company}} está lista y aún no se ha "
+                "abierto. Ábrala aquí:"
+            ),
+            "{{reveal_link}}",
+            "Si tiene preguntas, llame al {{support_phone}}.",
+        ),
+    ),
     (Purpose.DELAY_NOTICE, "en"): Letter(
         "Your {{brand}} gift card takes a little longer",
         (
@@ -84,7 +108,7 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
         ),
     ),
 }
-_SAME_AS: Final = {Purpose.RESEND: Purpose.REWARD, Purpose.REMINDER: Purpose.REWARD}
+_SAME_AS: Final = {Purpose.RESEND: Purpose.REWARD}
 
 
 def choose_letter(*, purpose: str, language: str, hours: int) -> Letter | None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from django.conf import settings
 
-from alerts.models import Alert
-from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable, transaction_required
 from credit.money import display_amount
 from redemption.models import Redemption
+from redemption.services.desk_tasks import settle_tasks
+from redemption.services.undelivered import open_unasked
 from sms.merge import count_segments, merge_tags
-from sms.selectors.templates import TemplateShelf, load_templates
+from sms.selectors.templates import TemplateShelf, language_of, load_templates
 from sms.services.parties import (
     Draft,
     MessageEvent,
@@ -87,45 +87,46 @@ def _render(draft: Draft, reward: Redemption | None, shelf: TemplateShelf) -> Re
 def _choose_bodies(
     draft: Draft, reward: Redemption, shelf: TemplateShelf
 ) -> tuple[tuple[str, ...], int | None]:
-    language = draft.locale.split("-")[0].lower()
-    for locale in dict.fromkeys((draft.locale, language)):
-        template = shelf.find(
-            client_id=draft.client_id,
-            campaign_id=reward.campaign_id,
-            purpose=draft.purpose,
-            channel=draft.channel,
-            locale=locale,
-        )
-        if template is not None:
-            return (template.body,), template.pk
+    template = shelf.find(
+        client_id=draft.client_id,
+        campaign_id=reward.campaign_id,
+        purpose=draft.purpose,
+        channel=draft.channel,
+        locale=draft.locale,
+    )
+    if template is not None:
+        return (template.body,), template.pk
+    language = language_of(draft.locale)
+    return choose_requests(language=language), None
+
+
+def choose_requests(*, language: str) -> tuple[str, ...]:
+    """Return our own bodies, the best first; English where the language is not ours."""
     spoken = language if language in _SENTENCES else "en"
-    return tuple(f"{words}{{{{opt_in_link}}}}{_STOP[spoken]}" for words in _SENTENCES[spoken]), None
+    return tuple(f"{words}{{{{opt_in_link}}}}{_STOP[spoken]}" for words in _SENTENCES[spoken])
 
 
 @transaction_required
 def record_request_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     """Tell somebody when a request did not arrive: its reward would wait for ever."""
+    rewards = {
+        reward.pk: reward
+        for reward in Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .filter(
+            pk__in={event.reference_id for event in events},
+            state=Redemption.State.WAITING_OPT_IN,
+        )
+        .select_related("recipient")
+        .order_by("pk")
+    }
     for event in events:
-        key = f"opt_in_not_delivered:{event.reference_id}"
+        reward = rewards.get(event.reference_id)
+        if reward is None:
+            continue
         if event.outcome is Outcome.GIVEN_UP:
-            raise_alert(
-                kind="opt_in_not_delivered",
-                severity=Alert.Severity.WARNING,
-                subject=f"Opt-in request not delivered: error {event.error_code}",
-                message="The reward waits for an answer that can't come. Correct the number, send "
-                "it by e-mail, or ask the person and answer for them.",
-                data={
-                    "redemption_id": event.reference_id,
-                    "message_id": event.message_id,
-                    "error_code": event.error_code,
-                    "state": event.state,
-                },
-                dedupe_key=key,
-                client_id=event.client_id,
-                now=now,
-            )
+            open_unasked(event=event, reward=reward, now=now)
         elif event.outcome is Outcome.DELIVERED:
-            resolve_alert(dedupe_key=key, now=now)
+            settle_tasks(redemption_ids=[reward.pk], now=now)
 
 
 def _link(token: str) -> str:

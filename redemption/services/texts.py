@@ -26,9 +26,9 @@ from redemption.services.disclosure import disclose_redemption
 from redemption.services.letters import choose_letter
 from redemption.services.links import derive_reveal_token, when_renewed
 from redemption.services.words import choose_words
-from sms.merge import count_segments, merge_tags
+from sms.merge import clean_name, count_segments, merge_tags
 from sms.models import Message, MessageTemplate
-from sms.selectors.templates import TemplateShelf, load_templates
+from sms.selectors.templates import TemplateShelf, language_of, load_templates
 from sms.services.parties import Draft, RenderedText, Rendering, Unsendable
 
 Purpose = MessageTemplate.Purpose
@@ -178,17 +178,16 @@ def _choose_wording(
     draft: Draft, reward: Redemption, shelf: TemplateShelf, values: Mapping[str, str]
 ) -> _Wording | None:
     """Return the template that fits best, else our own words in the message's language."""
-    language = draft.locale.split("-")[0].lower()
-    for locale in dict.fromkeys((draft.locale, language)):
-        template = shelf.find(
-            client_id=draft.client_id,
-            campaign_id=reward.campaign_id,
-            purpose=draft.purpose,
-            channel=draft.channel,
-            locale=locale,
-        )
-        if template is not None:
-            return _Wording((template.body,), template.pk, template.subject)
+    template = shelf.find(
+        client_id=draft.client_id,
+        campaign_id=reward.campaign_id,
+        purpose=draft.purpose,
+        channel=draft.channel,
+        locale=draft.locale,
+    )
+    if template is not None:
+        return _Wording((template.body,), template.pk, template.subject)
+    language = language_of(draft.locale)
     hours = math.ceil(settings.REWARD_WITHIN / 3600)
     if draft.channel == MessageTemplate.Channel.EMAIL:
         letter = choose_letter(purpose=draft.purpose, language=language, hours=hours)
@@ -202,8 +201,8 @@ def _values(draft: Draft, reward: Redemption) -> dict[str, str]:
     brand = reward.condition.brand
     expires_on = reward.card.expires_on if reward.card else None
     return {
-        "first_name": str(told.get("first_name") or ""),
-        "last_name": str(told.get("last_name") or ""),
+        "first_name": clean_name(str(told.get("first_name") or "")),
+        "last_name": clean_name(str(told.get("last_name") or "")),
         "amount": display_amount(reward.face_value_minor or 0, reward.currency),
         "brand": str(told.get("brand") or (brand.name if brand else "")),
         "company": str(told.get("company") or ""),

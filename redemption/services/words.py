@@ -29,6 +29,18 @@ _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "{{company}}: su tarjeta de regalo de {{amount}} le espera: {{reveal_link}}",
         "Su tarjeta de regalo: {{reveal_link}}",
     ),
+    (Purpose.REMINDER, "en"): (
+        "Hi {{first_name}}, your {{amount}} {{brand}} gift card still waits: {{reveal_link}}",
+        "{{company}}: your {{amount}} {{brand}} gift card still waits: {{reveal_link}}",
+        "{{company}}: your {{amount}} gift card still waits: {{reveal_link}}",
+        "Your gift card still waits: {{reveal_link}}",
+    ),
+    (Purpose.REMINDER, "es"): (
+        "Hola {{first_name}}, su tarjeta {{brand}} de {{amount}} sigue esperando: {{reveal_link}}",
+        "{{company}}: su tarjeta {{brand}} de {{amount}} sigue esperando: {{reveal_link}}",
+        "{{company}}: su tarjeta de regalo de {{amount}} sigue esperando: {{reveal_link}}",
+        "Su tarjeta de regalo sigue esperando: {{reveal_link}}",
+    ),
     (Purpose.DELAY_NOTICE, "en"): (
         "{{company}}: your {{brand}} gift card takes a little longer: {hours} hours at most.",
         "{{company}}: your gift card takes a little longer: {hours} hours at most.",

@@ -18,6 +18,8 @@ class MessageTemplate(models.Model):
         OPT_IN = "opt_in", "Opt-in request"
         RESEND = "resend", "Resend"
         REMINDER = "reminder", "Reminder"
+        # Somebody tries the words of a template; no template is for it.
+        TEST = "test", "Test"
 
     class Channel(models.TextChoices):
         SMS = "sms", "Text message"

@@ -106,12 +106,26 @@ def choose_provider(channel: str) -> Provider:
 
     :raises NotConfiguredError: nobody; the text says what is missing.
     """
+    require_carrier(channel)
     if channel == MessageTemplate.Channel.EMAIL:
-        if not settings.EMAIL_ENABLED:
-            raise NotConfiguredError("Set EMAIL_URL.")
         from sms.providers.smtp import Smtp
 
         return Smtp()
+    # The library takes a third of a second to load, which only a worker that sends should pay.
+    from sms.providers.twilio import connect_twilio
+
+    return connect_twilio()
+
+
+def require_carrier(channel: str) -> None:
+    """Make sure that somebody is set up to carry a channel's messages.
+
+    :raises NotConfiguredError: nobody; the text says what is missing.
+    """
+    if channel == MessageTemplate.Channel.EMAIL:
+        if not settings.EMAIL_ENABLED:
+            raise NotConfiguredError("Set EMAIL_URL.")
+        return
     missing = [
         name
         for name, value in (
@@ -126,16 +140,12 @@ def choose_provider(channel: str) -> Provider:
     ]
     if missing:
         raise NotConfiguredError(f"Set {', '.join(missing)}.")
-    # The library takes a third of a second to load, which only a worker that sends should pay.
-    from sms.providers.twilio import connect_twilio
-
-    return connect_twilio()
 
 
 def carries_email() -> bool:
     """Tell whether anybody is set up to carry e-mails; what nobody carries is not offered."""
     try:
-        choose_provider(MessageTemplate.Channel.EMAIL)
+        require_carrier(MessageTemplate.Channel.EMAIL)
     except NotConfiguredError:
         return False
     return True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
-from sms.models import Message
+from sms.models import Message, MessageTemplate
 
 _ARRIVED = [Message.State.DELIVERED, Message.State.MANUALLY_DELIVERED]
 _LOST = [Message.State.UNDELIVERED, Message.State.FAILED]
@@ -14,7 +14,7 @@ _LOST = [Message.State.UNDELIVERED, Message.State.FAILED]
 
 def count_undelivered(*, since: datetime) -> int:
     """Count the messages made since then of which we know that they did not arrive."""
-    return Message.objects.filter(created_at__gte=since, state__in=_LOST).count()
+    return _of_recipients(since).filter(state__in=_LOST).count()
 
 
 def delivery_percent(*, since: datetime) -> int | None:
@@ -22,8 +22,14 @@ def delivery_percent(*, since: datetime) -> int | None:
 
     Rounded down, so that 100 means all of them; None while no end is known.
     """
-    counts = Message.objects.filter(created_at__gte=since).aggregate(
+    counts = _of_recipients(since).aggregate(
         arrived=Count("pk", filter=Q(state__in=_ARRIVED)),
         ended=Count("pk", filter=Q(state__in=_ARRIVED + _LOST)),
     )
     return counts["arrived"] * 100 // counts["ended"] if counts["ended"] else None
+
+
+def _of_recipients(since: datetime) -> QuerySet[Message]:
+    """Return the messages made since then; an operator who tries a template is no recipient."""
+    messages = Message.objects.filter(created_at__gte=since)
+    return messages.exclude(purpose=MessageTemplate.Purpose.TEST)

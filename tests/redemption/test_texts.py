@@ -318,7 +318,7 @@ class TestTemplates:
 
 class TestChooseWords:
     @pytest.mark.parametrize("language", ["en", "es"])
-    @pytest.mark.parametrize("purpose", ["reward", "resend", "delay_notice"])
+    @pytest.mark.parametrize("purpose", ["reward", "resend", "delay_notice", "reminder"])
     def test_have_known_tags_and_letters_of_gsm_7(self, purpose: str, language: str) -> None:
         bodies = choose_words(purpose=purpose, language=language)
         assert bodies
@@ -331,4 +331,4 @@ class TestChooseWords:
             assert "STOP" in body
 
     def test_are_none_for_what_needs_a_template(self) -> None:
-        assert choose_words(purpose="reminder", language="en") == ()
+        assert choose_words(purpose="opt_in", language="en") == ()

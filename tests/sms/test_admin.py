@@ -57,9 +57,25 @@ class TestMessageTemplateForm:
         page = send_template(channel="email")
         assert errors_of(page) == {"subject": ["An e-mail needs a subject."]}
 
-    def test_wants_the_client_of_a_campaign(self) -> None:
-        page = send_template(campaign_id=str(uuid4()))
-        assert errors_of(page) == {"client": ["Name the client of this campaign."]}
+    def test_takes_the_client_from_the_campaign(self) -> None:
+        world = build_world()
+        assert send_template(campaign_id=str(world.campaign.pk)).status_code == 302
+        template = MessageTemplate.objects.get()
+        assert (template.client, template.campaign_id) == (world.client, world.campaign.pk)
+
+    def test_refuses_another_clients_campaign(self) -> None:
+        world, other = build_world(), build_world(name="Birch")
+        page = send_template(campaign_id=str(world.campaign.pk), client=str(other.client.pk))
+        assert errors_of(page)["campaign_id"] == ["This campaign is Acorn Ltd's."]
+
+    @pytest.mark.parametrize(("typed", "locale"), [("es_mx", "es-MX"), (" EN ", "en")])
+    def test_writes_a_locale_as_it_is_compared(self, typed: str, locale: str) -> None:
+        assert send_template(locale=typed).status_code == 302
+        assert MessageTemplate.objects.get().locale == locale
+
+    def test_refuses_what_is_no_locale(self) -> None:
+        assert "locale" in errors_of(send_template(locale="english"))
+        assert "purpose" in errors_of(send_template(purpose="test"))
 
     def test_refuses_a_second_active_one_and_takes_it_switched_off(self) -> None:
         send_template()
