@@ -9,62 +9,9 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from sms.models import ErrorPolicy
-from sms.policies import (
-    NO_ANSWER,
-    NOT_AUTHENTICATED,
-    NOT_CONFIGURED,
-    TOO_MANY_REQUESTS,
-    UNEXPECTED,
-    UNREACHABLE,
-    Reaction,
-    policy_of,
-)
+from sms.policies import UNEXPECTED, Reaction, policy_of
 from sms.selectors.policies import load_policies
 
-_MEANINGS: Final[Mapping[str, Any]] = {
-    UNREACHABLE: _("No connection to the provider came about, so nothing was sent"),
-    NO_ANSWER: _("The provider did not say whether it has the message"),
-    TOO_MANY_REQUESTS: _("We asked the provider more quickly than it allows"),
-    NOT_CONFIGURED: _("The channel is not set up"),
-    UNEXPECTED: _("The message could not be written"),
-    NOT_AUTHENTICATED: _("The provider does not know our credentials"),
-    "14107": _("Too many messages between the same two numbers"),
-    "21211": _("Not a phone number"),
-    "21408": _("Our account may not text this country"),
-    "21603": _("No sender is set up"),
-    "21606": _("The sender is not ours"),
-    "21608": _("A trial account may text verified numbers only"),
-    "21610": _("The person has replied STOP"),
-    "21611": _("The sender's queue is full"),
-    "21612": _("The number can't be reached from our sender"),
-    "21614": _("Not a mobile number"),
-    "21635": _("A landline"),
-    "30001": _("Our account's queue is full"),
-    "30002": _("Our account is suspended"),
-    "30003": _("The phone is off or out of reach"),
-    "30004": _("Blocked by the phone or its carrier"),
-    "30005": _("The number does not exist any more"),
-    "30006": _("A landline, or a carrier that takes no texts"),
-    "30007": _("Filtered by the carrier as unwanted"),
-    "30008": _("Unknown fault at the carrier"),
-    "30022": _("The carrier's limit per second was reached"),
-    "30034": _("Our sender is not registered with the carriers"),
-    "30036": _("It could not be delivered before it expired"),
-    "30450": _("Filtered because of its words"),
-    "smtp-530": _("The mail server wants a log-in"),
-    "smtp-534": _("The mail server wants a better log-in"),
-    "smtp-535": _("The mail server does not know our log-in"),
-    "smtp-538": _("The mail server wants an encrypted connection"),
-    "smtp-554": _("Taken for unwanted mail"),
-    "smtp-address": _("Not an address that mail can be sent to"),
-    "smtp-connect": _("The mail server can't be reached"),
-    "smtp-sender": _("The mail server takes no mail from our address"),
-    "smtp-tls": _("No encrypted connection to the mail server came about"),
-}
-_FAMILIES: Final[Mapping[str, Any]] = {
-    "smtp-4": _("The mail server did not take it for now"),
-    "smtp-5": _("The mail server refused it, mostly because there is no such address"),
-}
 _ADVICE: Final[Mapping[Reaction, Any]] = {
     Reaction.RETRY: _(
         "A passing fault: it is tried again by itself. When it was given up, send it again later, "
@@ -97,8 +44,8 @@ _ADVICE: Final[Mapping[Reaction, Any]] = {
 class ErrorWords:
     """An error code in words: what it means, how it is answered, what a person can do.
 
-    :param meaning: the operators' own note where they have written one; "" of a code that
-        nobody has described.
+    :param meaning: the note of the operators' table, of the code or its class; "" of a code that
+        is not in it.
     """
 
     code: str
@@ -114,9 +61,18 @@ def explain_errors(codes: Iterable[str]) -> dict[str, ErrorWords]:
     return {
         code: ErrorWords(
             code=code,
-            meaning=str(notes.get(code) or _MEANINGS.get(code) or _FAMILIES.get(code[:6], "")),
+            meaning=notes.get(code) or notes.get(_class_of(code)) or _own_words(code),
             reaction=(reaction := policy_of(policies, code).reaction),
             advice=str(_ADVICE[reaction]),
         )
         for code in codes
     }
+
+
+def _class_of(code: str) -> str:
+    """Return the row of a mail server's code that has none of its own: ``smtp-5xx``."""
+    return f"{code[:6]}xx" if code.startswith("smtp-") else ""
+
+
+def _own_words(code: str) -> str:
+    return str(_("The message could not be written.")) if code == UNEXPECTED else ""

@@ -98,7 +98,7 @@ class TestFile:
         end(promise(world, NOW), "undelivered")
         (row,) = rows_of(platform(), f"{FILE}?by=error&{MARCH}")
         assert (row["error_code"], row["attempts"], row["messages_ended"]) == ("30005", "1", "1")
-        assert row["meaning"] == "The number does not exist any more"
+        assert row["meaning"] == "Unknown handset."
         assert row["what_to_do"].startswith("Nothing arrives there.")
 
     def test_carries_no_formula(self) -> None:
@@ -129,9 +129,7 @@ class TestPage:
         assert "Accepted 5 taken by a provider, which is not delivery" in page
         assert "Confirmed delivered 2 of 7 texts that were tried" in page
         assert "Delivery rate 28.5 % target: 98.0 %" in page
-        assert "From claim to arrival 4\N{NO-BREAK SPACE}s 95 of 100 in 4\N{NO-BREAK SPACE}s" in (
-            platform().get(f"{PAGE}?{MARCH}").content.decode() and page.replace("&nbsp;", "\xa0")
-        )
+        assert "From claim to arrival 4 s 95 of 100 in 4 s" in page
 
     def test_defines_every_figure(self) -> None:
         self.lively()
@@ -145,17 +143,19 @@ class TestPage:
             "Under way 2 Waits for an attempt",
             "Cancelled 0 Not wanted any more",
             "Segments 10 What the texts were cut into",
-            "Price of texts 0.0375 What the provider asks for the attempts whose price it has told"
-            " (5)",
+            "Price of texts 0.0375 What the provider asks for the attempts whose price it has",
+            "told (5), in the currency of its account.",
         ):
             assert words in page, words
 
     def test_says_what_each_error_means_and_what_to_do(self) -> None:
         self.lively()
-        ErrorPolicy.objects.create(code="30005", reaction="filtered", note="Seen at Birch Mobile")
+        ErrorPolicy.objects.filter(code="30005").update(
+            reaction="filtered", note="Seen at Birch Mobile"
+        )
         page = page_of(platform())
-        assert "21211 Not a phone number Nothing arrives there." in page
-        assert "21610 The person has replied STOP" in page
+        assert "21211 Not a phone number. Nothing arrives there." in page
+        assert "21610 The person replied STOP." in page
         # As the operators' own table has it.
         assert "30005 Seen at Birch Mobile The carrier takes the words for unwanted mail" in page
 
