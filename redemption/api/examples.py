@@ -106,6 +106,16 @@ REDEEM = [
         },
         response_only=True,
         status_codes=["202"],
+        media_type="application/json",
+    ),
+    OpenApiExample(
+        "Where the campaign asks for a second factor",
+        value={
+            "code": "4821773",
+            "contact": {"method": "sms", "phone": "+12025550123"},
+            "verification": {"last_name": "Sample"},
+        },
+        request_only=True,
     ),
 ]
 _ISSUED: dict[str, Any] = REDEEM[1].value
@@ -119,16 +129,6 @@ _STEP = {
     "milliseconds": 0.0,
     "at": "2026-03-02T16:05:00Z",
 }
-CANCELLED = [
-    OpenApiExample(
-        "Back in stock, and the money with who paid it",
-        value={
-            **_ISSUED,
-            "state": "cancelled",
-            "card": None,
-            "reveal_url": None,
-            "message": {**_ISSUED["message"], "state": "cancelled"},
-            "refunded": "25.00",
 REDEMPTION = [
     OpenApiExample(
         "Delivered, to a key without cards:reveal",
@@ -148,6 +148,16 @@ REDEMPTION = [
         media_type="application/json",
     ),
 ]
+CANCELLED = [
+    OpenApiExample(
+        "Back in stock, and the money with who paid it",
+        value={
+            **_ISSUED,
+            "state": "cancelled",
+            "card": None,
+            "reveal_url": None,
+            "message": {**_ISSUED["message"], "state": "cancelled"},
+            "refunded": "25.00",
             "messages": [{**_ISSUED["message"], "state": "cancelled"}],
             "trace": [_STEP],
         },
@@ -215,6 +225,6 @@ RESEND = [
         },
         response_only=True,
         status_codes=["202"],
+        media_type="application/json",
     ),
 ]
-        media_type="application/json",
