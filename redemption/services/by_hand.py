@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db import connection
 
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import resolve_alert
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction_required
 from credit.selectors.viewers import Viewer
@@ -18,8 +17,8 @@ from credit.services.audit import record_event
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_answer
 from redemption.models import Redemption
 from redemption.services.cancelling import RedemptionStateError, read_reason
+from redemption.services.desk_tasks import settle_tasks
 from redemption.services.ending import KIND, LockedReward, with_locked_reward
-from redemption.services.outcomes import undelivered_alert_key
 from redemption.services.resending import check_may_serve
 from redemption.services.traces import record_step
 from sms.models import MessageTemplate
@@ -72,9 +71,7 @@ def mark_delivered_by_hand(
             keep_answer(claim=claim, object_id=redemption_id, status=_OK, now=now)
         return marked
 
-    marked = with_locked_reward(redemption_id=redemption_id, work=work)
-    resolve_alert(dedupe_key=undelivered_alert_key(redemption_id), now=now)
-    return marked
+    return with_locked_reward(redemption_id=redemption_id, work=work)
 
 
 @transaction_required
@@ -92,6 +89,7 @@ def _mark(reward: LockedReward, actor: str, *, note: str, now: datetime) -> Deli
     if latest is not None and mark_message_delivered(message_id=latest.message_id, now=now):
         message_id = latest.message_id
     cancel_messages(messages=[one for one in reward.messages if one != latest])
+    settle_tasks(redemption_ids=[redemption.pk], actor=actor, now=now)
     record_step(
         request_id=redemption.request_id,
         redemption_id=redemption.pk,

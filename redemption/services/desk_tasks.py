@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import structlog
@@ -32,6 +32,8 @@ Kind = DeskTask.Kind
 LONGEST_NOTE: Final = 500
 _ROLES: Final = MANAGERS | {Membership.Role.AGENT}
 _SYSTEM: Final = "system"
+# Calls that nobody has promised in person.
+_CALLS: Final = Q(kind=Kind.CALL_BACK, created_by=_SYSTEM)
 _OPEN: Final = "SELECT redemption_open_task(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 # What a person closes; ``settled`` is what happens by itself.
 CLOSING_OUTCOMES: Final = (
@@ -86,21 +88,41 @@ def open_task(
 
 
 @transaction_required
-def settle_tasks(*, redemption_ids: Collection[UUID], now: datetime) -> int:
+def settle_tasks(*, redemption_ids: Collection[UUID], now: datetime, actor: str = _SYSTEM) -> int:
     """Take off the list what is no longer needed: their reward has come, or was taken back.
 
     An apology stays owed, and so does a call that a person has promised.
 
+    :param actor: who has seen to it: a person has done the task, anything else settles it.
     :returns: how many were open.
     """
+    return _settle(
+        Q(kind__in=[Kind.REWARD_NOT_DELIVERED, Kind.BAD_NUMBER]) | _CALLS,
+        redemption_ids,
+        actor=actor,
+        now=now,
+    )
+
+
+@transaction_required
+def settle_calls(*, redemption_ids: Collection[UUID], now: datetime) -> int:
+    """Take the calls off the list that were to tell of a delay: the reward is on its way.
+
+    :returns: how many were open.
+    """
+    return _settle(_CALLS, redemption_ids, actor=_SYSTEM, now=now)
+
+
+def _settle(which: Q, redemption_ids: Collection[UUID], *, actor: str, now: datetime) -> int:
     if not redemption_ids:
         return 0
-    return DeskTask.objects.filter(
-        Q(kind__in=[Kind.REWARD_NOT_DELIVERED, Kind.BAD_NUMBER])
-        | Q(kind=Kind.CALL_BACK, created_by=_SYSTEM),
-        redemption_id__in=redemption_ids,
-        done_at=None,
-    ).update(done_at=now, outcome=DeskTask.Outcome.SETTLED)
+    kind, _, key = actor.partition(":")
+    how: dict[str, Any] = {"outcome": DeskTask.Outcome.SETTLED}
+    if kind == "user":
+        how = {"outcome": DeskTask.Outcome.DONE, "done_by_id": UUID(key)}
+    return DeskTask.objects.filter(which, redemption_id__in=redemption_ids, done_at=None).update(
+        done_at=now, **how
+    )
 
 
 @durable

@@ -24,7 +24,6 @@ from uuid import UUID
 
 from django.db import OperationalError, connection
 
-from alerts.services.alerts import resolve_alert
 from alerts.transactions import durable, transaction, transaction_required
 from credit.services.events import tell_account_changed
 from credit.services.idempotency import StillRunningError
@@ -33,7 +32,7 @@ from credit.services.transfers import settlement_of
 from giftcards.models import GiftCard
 from giftcards.services.taking_back import Holder, lock_card, return_card, void_card
 from redemption.models import PendingReward, Recipient, Redemption, Replacement, RevealLink
-from redemption.services.outcomes import undelivered_alert_key
+from redemption.services.desk_tasks import settle_tasks
 from redemption.services.traces import record_step
 from sms.models import Message
 from sms.queue import ring_bell
@@ -149,6 +148,7 @@ def end_reward(
     cancel_messages(messages=reward.messages)
     RevealLink.objects.filter(redemption=redemption, revoked_at=None).update(revoked_at=now)
     PendingReward.objects.filter(redemption=redemption, served_at=None).delete()
+    settle_tasks(redemption_ids=[redemption.pk], now=now)
     card = _give_card_back(reward, actor=actor, reason=reason)
     Redemption.objects.filter(pk=redemption.pk).update(
         state=state,
@@ -205,7 +205,6 @@ def _refund(redemption: Redemption, *, actor: str, now: datetime) -> Settlement 
 @durable
 def follow_ended(ended: Ended, *, now: datetime) -> None:
     """Draw the conclusions after the commit; each is found again by a job if this is lost."""
-    resolve_alert(dedupe_key=undelivered_alert_key(ended.redemption_id), now=now)
     if ended.account_id is not None:
         tell_account_changed(account_ids=[ended.account_id], now=now)
     if ended.card == "returned":

@@ -18,6 +18,7 @@ from credit.selectors.staff import may_skip_opt_ins
 from credit.selectors.viewers import viewer_of_user, viewing
 from credit.services.audit import record_event
 from redemption.models import Redemption
+from redemption.services.desk_tasks import settle_tasks
 from sms.models import MessageTemplate, OptIn
 from sms.queue import ring_bell
 from sms.services.consents import Proof, grant_consent
@@ -181,4 +182,5 @@ def skip_opt_in(*, redemption_id: UUID, user: User, reason: str, now: datetime) 
             reason=reason,
             owner=reward.client,
         )
+        settle_tasks(redemption_ids=[reward.pk], actor=viewer.actor, now=now)
     ring_bell(settings.OPT_IN_TASK)

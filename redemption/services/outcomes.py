@@ -1,7 +1,7 @@
 """What becomes of a reward when its message gets through, or does not.
 
 A failed message never buys a second card: the card stays with its recipient. A text that is given
-up is followed by an e-mail where an address is known; else a person is told.
+up is followed by an e-mail where an address is known; else it is on the desk's list, for a person.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,12 +12,12 @@ from uuid import UUID
 import structlog
 from django.db.models import Q
 
-from alerts.models import Alert
-from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import transaction_required
 from giftcards.services.delivery import mark_cards_delivered
 from redemption.models import Redemption
+from redemption.services.desk_tasks import settle_calls, settle_tasks
 from redemption.services.links import when_renewed
+from redemption.services.undelivered import open_undelivered
 from sms.models import Message, MessageTemplate
 from sms.providers import carries_email
 from sms.services.messages import queue_message
@@ -44,7 +44,7 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
 
     Accepted by the provider: card and redemption are delivered. Confirmed by the phone: the
     redemption is. Given up: the same reward goes by e-mail, once; where that can't be or fails
-    too, an operator is alerted, and the alert ends by itself should the message arrive after all.
+    too, and where the number is bad, a person is to see to it: Note [Settled by itself].
     """
     events = [event for event in events if event.purpose in _BRINGS_REWARD]
     if not events:
@@ -70,11 +70,15 @@ def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     _confirm({event.reference_id for event in events if event.outcome is Outcome.DELIVERED}, now)
     for event in events:
         reward = rewards.get(event.reference_id)
-        if event.outcome is Outcome.GIVEN_UP and reward is not None:
-            if not _fall_back(event, reward, now):
-                _raise_undelivered(event, reward, now)
-        elif event.outcome is Outcome.DELIVERED:
-            resolve_alert(dedupe_key=undelivered_alert_key(event.reference_id), now=now)
+        if reward is None:
+            continue
+        if event.outcome is Outcome.GIVEN_UP:
+            _give_up(event, reward, now)
+        elif event.outcome is Outcome.DELIVERED or event.channel == Channel.EMAIL:
+            settle_tasks(redemption_ids=[reward.pk], now=now)
+        else:
+            # It is on its way: that it takes longer need not be told any more.
+            settle_calls(redemption_ids=[reward.pk], now=now)
 
 
 def _about_their_links(events: Sequence[MessageEvent]) -> list[MessageEvent]:
@@ -118,6 +122,13 @@ def _confirm(redemption_ids: Collection[UUID], now: datetime) -> None:
         )
 
 
+def _give_up(event: MessageEvent, reward: Redemption, now: datetime) -> None:
+    is_followed = _fall_back(event, reward, now)
+    # Of one that was taken back nobody has to be told.
+    if reward.state in Redemption.STANDING and (event.is_bad_address or not is_followed):
+        open_undelivered(event=event, reward=reward, is_followed=is_followed, now=now)
+
+
 def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
     """Send the reward whose text was given up by e-mail; tell whether it is on its way so.
 
@@ -155,29 +166,3 @@ def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
         code=event.error_code,
     )
     return True
-
-
-def _raise_undelivered(event: MessageEvent, reward: Redemption, now: datetime) -> None:
-    # Who has seen the card on the screen lacks a copy; everybody else lacks their reward.
-    was_seen = reward.card is not None and reward.card.disclosed_at is not None
-    raise_alert(
-        kind="reward_not_delivered",
-        severity=Alert.Severity.INFO if was_seen else Alert.Severity.WARNING,
-        subject=f"Reward not delivered: the message was given up, error {event.error_code}",
-        message="The card stays with its recipient. Correct the number and send it again, or "
-        "read the reward out and mark it as delivered by hand; never give out a second card.",
-        data={
-            "redemption_id": event.reference_id,
-            "message_id": event.message_id,
-            "error_code": event.error_code,
-            "state": event.state,
-        },
-        dedupe_key=undelivered_alert_key(event.reference_id),
-        client_id=event.client_id,
-        now=now,
-    )
-
-
-def undelivered_alert_key(redemption_id: UUID) -> str:
-    """Return the key of the alert that a reward did not reach its recipient."""
-    return f"reward_not_delivered:{redemption_id}"

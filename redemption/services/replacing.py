@@ -13,7 +13,6 @@ from uuid import UUID
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import resolve_alert
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction_required
 from credit.models import User
@@ -27,9 +26,9 @@ from giftcards.models import Denomination, GiftCard
 from giftcards.services.taking_back import void_card
 from redemption.models import Condition, Redemption, Replacement
 from redemption.services.cancelling import RedemptionStateError, check_access, read_reason
+from redemption.services.desk_tasks import settle_tasks
 from redemption.services.ending import KIND, LockedReward, with_locked_reward
 from redemption.services.links import renew_link
-from redemption.services.outcomes import undelivered_alert_key
 from redemption.services.redeem import OutOfStockError
 from redemption.services.traces import record_step
 from sms.queue import ring_bell
@@ -113,8 +112,6 @@ def replace_card(
         return replaced
 
     replaced = with_locked_reward(redemption_id=redemption_id, work=work)
-    # What was said of the old card's text is of no interest any more.
-    resolve_alert(dedupe_key=undelivered_alert_key(redemption_id), now=now)
     if replaced.message_id is not None:
         ring_bell("sms.tasks.send_messages")
     if replaced.account_id is not None:
@@ -143,6 +140,8 @@ def _exchange(
     if seen:
         call_function("SELECT id FROM giftcards_disclose_card(%s, %s)", [new.pk, now])
     cancel_messages(messages=reward.messages)
+    # What was said of the old card's text is of no interest any more.
+    settle_tasks(redemption_ids=[redemption.pk], actor=actor, now=now)
     renew_link(redemption, now=now)
     cost_minor = new.cost_minor if new.cost_minor is not None else new.pool.cost_per_card_minor
     is_prepaid = new.sale_id is not None and bool(redemption.charged_minor)

@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import resolve_alert
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction_required
 from credit.models import Membership
@@ -33,9 +32,9 @@ from redemption.services.cancelling import (
     read_reason,
 )
 from redemption.services.contacts import read_contact
+from redemption.services.desk_tasks import settle_tasks
 from redemption.services.ending import KIND, LockedReward, with_locked_reward
 from redemption.services.links import renew_link
-from redemption.services.outcomes import undelivered_alert_key
 from redemption.services.redeem import Contact
 from redemption.services.traces import record_step
 from sms.models import MessageTemplate
@@ -116,8 +115,6 @@ def resend_reward(
         return resent
 
     resent = with_locked_reward(redemption_id=redemption_id, work=work)
-    # Somebody has seen to it. Should this message fail too, it is raised anew.
-    resolve_alert(dedupe_key=undelivered_alert_key(redemption_id), now=now)
     ring_bell("sms.tasks.send_messages")
     return resent
 
@@ -163,6 +160,8 @@ def _resend(
     if not is_corrected:
         contact = before
     cancel_messages(messages=reward.messages)
+    # Somebody has seen to it. Should this message fail too, the next task is opened.
+    settle_tasks(redemption_ids=[redemption.pk], actor=actor, now=now)
     has_new_link = is_corrected or not _opens_anywhere(redemption, now=now)
     if has_new_link:
         renew_link(redemption, now=now)

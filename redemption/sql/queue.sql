@@ -48,6 +48,7 @@ $$;
 -- Give a redemption its place among those who wait for cards, and tell its recipient that it
 -- takes longer: once, however often it comes back here. It keeps its first place, which is behind
 -- those who have asked before p_since: whose card could not be bought has waited since then.
+-- Whoever can be called is: they are promised it, and the desk has it on its list.
 CREATE OR REPLACE FUNCTION redemption_join_queue(
     p_redemption_id uuid,
     p_since timestamptz,
@@ -56,6 +57,8 @@ CREATE OR REPLACE FUNCTION redemption_join_queue(
     p_now timestamptz
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_reward record;
 BEGIN
     INSERT INTO redemption_pendingreward
         (redemption_id, reason_code, call_back_by, promised_by, created_at)
@@ -63,6 +66,17 @@ BEGIN
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
         PERFORM redemption_queue_message(p_redemption_id, 'delay_notice', p_now);
+        SELECT r.client_id, r.recipient_id,
+                CASE r.contact_method WHEN 'sms' THEN r.contact_to ELSE p.phone END AS phone
+            INTO v_reward
+            FROM redemption_redemption r JOIN redemption_recipient p ON p.id = r.recipient_id
+            WHERE r.id = p_redemption_id;
+        IF v_reward.phone <> '' THEN
+            PERFORM redemption_open_task('call_back', v_reward.client_id, v_reward.recipient_id,
+                p_redemption_id, v_reward.phone, 'No card is left for this reward. Say that it'
+                ' takes longer: it comes by itself as soon as there are cards.',
+                p_call_back_by, 'system', p_now);
+        END IF;
     END IF;
 END
 $$;

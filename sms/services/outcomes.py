@@ -170,6 +170,7 @@ def _events(moved: Sequence[Moved]) -> Iterator[MessageEvent]:
                 outcome=outcome,
                 state=standing.state,
                 error_code=standing.error_code,
+                is_bad_address=consequences.is_bad_address,
             )
 
 

@@ -79,7 +79,10 @@ Rendering = RenderedText | Unsendable
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEvent:
-    """What became of a message; ``error_code`` is the provider's where it was given up."""
+    """What became of a message; ``error_code`` is the provider's where it was given up.
+
+    :param is_bad_address: nothing sent to this number or address will ever arrive.
+    """
 
     message_id: UUID
     client_id: UUID
@@ -90,6 +93,7 @@ class MessageEvent:
     outcome: Outcome
     state: str
     error_code: str = ""
+    is_bad_address: bool = False
 
 
 class Render(Protocol):

@@ -9,13 +9,12 @@ import pytest
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
-from alerts.models import Alert
 from alerts.transactions import transaction
 from credit.models import AuditEvent, Membership
 from credit.selectors.viewers import SYSTEM, viewer_of_user
 from credit.services.idempotency import KeyAnsweredError, claim_key
 from giftcards.services.secrets import open_field
-from redemption.models import ProvisioningTrace, Redemption
+from redemption.models import DeskTask, ProvisioningTrace, Redemption
 from redemption.services.by_hand import DeliveredByHand, mark_delivered_by_hand
 from redemption.services.outcomes import record_outcome
 from redemption.services.redeem import Contact, RedeemResult
@@ -111,7 +110,7 @@ class TestMarkDeliveredByHand:
         redemption = row(result)
         assert (redemption.state, redemption.delivered_at) == ("confirmed", NOW)
 
-    def test_ends_the_alert(self, world: World) -> None:
+    def test_takes_the_task_off_the_list(self, world: World) -> None:
         result = redeem_one(world)
         message = Message.objects.get()
         Message.objects.update(state="failed", next_attempt_at=None)
@@ -128,9 +127,9 @@ class TestMarkDeliveredByHand:
         )
         with transaction():
             record_outcome(events=[event], now=NOW)
-        assert Alert.objects.get(kind="reward_not_delivered").state == "open"
+        assert DeskTask.objects.get(kind="reward_not_delivered").done_at is None
         mark(result)
-        assert Alert.objects.get(kind="reward_not_delivered").state == "resolved"
+        assert DeskTask.objects.get(kind="reward_not_delivered").outcome == "settled"
 
     def test_keeps_card_and_charge_from_going_back(self, world: World) -> None:
         result = redeem_one(world)

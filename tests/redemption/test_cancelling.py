@@ -8,18 +8,21 @@ import pytest
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
-from alerts.models import Alert
-from alerts.services.alerts import raise_alert
 from alerts.transactions import transaction
 from credit.models import AuditEvent, Membership
 from credit.selectors.viewers import Viewer, viewer_of_user
 from credit.services.settlements import refund_debit
 from giftcards.models import GiftCard, Pool, ProviderOrder
 from giftcards.services.revealing import reveal_card
-from redemption.models import Campaign, PendingReward, ProvisioningTrace, Redemption
+from redemption.models import (
+    Campaign,
+    DeskTask,
+    PendingReward,
+    ProvisioningTrace,
+    Redemption,
+)
 from redemption.services.cancelling import RedemptionNotFoundError, RedemptionStateError
 from redemption.services.disclosure import disclose_redemption
-from redemption.services.outcomes import undelivered_alert_key
 from redemption.services.redeem import AlreadyProvisionedError
 from redemption.services.showing import LinkUnknownError, open_link
 from redemption.services.stuck import CleanUp
@@ -39,6 +42,7 @@ from tests.redemption.taking_back import (
     refunds,
     row,
 )
+from tests.redemption.undelivered import fail
 from tests.staff import make_agency_manager, make_platform_admin, make_user
 from tests.world import NOW, World, build_world
 
@@ -137,12 +141,14 @@ class TestOfACardNobodySaw:
         assert (card.status, card.pool_id, card.source) == ("available", world.pool.pk, "api")
         assert ask(world.invite()[0]).state == "issued"
 
-    def test_ends_the_alert_that_it_was_not_delivered(self, world: World) -> None:
+    def test_leaves_nothing_to_do_about_its_delivery(self, world: World) -> None:
         result = redeem_one(world)
-        key = undelivered_alert_key(result.redemption_id)
-        raise_alert(kind="x", severity=Alert.Severity.WARNING, subject="x", dedupe_key=key, now=NOW)
+        fail(result.message_id)
         cancel(result)
-        assert Alert.objects.get(dedupe_key=key).state == "resolved"
+        assert DeskTask.objects.get().outcome == "settled"
+        # Nor does a word that comes later.
+        fail(result.message_id)
+        assert DeskTask.objects.filter(done_at=None).count() == 0
 
 
 class TestOfACardSomebodyMayHaveSeen:

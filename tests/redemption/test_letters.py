@@ -10,11 +10,10 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from alerts.errors import ValidationFailedError
-from alerts.models import Alert
 from credit.models import Transaction
 from credit.selectors.viewers import SYSTEM
 from giftcards.models import GiftCard
-from redemption.models import Recipient, Redemption
+from redemption.models import DeskTask, Recipient, Redemption
 from redemption.services.cancelling import cancel_redemption
 from redemption.services.contacts import read_contact
 from redemption.services.letters import choose_letter
@@ -150,7 +149,10 @@ class TestInsteadOfAText:
         send()
         # In the same run: nobody waits for the next one.
         assert messages() == [("sms", BAD_PHONE, "failed"), ("email", ADDRESS, "accepted")]
-        assert not Alert.objects.filter(kind="reward_not_delivered").exists()
+        # A person was to find another number until the e-mail was out.
+        task = DeskTask.objects.get()
+        assert (task.kind, task.outcome, task.done_by) == ("bad_number", "settled", None)
+        assert "An e-mail goes out instead." in task.note
         assert str(result.reveal_token) in the_mail(mail_server).part("plain")
         # The same reward: no second card, no second charge.
         assert GiftCard.objects.exclude(status="available").count() == 1
@@ -209,9 +211,10 @@ class TestInsteadOfAText:
         Recipient.objects.update(email="rcpt-550@example.com")
         send()
         send(after=1)
-        alert = Alert.objects.get(kind="reward_not_delivered")
-        assert alert.data["redemption_id"] == str(result.redemption_id)
-        assert alert.data["error_code"] == "smtp-550"
+        # One task, though two messages have failed.
+        task = DeskTask.objects.get()
+        assert (task.kind, task.phone, task.done_at) == ("bad_number", BAD_PHONE, None)
+        assert task.redemption_id == result.redemption_id
         assert GiftCard.objects.exclude(status="available").count() == 1
 
     @pytest.mark.parametrize("case", ["no address", "no channel"])
@@ -225,7 +228,9 @@ class TestInsteadOfAText:
             settings.EMAIL_ENABLED = False
         send()
         assert [channel for channel, _, _ in messages()] == ["sms"]
-        assert Alert.objects.filter(kind="reward_not_delivered").count() == 1
+        task = DeskTask.objects.get()
+        assert (task.kind, task.done_at) == ("bad_number", None)
+        assert task.due_at < NOW + timedelta(minutes=31)
 
     def test_is_not_for_a_reward_that_was_taken_back(self, world: World) -> None:
         claims = [claim(world, Contact(method="sms", to=BAD_PHONE)) for _ in range(2)]

@@ -11,11 +11,10 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from alerts.errors import ValidationFailedError
-from alerts.models import Alert
 from alerts.transactions import transaction
 from credit.models import AuditEvent, Client, Membership, User
 from giftcards.models import GiftCard
-from redemption.models import Redemption
+from redemption.models import DeskTask, Redemption
 from redemption.services.opt_ins import (
     NotWaitingError,
     RedemptionUnknownError,
@@ -198,9 +197,10 @@ class TestAskForOptIn:
     def test_says_when_the_request_does_not_arrive(self, world: World) -> None:
         result = claim(world, contact=Contact(method="sms", to="+15005521614"))
         send()
-        alert = Alert.objects.get(kind="opt_in_not_delivered")
-        assert alert.data["redemption_id"] == str(result.redemption_id)
-        assert (alert.data["error_code"], alert.client_id) == ("21614", world.client.pk)
+        task = DeskTask.objects.get()
+        assert (task.kind, task.phone) == ("bad_number", "+15005521614")
+        assert (task.redemption_id, task.client_id) == (result.redemption_id, world.client.pk)
+        assert "(error 21614)" in task.note
 
 
 class TestAskTheUnasked:

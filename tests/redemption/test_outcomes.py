@@ -1,5 +1,6 @@
 """What becomes of a reward when its text gets through, or does not."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from alerts.models import Alert
 from alerts.transactions import MissingTransactionError, transaction
 from credit.models import Transaction
 from giftcards.models import CardEvent, GiftCard
-from redemption.models import Redemption
+from redemption.models import DeskTask, Redemption
 from redemption.services.outcomes import record_outcome
 from redemption.services.redeem import (
     AlreadyProvisionedError,
@@ -146,26 +147,22 @@ class TestRecordOutcome:
         assert (state_of(result), card_of(result).status) == ("issued", "claimed")
         assert not Alert.objects.exists()
 
-    def test_of_giving_up_alerts_and_keeps_the_card_with_its_recipient(self, world: World) -> None:
+    def test_of_giving_up_asks_a_person_and_keeps_the_card_with_its_recipient(
+        self, world: World
+    ) -> None:
         world.stock(2)
         code = world.invite()[0]
         result = ask(code)
         tell(result, "accepted")
         tell(result, "given_up", state="undelivered")
-        alert = Alert.objects.get()
-        assert (alert.kind, alert.severity, alert.state) == (
-            "reward_not_delivered",
-            "warning",
-            "open",
-        )
-        assert alert.subject.endswith("error 30006")
-        assert alert.client_id == world.client.pk
-        assert alert.data == {
-            "redemption_id": str(result.redemption_id),
-            "message_id": str(result.message_id),
-            "error_code": "30006",
-            "state": "undelivered",
-        }
+        task = DeskTask.objects.get()
+        assert (task.kind, task.phone, task.done_at) == ("reward_not_delivered", PHONE, None)
+        assert task.note.startswith("The text was given up (error 30006).")
+        assert task.due_at == NOW + timedelta(minutes=30)
+        assert (task.client_id, task.recipient_id) == (world.client.pk, result.recipient_id)
+        assert task.redemption_id == result.redemption_id
+        # A single reward is the desk's business, no alarm of the platform.
+        assert not Alert.objects.exists()
         assert state_of(result) == "delivered"
         assert card_of(result).holder_id == result.redemption_id
         with pytest.raises(AlreadyProvisionedError):
@@ -173,20 +170,21 @@ class TestRecordOutcome:
         assert GiftCard.objects.filter(status="available").count() == 1
         assert Transaction.objects.filter(kind="redemption").count() == 1
 
-    def test_of_giving_up_is_only_for_information_when_the_card_was_seen(
-        self, world: World
-    ) -> None:
+    def test_of_giving_up_has_time_when_the_card_was_seen(self, world: World) -> None:
         world.stock(1)
         result = ask(world.invite()[0], disclose=True)
         tell(result, "given_up")
-        assert Alert.objects.get().severity == "info"
+        task = DeskTask.objects.get()
+        assert task.due_at == NOW + timedelta(hours=24)
+        assert "They have seen the card on the screen." in task.note
 
-    def test_of_an_arrival_after_all_resolves_the_alert(self, world: World) -> None:
+    def test_of_an_arrival_after_all_settles_the_task(self, world: World) -> None:
         world.stock(1)
         result = ask(world.invite()[0])
         tell(result, "accepted", "given_up")
         tell(result, "delivered")
-        assert Alert.objects.get().state == "resolved"
+        task = DeskTask.objects.get()
+        assert (task.outcome, task.done_at, task.done_by) == ("settled", NOW, None)
         assert state_of(result) == "confirmed"
 
     def test_is_part_of_the_callers_transaction(self, world: World) -> None:
@@ -233,7 +231,8 @@ class TestARewardsText:
         send_due_messages(now=NOW)
         assert Message.objects.get().state == "failed"
         assert state_of(result) == "issued"
-        assert Alert.objects.get().kind == "reward_not_delivered"
+        task = DeskTask.objects.get()
+        assert (task.kind, task.phone) == ("bad_number", "+15005521614")
         assert GiftCard.objects.filter(status="available").count() == 2
         assert Transaction.objects.filter(kind="redemption").count() == 1
         assert world.balance() == 100_000 - 2500

@@ -13,14 +13,20 @@ from pytest_django import Settings
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
-from alerts.models import Alert
 from alerts.transactions import transaction
 from credit.models import AuditEvent, Membership, Transaction
 from credit.selectors.viewers import SYSTEM, Viewer, viewer_of_user
 from credit.services.idempotency import KeyAnsweredError, claim_key
 from giftcards.models import GiftCard
 from giftcards.services.secrets import open_field
-from redemption.models import Campaign, ProvisioningTrace, Recipient, Redemption, RevealLink
+from redemption.models import (
+    Campaign,
+    DeskTask,
+    ProvisioningTrace,
+    Recipient,
+    Redemption,
+    RevealLink,
+)
 from redemption.services.links import derive_reveal_token
 from redemption.services.outcomes import record_outcome
 from redemption.services.redeem import Contact, RedeemResult
@@ -218,15 +224,15 @@ class TestResendReward:
         for record in (str(event.details), str(step.details), step.message):
             assert "5550199" not in record
 
-    def test_ends_the_alert_and_raises_it_anew_when_it_fails_again(self, world: World) -> None:
+    def test_takes_the_task_off_the_list_until_it_fails_again(self, world: World) -> None:
         result = redeem_one(world)
         Message.objects.update(state="failed", next_attempt_at=None)
         tell(result.message_id, Outcome.GIVEN_UP)
-        assert Alert.objects.get().state == "open"
+        assert DeskTask.objects.get().done_at is None
         resent = resend(result)
-        assert Alert.objects.get().state == "resolved"
+        assert DeskTask.objects.get().outcome == "settled"
         tell(resent.message_id, Outcome.GIVEN_UP)
-        assert Alert.objects.filter(state="open", kind="reward_not_delivered").count() == 1
+        assert DeskTask.objects.filter(done_at=None, kind="reward_not_delivered").count() == 1
 
     def test_with_a_claim_happens_once(self, world: World) -> None:
         result = redeem_one(world)
@@ -362,11 +368,11 @@ class TestTheWrongAddress:
         tell(Message.objects.get(purpose="resend").pk, Outcome.DELIVERED)
         assert row(result).state == "confirmed"
 
-    def test_raises_no_alert_when_it_fails(self, world: World) -> None:
+    def test_asks_nobody_for_anything_when_it_fails(self, world: World) -> None:
         result = redeem_one(world)
         resend(result, to=OTHER)
         tell(result.message_id, Outcome.GIVEN_UP)
-        assert not Alert.objects.exists()
+        assert not DeskTask.objects.exists()
 
     def test_does_not_keep_the_next_failure_from_going_by_email(self, world: World) -> None:
         result = redeem_one(world)

@@ -22,10 +22,8 @@ import pytest
 from django.conf import settings
 from django.db.models import Min
 
-from alerts.models import Alert
 from giftcards.models import GiftCard
-from redemption.models import Redemption
-from redemption.services.outcomes import undelivered_alert_key
+from redemption.models import DeskTask, Redemption
 from redemption.services.redeem import Caller, Contact, redeem
 from sms.emulator import Emulator
 from sms.emulator import acceptance as emulator_acceptance
@@ -232,10 +230,10 @@ def arrivals(emulator: Emulator) -> Counter[str]:
     return Counter(one.to for one in emulator.messages() if one.status == "delivered")
 
 
-def listed_for_a_person() -> set[str]:
-    """Return the keys of the alerts that somebody has to look at."""
-    alerts = Alert.objects.filter(kind="reward_not_delivered").exclude(state="resolved")
-    return set(alerts.values_list("dedupe_key", flat=True))
+def listed_for_a_person() -> set[UUID]:
+    """Return the redemptions that somebody has to see to, from the desk's list."""
+    tasks = DeskTask.objects.filter(done_at=None, redemption__isnull=False)
+    return set(tasks.values_list("redemption_id", flat=True))  # type: ignore[arg-type]
 
 
 def broken_deliveries(emulator: Emulator, phones: dict[UUID, str]) -> list[str]:
@@ -247,7 +245,7 @@ def broken_deliveries(emulator: Emulator, phones: dict[UUID, str]) -> list[str]:
         bodies.setdefault(text.to, set()).add(text.body)
     broken = []
     for key, phone in phones.items():
-        is_listed = undelivered_alert_key(key) in listed
+        is_listed = key in listed
         if not arrived[phone] and not is_listed:
             broken.append(f"{phone} got nothing, and nobody is told")
         if arrived[phone] and (is_listed or states[key] != "confirmed"):
