@@ -7,9 +7,46 @@
   const subject = document.getElementById("id_subject");
   const client = document.getElementById("id_client");
   const asClient = form.querySelector("[data-as-client]");
+  const preview = document.getElementById("template-preview");
   let last = body;
 
-  const show = () => form.dispatchEvent(new CustomEvent("shown"));
+  // The words are asked for a moment after the last letter, and what is asked before is given up,
+  // so that an early answer never covers a later one.
+  let timer;
+  let asked;
+  const say = (words) => {
+    const trouble = document.createElement("p");
+    trouble.textContent = words;
+    preview.replaceChildren(trouble);
+  };
+  const ask = async () => {
+    asked?.abort();
+    const mine = new AbortController();
+    asked = mine;
+    try {
+      const answer = await fetch(preview.dataset.url, {
+        method: "POST",
+        body: new FormData(form),
+        signal: mine.signal,
+      });
+      if (answer.redirected || answer.status === 403) {
+        say("You are signed out. Copy your words, then sign in again.");
+      } else if (!answer.ok) {
+        say("The preview did not come. It is asked for again with the next letter.");
+      } else {
+        const words = await answer.text();
+        if (asked === mine) preview.innerHTML = words;
+      }
+    } catch (error) {
+      if (error.name !== "AbortError" && asked === mine)
+        say("The preview did not come. It is asked for again with the next letter.");
+    }
+  };
+  const show = () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, 250);
+  };
+  form.addEventListener("input", show);
   for (const field of [body, subject]) {
     field?.addEventListener("focus", () => {
       last = field;
@@ -49,4 +86,5 @@
   window.django?.jQuery?.(client).on("change", showWhose);
   client?.addEventListener("change", showWhose);
   asClient.hidden = Boolean(client?.value);
+  ask();
 })();
