@@ -207,7 +207,8 @@ class TestTheAdmin:
         listed = browser.get(reverse("admin:redemption_desktask_changelist") + "?state=open")
         assert "Wants to be called" in listed.content.decode()
         url = reverse("admin:redemption_desktask_close_one", args=[task_id])
-        page = browser.post(url, {"outcome": "not_reached", "note": "Rang twice"}, follow=True)
+        said = {"outcome": "not_reached", "note": "Rang twice", "_form_submitted": "on"}
+        page = browser.post(url, said, follow=True)
         assert page.status_code == 200
         assert state_of(task_id)[:3] == ("not_reached", "Rang twice", admin)
         gone = browser.get(reverse("admin:redemption_desktask_changelist") + "?state=open")
@@ -217,5 +218,6 @@ class TestTheAdmin:
         task_id = put(world)
         browser = sign_in(make_agency_manager(world.agency))
         url = reverse("admin:redemption_desktask_close_one", args=[task_id])
-        assert browser.post(url, {"outcome": "done"}).status_code in (302, 403)
+        said = {"outcome": "done", "_form_submitted": "on"}
+        assert browser.post(url, said).status_code == 404
         assert state_of(task_id) == OPEN
