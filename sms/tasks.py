@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from sms.services import redaction
+from sms.services import channels, redaction
 from sms.services.sending import send_due_messages
 
 
@@ -22,8 +22,9 @@ def sweep_messages() -> None:
 
 @shared_task(name="sms.tasks.retry_messages", ignore_result=True)
 def retry_messages() -> None:
-    """Send what is due again: the same, with a switch of its own in the admin."""
+    """Send what is due again, with a switch of its own in the admin; see what is over."""
     send_due_messages(now=datetime.now(UTC))
+    channels.review_filtering(now=datetime.now(UTC))
 
 
 @shared_task(name="sms.tasks.redact_texts", ignore_result=True)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -13,6 +14,7 @@ from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.transactions import durable
 from sms.models import ChannelStop, DeliveryAttempt, Message
 from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS, UNREACHABLE, Reaction
+from sms.selectors.policies import load_policies
 from sms.services.standing import Rules
 
 log = structlog.get_logger()
@@ -20,6 +22,7 @@ log = structlog.get_logger()
 # From so many an hour on, and so many times the usual.
 _FILTERED_AT_LEAST: Final = 5
 _FILTERED_RISE: Final = 3
+_FILTERED_KEY: Final = "texts_filtered"
 
 
 class Gate(enum.Enum):
@@ -110,13 +113,9 @@ def report_destination(*, channel: str, error_code: str, now: datetime) -> None:
 @durable
 def report_filtering(*, rules: Rules, now: datetime) -> None:
     """Tell the operators when carriers filter more of our texts than they used to."""
-    codes = [
-        code for code, policy in rules.policies.items() if policy.reaction is Reaction.FILTERED
-    ]
-    attempts = DeliveryAttempt.objects.filter(error_code__in=codes, requested_at__lte=now)
     hour_ago, day_before = now - timedelta(hours=1), now - timedelta(hours=25)
-    lately = attempts.filter(requested_at__gt=hour_ago).count()
-    usual = attempts.filter(requested_at__gt=day_before, requested_at__lte=hour_ago).count() / 24
+    lately = _count_filtered(rules, hour_ago, now)
+    usual = _count_filtered(rules, day_before, hour_ago) / 24
     if lately < _FILTERED_AT_LEAST or lately <= _FILTERED_RISE * usual:
         return
     raise_alert(
@@ -127,9 +126,41 @@ def report_filtering(*, rules: Rules, now: datetime) -> None:
         "links, capitals and words of money are what they mind. The rewards go out by e-mail "
         "where an address is known.",
         data={"last_hour": lately, "usual_per_hour": round(usual, 1)},
-        dedupe_key="texts_filtered",
+        dedupe_key=_FILTERED_KEY,
         now=now,
     )
+
+
+@durable
+def review_filtering(*, now: datetime) -> bool:
+    """End the alert about filtered texts once there are few again; return whether it did.
+
+    What was usual is what the alert says, not the day before: that has the rise in it, which
+    would make it usual after some hours.
+    """
+    alert = (
+        Alert.objects.filter(dedupe_key=_FILTERED_KEY)
+        .exclude(state=Alert.State.RESOLVED)
+        .order_by("pk")
+        .first()
+    )
+    if alert is None:
+        return False
+    rules = Rules(load_policies(), settings.SMS_RETRY_SCHEDULE)
+    lately = _count_filtered(rules, now - timedelta(hours=1), now)
+    if lately >= _FILTERED_AT_LEAST and lately > _FILTERED_RISE * alert.data["usual_per_hour"]:
+        return False
+    return resolve_alert(dedupe_key=_FILTERED_KEY, now=now)
+
+
+def _count_filtered(rules: Rules, after: datetime, until: datetime) -> int:
+    """Count the attempts that a carrier has filtered."""
+    codes = [
+        code for code, policy in rules.policies.items() if policy.reaction is Reaction.FILTERED
+    ]
+    return DeliveryAttempt.objects.filter(
+        error_code__in=codes, requested_at__gt=after, requested_at__lte=until
+    ).count()
 
 
 def _next_probe(now: datetime) -> datetime:

@@ -207,30 +207,3 @@ class TestPhoneHealth:
         for client, seen in ((texting.client, True), (stranger, False)):
             with seeing(Scope(organisation_ids=frozenset({client.pk}))):
                 assert (find_bad_phone(phone=PHONE) is not None) is seen
-
-
-class TestFiltering:
-    def filter_some(self, texting: Texting, count: int, *, after: float) -> None:
-        texting.emulator.set_faults([{"action": "error", "code": 30007}])
-        for number in range(count):
-            texting.queue(f"{after} {number}", due_in=after)
-        texting.send(after=after)
-        texting.emulator.set_faults([])
-
-    def test_of_a_few_texts_alarms_nobody(self, texting: Texting) -> None:
-        self.filter_some(texting, 4, after=0)
-        assert not Alert.objects.exists()
-
-    def test_of_more_than_usual_alarms_once(self, texting: Texting) -> None:
-        self.filter_some(texting, 4, after=0)
-        self.filter_some(texting, 1, after=60)
-        self.filter_some(texting, 1, after=120)
-        alert = Alert.objects.get()
-        assert (alert.kind, alert.severity, alert.count) == ("texts_filtered", "warning", 2)
-        assert alert.data == {"last_hour": 6, "usual_per_hour": 0.0}
-
-    def test_of_as_many_as_ever_alarms_nobody_again(self, texting: Texting) -> None:
-        for hour in range(24):
-            self.filter_some(texting, 4, after=hour * 3600.0)
-        self.filter_some(texting, 5, after=24 * 3600.0 + 60)
-        assert not Alert.objects.exists()
