@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from alerts.transactions import transaction_required
 from giftcards.services.delivery import mark_cards_delivered
@@ -134,11 +134,15 @@ def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
 
     The reward's row is locked, so that of two texts that fail at once one is followed.
     """
+    messages = Message.objects.filter(reference_kind="redemption", reference_id=reward.pk)
+    if _has_successor(event, messages):
+        # Somebody has sent it anew meanwhile: that message is followed if it fails. An e-mail for
+        # this one as well would be a second notice of the same card.
+        return True
     address = reward.recipient.email
     can_go = event.channel == Channel.SMS and address and carries_email()
     if not can_go or reward.state not in Redemption.STANDING:
         return False
-    messages = Message.objects.filter(reference_kind="redemption", reference_id=reward.pk)
     since = when_renewed([reward.pk]).get(reward.pk)
     by_email = messages.filter(
         Q(created_at__gte=since) if since else Q(), channel=Channel.EMAIL
@@ -166,3 +170,13 @@ def _fall_back(event: MessageEvent, reward: Redemption, now: datetime) -> bool:
         code=event.error_code,
     )
     return True
+
+
+def _has_successor(event: MessageEvent, messages: QuerySet[Message]) -> bool:
+    """Whether a later message brings the same reward, and has not failed itself."""
+    promised_at = messages.values_list("created_at", flat=True).get(pk=event.message_id)
+    return (
+        messages.filter(purpose__in=_BRINGS_REWARD, created_at__gt=promised_at)
+        .exclude(state__in=[*_FAILED, Message.State.SUPPRESSED])
+        .exists()
+    )
