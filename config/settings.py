@@ -167,13 +167,31 @@ PERIODIC_TASKS = {
     "giftcards.tasks.check_floats": ENV.seconds("EVERY_FLOAT_CHECK"),
     "giftcards.tasks.refill_buffers": ENV.seconds("EVERY_BUFFER_REFILL"),
     "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
+    "redemption.tasks.process_events": ENV.seconds("EVERY_EVENT_SWEEP"),
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
+    "redemption.tasks.review_forms": ENV.seconds("EVERY_FORM_REVIEW"),
+    "redemption.tasks.clear_attempts": ENV.seconds("EVERY_ATTEMPT_CLEARING"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
     "credit.tasks.clear_sign_ins": 24 * 3600.0,
 }
+
+# --- Limits: how many within how many seconds (redemption/throttling.py) ------------------------
+RATE_LIMIT_ADDRESS = ENV.rate("RATE_LIMIT_ADDRESS")
+RATE_LIMIT_CODE = ENV.rate("RATE_LIMIT_CODE")
+RATE_LIMIT_BLOCK_AFTER = ENV.rate("RATE_LIMIT_BLOCK_AFTER")
+RATE_LIMIT_BLOCK_FOR = ENV.seconds("RATE_LIMIT_BLOCK_FOR")
+RATE_LIMIT_API_KEY = ENV.rate("RATE_LIMIT_API_KEY")
+RATE_LIMIT_API_KEY_FAILURES = ENV.rate("RATE_LIMIT_API_KEY_FAILURES")
+RATE_LIMIT_AGENT = ENV.rate("RATE_LIMIT_AGENT")
+RATE_LIMIT_LINK = ENV.rate("RATE_LIMIT_LINK")
+# So many attempts on a form, of which this share in percent is unknown, slow it down for so long.
+SLOW_FORM_AFTER = ENV.rate("SLOW_FORM_AFTER")
+SLOW_FORM_SHARE = ENV.number("SLOW_FORM_SHARE")
+SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
+ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
 
 # --- People -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "credit.User"

@@ -3,7 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from redemption.services import budgets, inbound_events, message_days, report_days, serving, stuck
+from redemption.services import (
+    attempts,
+    budgets,
+    form_alerts,
+    inbound_events,
+    message_days,
+    report_days,
+    serving,
+    stuck,
+)
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -40,3 +49,15 @@ def count_report_days() -> None:
 def process_events() -> None:
     """Act on CRM events that nobody has finished, and on those to be replayed."""
     inbound_events.process_events(now=timezone.now(), limit=_AT_MOST)
+
+
+@shared_task(name="redemption.tasks.review_forms")
+def review_forms() -> None:
+    """End the alerts of forms that are no longer slowed down."""
+    form_alerts.review_forms(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.clear_attempts")
+def clear_attempts() -> None:
+    """Clear tries at codes that are older than they are kept."""
+    attempts.clear_attempts(now=timezone.now())

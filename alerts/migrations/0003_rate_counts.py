@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                         base_field=models.DateTimeField(), size=None
                     ),
                 ),
+                ("last_at", models.DateTimeField()),
             ],
         ),
         install("alerts", "count_hit"),

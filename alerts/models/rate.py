@@ -7,6 +7,7 @@ class RateCount(models.Model):
 
     key = models.CharField(max_length=120, primary_key=True)
     times = ArrayField(models.DateTimeField())
+    last_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"#{self.key}"

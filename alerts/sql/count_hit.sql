@@ -8,13 +8,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_times timestamptz[];
 BEGIN
-    INSERT INTO alerts_ratecount (key, times) VALUES (p_key, '{}') ON CONFLICT DO NOTHING;
+    INSERT INTO alerts_ratecount (key, times, last_at) VALUES (p_key, '{}', p_now)
+    ON CONFLICT DO NOTHING;
     SELECT times INTO v_times FROM alerts_ratecount WHERE key = p_key FOR UPDATE;
     v_times := ARRAY(SELECT t FROM unnest(v_times) t WHERE t > p_now - p_span ORDER BY t);
     IF cardinality(v_times) >= p_limit THEN
         RETURN extract(epoch FROM v_times[cardinality(v_times) - p_limit + 1] + p_span - p_now);
     END IF;
-    UPDATE alerts_ratecount SET times = v_times || p_now WHERE key = p_key;
+    UPDATE alerts_ratecount SET times = v_times || p_now, last_at = p_now WHERE key = p_key;
     RETURN 0;
 END
 $$;
