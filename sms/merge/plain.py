@@ -54,7 +54,7 @@ def describe_character(character: str) -> PlainWords:
     instead = make_plain(character)
     if instead == character:
         instead = _without_accent(character)
-    name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
+    name = unicodedata.name(character, "").lower() or f"U+{ord(character):04X}"
     return PlainWords(character, name, "" if instead == character else instead)
 
 

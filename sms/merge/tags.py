@@ -24,7 +24,7 @@ _ONE_NAME: Final = re.compile(rf"(?P<blank>[ \t]?){_ANY}")
 _MERGED: Final = re.compile(rf"(?P<names>(?:{_NAME})+)(?P<after>[,;:!]?[ \t]+)?|{_ANY}")
 # Whatever a person may have meant as a tag.
 _LIKE_A_TAG: Final = re.compile(r"\{\{(?P<inside>[^{}]*)\}\}|\{\{|\}\}")
-_SIMILAR: Final = 0.6
+_SIMILAR: Final = 0.5
 
 
 def check_template(body: str) -> list[str]:

@@ -190,7 +190,7 @@ def _parts(text: str, body: str, costly: str) -> Iterator[Part]:
     patterns = [("unknown", re.escape(tag)) for tag in sorted(unknown, key=len, reverse=True)]
     patterns.append(("link", _LINK.pattern))
     if costly:
-        patterns.append(("costly", f"[{re.escape(costly)}]"))
+        patterns.append(("costly", f"[{re.escape(costly)}]+"))
     found = re.compile("|".join(f"({pattern})" for _, pattern in patterns))
     end = 0
     for match in found.finditer(text):
