@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean storm provider-storm
+.PHONY: help demo test check bench fmt words lock clean storm provider-storm schema-test
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made
@@ -61,6 +61,10 @@ provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_
 	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) STORM_KILLS=20 \
 		$(BIN)/python -m pytest -q tests/giftcards/test_order_storm.py tests/crash/test_orders.py \
 		$(ARGS)
+
+schema-test: $(READY) ## Ask the whole API all that its schema allows and forbids (SCHEMA_EXAMPLES=100, SCHEMA_SEED=1)
+	@SCHEMA_EXAMPLES=$(or $(SCHEMA_EXAMPLES),100) SCHEMA_SEED=$(or $(SCHEMA_SEED),1) \
+		$(BIN)/python -m pytest -q -n 0 -s tests/api/test_schema_run.py $(ARGS)
 
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .

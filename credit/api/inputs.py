@@ -120,14 +120,15 @@ def read_idempotency_key(
     :param body: what was asked for, where that is not the parsed body alone: as JSON could say it.
     :raises ValidationFailedError: it is missing where required, or not printable (GC-012).
     """
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "")
-    if not key:
-        if not required:
-            return None
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None and not required:
+        return None
+    if not key and required:
         raise ValidationFailedError(
             errors={"Idempotency-Key": ["Send this header, so that a repeat is safe."]}
         )
-    if len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+    # One that is empty by mistake would let a repeat through unnoticed.
+    if not key or len(key) > MAX_KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise ValidationFailedError(
             errors={"Idempotency-Key": ["Use 1 to 255 printable ASCII characters."]}
         )

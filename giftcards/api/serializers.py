@@ -45,7 +45,7 @@ class CardRequest(StrictSerializer):
 
 
 class CardsRequest(StrictSerializer):
-    cards = serializers.ListField(child=CardRequest(), allow_empty=False)
+    cards = serializers.ListField(child=CardRequest(), allow_empty=False, min_length=1)
 
 
 class FormRequest(StrictSerializer):
