@@ -118,6 +118,32 @@ REDEEM = [
         request_only=True,
     ),
 ]
+PROVISION = [
+    OpenApiExample(
+        "To a recipient, with a text",
+        value={
+            "campaign_id": "8b0f5a55-7f0e-4a52-9d5a-0d8f5b1f2c11",
+            "condition_number": 1,
+            "recipient_id": "a2f1c6de-6e0f-4a44-8a3f-6f5f0f6b7d01",
+            "contact": {"method": "sms", "phone": "+12025550123"},
+        },
+        request_only=True,
+    ),
+    OpenApiExample(
+        "By a code, sure of the card, with a word for the opt-in",
+        value={
+            "campaign_id": "8b0f5a55-7f0e-4a52-9d5a-0d8f5b1f2c11",
+            "condition_number": 1,
+            "code": "7XK2-9QWD-ME4R8",
+            "brand_id": "1f7a3c52-90d4-4a8e-b1c6-2e5d8f9a0b34",
+            "denomination": "25.00",
+            "contact": {"method": "sms", "phone": "+12025550123"},
+            "skip_opt_in_reason": "Agreed to a text in the call",
+        },
+        request_only=True,
+    ),
+    *(one for one in REDEEM if one.response_only),
+]
 _ISSUED: dict[str, Any] = REDEEM[1].value
 _CARD: dict[str, Any] = _ISSUED["card"]
 _NO_SECRETS = {"code": None, "pin": None, "number": None, "url": None}

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from redemption.api.campaigns import CampaignsView
+from redemption.api.provisioning import ProvisionView
 from redemption.api.resending import ResendView
 from redemption.api.taking_back import CancelView, ReplaceView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
@@ -8,6 +9,7 @@ from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
 urlpatterns = [
     path("campaigns/", CampaignsView.as_view(), name="api-campaigns"),
     path("codes/validate/", ValidateView.as_view(), name="api-validate"),
+    path("provision/", ProvisionView.as_view(), name="api-provision"),
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),
     path("redemptions/<uuid:redemption_id>/cancel/", CancelView.as_view(), name="api-cancel"),

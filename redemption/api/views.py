@@ -1,10 +1,9 @@
 """Partners' way in: look at a code, redeem it, see what became of it."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,23 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_body, read_idempotency_key
 from credit.api.problems import problems
 from credit.money import format_amount
-from credit.selectors.viewers import SYSTEM, viewing
-from credit.services.idempotency import (
-    KeyAnsweredError,
-    KeyClaim,
-    StillRunningError,
-    find_record,
-    keep_refusal,
-)
 from redemption.api import examples
-from redemption.api.printing import print_detail, print_first_answer, print_result
-from redemption.api.replays import redemption_refusal_of
+from redemption.api.answers import REDEEM_PROBLEMS, answer_once, caller_of, contact_of
+from redemption.api.printing import print_detail
 from redemption.api.serializers import (
     RedeemRequest,
     RedemptionDetailOutput,
@@ -39,42 +29,14 @@ from redemption.api.serializers import (
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.redemptions import find_redemption, list_trace
-from redemption.services.awaiting import await_first_answer, find_answer
-from redemption.services.contacts import read_contact
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.preflight import look_at_code
-from redemption.services.redeem import Caller, Contact, RedeemResult, UnknownCodeError, redeem
+from redemption.services.redeem import RedeemResult, UnknownCodeError, redeem
+from redemption.services.second_factor import Verification
 
-_NO_CONTACT = Contact(method="none")
+_KEPT_TO_OURSELVES = frozenset({"not_offered", "out_of_credit", "cap_reached"})
 _VALIDATE_PROBLEMS = problems(401, 403, ErrorCode.BLOCKED, ErrorCode.UNKNOWN_CODE, 413, 415)
 _READ_PROBLEMS = problems(401, 403, 404)
-# All that a condition, a campaign, a code or an account may stand in the way with.
-_REDEEM_PROBLEMS = problems(
-    ErrorCode.INVALID_INPUT,
-    ErrorCode.CONDITION_INCOMPLETE,
-    ErrorCode.BRAND_UNAVAILABLE,
-    ErrorCode.NO_BILLING_ACCOUNT,
-    401,
-    402,
-    403,
-    ErrorCode.VERIFICATION_NEEDED,
-    ErrorCode.BLOCKED,
-    ErrorCode.UNKNOWN_CODE,
-    ErrorCode.ALREADY_REDEEMED,
-    ErrorCode.OUT_OF_STOCK,
-    ErrorCode.CAMPAIGN_NOT_ACTIVE,
-    ErrorCode.CAP_REACHED,
-    409,
-    ErrorCode.STATE_FORBIDS,
-    410,
-    413,
-    415,
-    422,
-    500,
-    ErrorCode.LEDGER_FAILED,
-    502,
-    503,
-)
 
 
 class ValidateView(APIView):
@@ -85,11 +47,11 @@ class ValidateView(APIView):
     @extend_schema(
         operation_id="validate_code",
         summary="Look at a code",
-        request=ValidateRequest,
-        responses={200: ValidateAnswer, **_VALIDATE_PROBLEMS},
         description="Nothing is claimed and nobody is charged. `valid` says that it could be"
         " redeemed once what `requires` names is given. Works without a key too; a key needs the"
         " scope `redeem`.",
+        request=ValidateRequest,
+        responses={200: ValidateAnswer, **_VALIDATE_PROBLEMS},
         examples=examples.VALIDATE,
         auth=[{"ApiKey": []}, {}],  # type: ignore[list-item]  # {} = no key is fine too
         tags=["Redemptions"],
@@ -118,11 +80,11 @@ class RedemptionsView(APIView):
     @extend_schema(
         operation_id="create_redemption",
         summary="Redeem a code",
-        request=RedeemRequest,
-        responses={201: RedemptionOutput, 202: RedemptionOutput, **_REDEEM_PROBLEMS},
         description="201 with the card, or 202 while something is still to come: the redemption is"
         " kept and goes on by itself, and asking again gives the same `id`. 409 GC-010 carries the"
         " `redemption_id` of the one that came first. Scope `redeem`.",
+        request=RedeemRequest,
+        responses={201: RedemptionOutput, 202: RedemptionOutput, **REDEEM_PROBLEMS},
         parameters=[KEY_HEADER],
         examples=examples.REDEEM,
         tags=["Redemptions"],
@@ -131,33 +93,21 @@ class RedemptionsView(APIView):
         partner = require_scope(request, "redeem")
         key = read_idempotency_key(request, organisation=partner.organisation, required=True)
         now = timezone.now()
-        try:
+
+        def work() -> RedeemResult:
             body = read_body(RedeemRequest, request)
-            result = redeem(
-                caller=_caller(request, partner),
-                contact=_contact(body),
+            return redeem(
+                caller=caller_of(request, partner),
+                contact=contact_of(body),
                 now=now,
                 code=body["code"],
                 condition_number=body.get("condition_number"),
+                verification=Verification(**body.get("verification", {})),
                 disclose=True,
                 key=key,
             )
-        except KeyAnsweredError:
-            return _replay(key, partner)
-        except ServiceError as error:
-            if key is not None:
-                if find_record(claim=key) is not None:
-                    return _replay(key, partner)
-                keep_refusal(claim=key, error=error, status=error.code.status, now=now)
-            raise
-        if result.is_ordered:
-            assert key is not None  # noqa: S101  it is required here
-            return _answer_order(result, key, partner, asked_at=now)
-        return Response(
-            print_result(result, scopes=partner.scopes),
-            status=201 if result.state == "issued" else 202,
-            headers=NO_STORE,
-        )
+
+        return answer_once(key=key, partner=partner, now=now, work=work)
 
 
 class RedemptionView(APIView):
@@ -197,80 +147,11 @@ class RedemptionView(APIView):
         )
 
 
-def _answer_order(
-    result: RedeemResult, key: KeyClaim, partner: Partner, *, asked_at: datetime
-) -> Response:
-    """Answer as it stands after a moment: the card if it has come, else that it is on its way."""
-    state = await_first_answer(
-        redemption_id=result.redemption_id,
-        key=key,
-        actor=partner.actor,
-        asked_at=asked_at,
-        now=timezone.now(),
-    )
-    if state == result.state:
-        return Response(print_result(result, scopes=partner.scopes), status=202, headers=NO_STORE)
-    return Response(
-        _print_first(result.redemption_id, state, partner),
-        status=201 if state == "issued" else 202,
-        headers=NO_STORE,
-    )
-
-
-def _replay(key: KeyClaim | None, partner: Partner) -> Response:
-    assert key is not None  # noqa: S101  only a key is ever answered
-    record = find_answer(key=key, now=timezone.now())
-    if record is None:
-        # The first has just come to nothing: asked once more, this one is the first.
-        raise StillRunningError
-    headers = {"Idempotency-Replayed": "true", **NO_STORE}
-    if record.error_code:
-        raise redemption_refusal_of(record)
-    assert record.object_id is not None  # noqa: S101  held by the function that writes it
-    return Response(
-        _print_first(record.object_id, record.state, partner),
-        status=record.status,
-        headers=headers,
-    )
-
-
-def _print_first(redemption_id: UUID, state: str, partner: Partner) -> dict[str, Any]:
-    disclosed = None
-    if state == "issued":
-        # The card may have been taken back since, or exchanged for one that nobody has seen.
-        disclosed = disclose_redemption(
-            redemption_id=redemption_id, actor=partner.actor, now=timezone.now()
-        )
-    with viewing(SYSTEM):
-        facts = find_redemption(viewer=SYSTEM, redemption_id=redemption_id)
-    return print_first_answer(facts, state=state, scopes=partner.scopes, disclosed=disclosed)
-
-
-def _caller(request: Request, partner: Partner) -> Caller:
-    http: HttpRequest = request._request  # noqa: SLF001  DRF's own way to the request
-    return Caller(
-        door=Redemption.Door.API,
-        actor=partner.actor,
-        request_id=http.META["giftline.request_id"],
-        scope_kind=partner.scope_kind,
-        scope_id=partner.scope_id,
-        ip_address=http.META.get("REMOTE_ADDR") or None,
-        user_agent=http.META.get("HTTP_USER_AGENT", ""),
-    )
-
-
-def _contact(body: dict[str, Any]) -> Contact:
-    contact = body.get("contact")
-    if contact is None:
-        return _NO_CONTACT
-    return read_contact(prefix="contact.", **contact)
-
-
 def _print_code(facts: CodeFacts) -> dict[str, Any]:
     return {
         "valid": facts.is_valid,
         # Why it can't be had is between the client and its agency.
-        "state": ("not_active" if facts.state in ("not_offered", "out_of_credit") else facts.state),
+        "state": "not_active" if facts.state in _KEPT_TO_OURSELVES else facts.state,
         "campaign": {"id": str(facts.campaign_id), "name": facts.campaign_name},
         "conditions": [
             {

@@ -12,15 +12,17 @@ from django.db.models import Exists, OuterRef
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
-from alerts.transactions import durable, transaction
-from credit.models import Membership, User
+from alerts.transactions import durable, transaction, transaction_required
+from credit.models import Client, Membership, User
 from credit.selectors.staff import may_skip_opt_ins
 from credit.selectors.viewers import viewer_of_user, viewing
 from credit.services.audit import record_event
-from redemption.models import Redemption
+from giftcards.services.revealing import names_a_card
+from redemption.models import Recipient, Redemption
 from redemption.services.desk_tasks import settle_tasks
 from sms.models import MessageTemplate, OptIn
 from sms.queue import ring_bell
+from sms.selectors.consents import has_opted_in
 from sms.services.consents import Proof, grant_consent
 from sms.services.messages import queue_message
 from sms.services.requests import Request, note_request
@@ -29,7 +31,7 @@ log = structlog.get_logger()
 
 # The kind of thing an opt-in request is about; its id is the redemption's.
 REFERENCE_KIND: Final = "opt_in"
-_LONGEST_REASON: Final = 300
+LONGEST_SKIP_REASON: Final = 300
 _ROLES: Final = frozenset(
     {
         Membership.Role.PLATFORM_ADMIN,
@@ -147,11 +149,7 @@ def skip_opt_in(*, redemption_id: UUID, user: User, reason: str, now: datetime) 
     """
     if not may_skip_opt_ins(user):
         raise SkipNotPermittedError(user_id=user.pk)
-    reason = " ".join(reason.split())
-    if not reason:
-        raise ValidationFailedError(errors={"reason": ["Say how you know that texts are welcome."]})
-    if len(reason) > _LONGEST_REASON:
-        raise ValidationFailedError(errors={"reason": ["Make it shorter, 300 symbols at most."]})
+    reason = read_skip_reason(reason)
     viewer = viewer_of_user(user.pk).narrowed_to(_ROLES)
     with viewing(viewer):
         try:
@@ -165,22 +163,91 @@ def skip_opt_in(*, redemption_id: UUID, user: User, reason: str, now: datetime) 
     if reward.state != Redemption.State.WAITING_OPT_IN or reward.contact_method != "sms":
         raise NotWaitingError(redemption_id=redemption_id)
     with seeing(EVERYTHING), transaction():
-        grant_consent(
-            client_ids=[reward.client_id],
-            phone=reward.contact_to,
+        _answer_for(
+            reward.client,
+            reward.contact_to,
             proof=Proof(way="skipped by staff", actor=viewer.actor, reason=reason),
-            now=now,
-        )
-        record_event(
-            actor=viewer.actor,
-            action="opt_in.skipped",
+            before=OptIn.State.REQUESTED,
             object_kind="redemption",
             object_id=reward.pk,
             now=now,
-            before={"opt_in": OptIn.State.REQUESTED},
-            after={"opt_in": OptIn.State.GRANTED},
-            reason=reason,
-            owner=reward.client,
         )
         settle_tasks(redemption_ids=[reward.pk], actor=viewer.actor, now=now)
     ring_bell(settings.OPT_IN_TASK)
+
+
+@durable
+def vouch_for_texts(
+    *, recipient_id: UUID, phone: str, actor: str, reason: str, now: datetime
+) -> bool:
+    """Record that a partner answers for a recipient that texts are welcome, before they redeem.
+
+    Needed once for a client and number: who has agreed before is not answered for again. Who has
+    replied STOP can't be.
+
+    :param actor: whose word it is: ``key:<id>``.
+    :returns: whether there was something to record.
+    :raises ValidationFailedError: no reason, a long one or one that names a card's code (GC-012,
+        ``skip_opt_in_reason``).
+    :raises OptedOutError: the person has said STOP (GC-115).
+    """
+    reason = read_skip_reason(reason, field="skip_opt_in_reason")
+    with seeing(EVERYTHING), transaction():
+        recipient = Recipient.objects.select_related("client").get(pk=recipient_id)
+        if has_opted_in(client_id=recipient.client_id, phone=phone):
+            return False
+        _answer_for(
+            recipient.client,
+            phone,
+            proof=Proof(way="skipped by a partner", actor=actor, reason=reason),
+            before=OptIn.State.NONE,
+            object_kind="recipient",
+            object_id=recipient_id,
+            now=now,
+        )
+    ring_bell(settings.OPT_IN_TASK)
+    return True
+
+
+def read_skip_reason(text: str, *, field: str = "reason") -> str:
+    """Return how somebody knows that texts are welcome, as it is kept.
+
+    :param field: what it is called in the errors.
+    :raises ValidationFailedError: it is empty or too long, or names a card's code (GC-012).
+    """
+    reason = " ".join(text.split())
+    words = ""
+    if not reason:
+        words = "Say how you know that texts are welcome."
+    elif len(reason) > LONGEST_SKIP_REASON:
+        words = f"Make it shorter, {LONGEST_SKIP_REASON} symbols at most."
+    elif names_a_card(reason):
+        words = "Leave the code itself out: the reason is kept readable."
+    if words:
+        raise ValidationFailedError(errors={field: [words]})
+    return reason
+
+
+@transaction_required
+def _answer_for(
+    client: Client,
+    phone: str,
+    *,
+    proof: Proof,
+    before: OptIn.State,
+    object_kind: str,
+    object_id: UUID,
+    now: datetime,
+) -> None:
+    grant_consent(client_ids=[client.pk], phone=phone, proof=proof, now=now)
+    record_event(
+        actor=proof.actor,
+        action="opt_in.skipped",
+        object_kind=object_kind,
+        object_id=object_id,
+        now=now,
+        before={"opt_in": before},
+        after={"opt_in": OptIn.State.GRANTED},
+        reason=proof.reason,
+        owner=client,
+    )
