@@ -7,6 +7,7 @@ from uuid import UUID
 from alerts.scope import EVERYTHING, seeing
 from redemption.models import Redemption
 from sms.models import Message, MessageTemplate
+from sms.selectors.consents import has_opted_out
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,18 @@ class MessageNews:
     channel: str
     to: str
     state: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ContactNews:
+    """How it stands with the number that a reward is to go to.
+
+    :param has_stopped: its owner has replied STOP.
+    :param request_state: of the latest text that asked for their consent; "" where there is none.
+    """
+
+    has_stopped: bool
+    request_state: str
 
 
 @seeing(EVERYTHING)
@@ -92,3 +105,28 @@ def latest_message(*, redemption_id: UUID) -> MessageNews | None:
         .values("channel", "to", "state")[:1]
     )
     return MessageNews(**message[0]) if message else None
+
+
+@seeing(EVERYTHING)
+def contact_news(*, redemption_id: UUID) -> ContactNews:
+    """Return how it stands with the number that a waiting reward is to go to."""
+    reward = (
+        Redemption.objects.filter(pk=redemption_id)
+        .values("client_id", "contact_method", "contact_to")
+        .get()
+    )
+    if reward["contact_method"] != MessageTemplate.Channel.SMS:
+        return ContactNews(has_stopped=False, request_state="")
+    states = (
+        Message.objects.filter(
+            reference_id=redemption_id,
+            purpose=MessageTemplate.Purpose.OPT_IN,
+            to=reward["contact_to"],
+        )
+        .order_by("-created_at")
+        .values_list("state", flat=True)[:1]
+    )
+    return ContactNews(
+        has_stopped=has_opted_out(client_id=reward["client_id"], phone=reward["contact_to"]),
+        request_state=states[0] if states else "",
+    )

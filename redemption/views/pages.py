@@ -16,25 +16,23 @@ from django.utils.translation import gettext
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.money import display_amount
+from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts
-from redemption.selectors.rewards import MessageNews, RewardFacts
+from redemption.selectors.rewards import ContactNews, MessageNews, RewardFacts
 from redemption.services.showing import ShownCard
+from redemption.views.notices import (
+    FINAL,
+    opt_in_title,
+    opt_in_words,
+    outcome_of,
+    stopped_words,
+)
 from sms.phones import mask_email, mask_phone
 
 _TONES: Final = 6
 _GROUP: Final = re.compile(r"[^\s-]+[\s-]*")
 _PLAIN_GROUP: Final = 4
 
-_OUTCOMES: Final = {
-    "accepted": "sent",
-    "sent": "sent",
-    "delivered": "arrived",
-    "manually_delivered": "arrived",
-    "undelivered": "failed",
-    "failed": "failed",
-    "suppressed": "failed",
-    "cancelled": "failed",
-}
 _ICONS: Final = {
     ErrorCode.UNKNOWN_CODE: "search",
     ErrorCode.ALREADY_REDEEMED: "card",
@@ -84,10 +82,17 @@ class MessagePart:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPage:
-    """A reward that is theirs but not here yet."""
+    """A reward that is theirs but not here yet.
+
+    :param title: the headline where the state alone does not say it.
+    :param can_text: nothing speaks against telling them by text.
+    """
 
     state: str
+    title: str
     text: str
+    stopped: str
+    can_text: bool
     to_masked: str
     brand: str
     value: str
@@ -143,29 +148,40 @@ def message_part(news: MessageNews | None) -> MessagePart | None:
     """Lay out what became of a message."""
     if news is None:
         return None
-    outcome = _OUTCOMES.get(news.state, "sending")
+    outcome = outcome_of(news.state)
     return MessagePart(
         channel=news.channel,
         to_masked=mask_contact(news.channel, news.to),
         outcome=outcome,
-        is_final=outcome in {"arrived", "failed"},
+        is_final=outcome in FINAL,
         url=reverse("redeem-message"),
     )
 
 
-def waiting_page(reward: RewardFacts) -> WaitingPage:
-    """Lay out a reward that waits, with the catalogue's words for why."""
-    text = ""
-    if reward.reason_code:
+def waiting_page(reward: RewardFacts, contact: ContactNews) -> WaitingPage:
+    """Lay out a reward that waits, with the catalogue's words for why.
+
+    Where it waits for an answer to a text, what became of that text is what there is to say.
+    """
+    phone = reward.support_phone or settings.SUPPORT_PHONE_NUMBER
+    to_masked = mask_contact(reward.contact_method, reward.contact_to)
+    title = text = ""
+    is_asked = reward.state == Redemption.State.WAITING_OPT_IN
+    outcome = "opted_out" if contact.has_stopped else outcome_of(contact.request_state)
+    if is_asked:
+        title = opt_in_title(outcome)
+        text = opt_in_words(outcome, to=to_masked, phone=phone)
+    elif reward.reason_code:
         text = ErrorCode.from_code(reward.reason_code).customer_words(
-            support_phone=reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
-            hours=settings.REWARD_WITHIN / 3600,
-            is_waiting=True,
+            support_phone=phone, hours=settings.REWARD_WITHIN / 3600, is_waiting=True
         )
     return WaitingPage(
         state=reward.state,
+        title=title,
         text=text,
-        to_masked=mask_contact(reward.contact_method, reward.contact_to),
+        stopped=stopped_words(phone=phone) if contact.has_stopped and not is_asked else "",
+        can_text=not contact.has_stopped and not (is_asked and outcome in ("failed", "opted_out")),
+        to_masked=to_masked,
         brand=reward.brand,
         value=display_amount(reward.value_minor, reward.currency),
         promised_by=reward.promised_by,
@@ -205,12 +221,15 @@ def render_problem(
         reference=str(request.META.get("giftline.request_id", "")),
         can_retry=code not in _FINAL,
     )
-    return render(
+    answer = render(
         request,
         "redeem/problem.html",
         {**(context or {}), "problem": problem},
         status=code.status if code.status >= 400 else 200,
     )
+    if isinstance(error, ServiceError) and error.retry_after_seconds is not None:
+        answer["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 def mask_contact(channel: str, to: str) -> str:

@@ -21,7 +21,12 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts, find_code
-from redemption.selectors.rewards import RewardFacts, latest_message, reward_facts
+from redemption.selectors.rewards import (
+    RewardFacts,
+    contact_news,
+    latest_message,
+    reward_facts,
+)
 from redemption.services.awaiting import await_card
 from redemption.services.contacts import read_contact
 from redemption.services.preflight import look_at_code
@@ -80,9 +85,13 @@ def message_status(request: HttpRequest) -> HttpResponse:
     """Print what became of the text or e-mail, for the card's page to refresh itself."""
     reward = _own_reward(request, browser_of(request))
     news = None if reward is None else latest_message(redemption_id=reward.redemption_id)
-    if news is None:
+    if reward is None or news is None:
         return HttpResponse(status=204)
-    return render(request, "redeem/_message.html", {"message": pages.message_part(news)})
+    context = {
+        "message": pages.message_part(news),
+        **_support(reward.support_phone, reward.support_email),
+    }
+    return render(request, "redeem/_message.html", context)
 
 
 def _show_step(request: HttpRequest, browser: str) -> HttpResponse:
@@ -174,7 +183,8 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
         # Taken out of use by an operator: a person has to look at it.
         return pages.render_problem(request, ErrorCode.ALREADY_REDEEMED, context)
     if shown is None:
-        context["page"] = pages.waiting_page(reward)
+        contact = contact_news(redemption_id=reward.redemption_id)
+        context["page"] = pages.waiting_page(reward, contact)
         return render(request, "redeem/waiting.html", context)
     news = latest_message(redemption_id=reward.redemption_id)
     context["card"] = pages.card_page(shown)
