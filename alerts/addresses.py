@@ -22,14 +22,14 @@ def client_address(meta: Mapping[str, Any], *, trusted_hops: int) -> str:
     :param meta: the request's ``META``.
     :param trusted_hops: how many proxies in front are ours (TRUSTED_PROXY_HOPS).
     """
-    peer = _parse(str(meta.get("REMOTE_ADDR", ""))) or UNKNOWN_ADDRESS
+    peer = parse_address(str(meta.get("REMOTE_ADDR", ""))) or UNKNOWN_ADDRESS
     if not trusted_hops:
         return peer
     entries = str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")
     # Fewer entries than proxies: it has not come through all of them.
     if len(entries) < trusted_hops:
         return peer
-    return _parse(entries[-trusted_hops]) or peer
+    return parse_address(entries[-trusted_hops]) or peer
 
 
 def network_of(address: str) -> str:
@@ -41,8 +41,8 @@ def network_of(address: str) -> str:
     return str(network.network_address)
 
 
-def _parse(text: str) -> str | None:
-    """Read an address, with or without a port, as proxies write it."""
+def parse_address(text: str) -> str | None:
+    """Read an address, with or without a port, as proxies write it; None when it is none."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

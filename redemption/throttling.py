@@ -158,7 +158,7 @@ def admit_attempt(
     :raises RateLimitedError: GC-101, with the seconds to wait.
     :raises BlockedError: GC-102.
     """
-    member = uuid5(_IDENTITIES, identity) if identity else uuid4()
+    member = member_of(identity)
     windows = windows_of(source, code_digest)
     refused_by, wait = _count(windows, member, now=now)
     attempt_id, outcome, free_at = call_function(
@@ -223,6 +223,11 @@ def take_back_attempt(attempt: Attempt, *, now: datetime) -> None:
     if not attempt.is_repeat:
         _give_back(attempt, is_counted=True)
         settle_attempt(attempt, AttemptLog.Result.REPEAT, now=now)
+
+
+def member_of(identity: str) -> UUID:
+    """Return what stands for an attempt in the windows: repeats of one request are one."""
+    return uuid5(_IDENTITIES, identity) if identity else uuid4()
 
 
 def windows_of(source: Source, code_digest: bytes | None) -> dict[str, Window]:

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alerts.addresses import client_address
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.api.authentication import Partner
@@ -104,7 +106,7 @@ def caller_of(request: Request, partner: Partner, *, vouches: bool = False) -> C
         request_id=http.META["giftline.request_id"],
         scope_kind=partner.scope_kind,
         scope_id=partner.scope_id,
-        ip_address=http.META.get("REMOTE_ADDR") or None,
+        ip_address=client_address(http.META, trusted_hops=settings.TRUSTED_PROXY_HOPS),
         user_agent=http.META.get("HTTP_USER_AGENT", ""),
         vouches=vouches,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from credit.api.authentication import ApiKeyAuthentication, require_scope
@@ -17,7 +18,9 @@ from credit.api.inputs import IdField, StrictSerializer, TextField, read_body, r
 from credit.api.problems import problems
 from redemption.api import examples
 from redemption.api.answers import REDEEM_FAILURES, answer_once, caller_of, contact_of
+from redemption.api.guarding import guarded_call
 from redemption.api.serializers import LONGEST_CODE, ContactSerializer, RedemptionOutput
+from redemption.models import AttemptLog
 from redemption.services.opt_ins import LONGEST_SKIP_REASON
 from redemption.services.provisioning import Order, provision
 from redemption.services.redeem import RedeemResult
@@ -57,6 +60,7 @@ class ProvisionView(APIView):
     """Give a recipient the reward of a condition."""
 
     authentication_classes = [ApiKeyAuthentication]
+    throttle_classes: ClassVar[list[type[BaseThrottle]]] = []  # the guard counts the call too
 
     @extend_schema(
         operation_id="provision_reward",
@@ -82,14 +86,22 @@ class ProvisionView(APIView):
             body = read_body(ProvisionRequest, request)
             contact = contact_of(body)
             body.pop("contact", None)
-            return provision(
-                order=Order(**body),
-                viewer=partner.viewer,
-                caller=caller_of(request, partner, vouches=True),
-                contact=contact,
-                now=now,
-                disclose=True,
+            with guarded_call(
+                request,
+                partner,
+                action=AttemptLog.Action.PROVISION,
+                code=body.get("code"),
                 key=key,
-            )
+                now=now,
+            ):
+                return provision(
+                    order=Order(**body),
+                    viewer=partner.viewer,
+                    caller=caller_of(request, partner, vouches=True),
+                    contact=contact,
+                    now=now,
+                    disclose=True,
+                    key=key,
+                )
 
         return answer_once(key=key, partner=partner, now=now, work=work)

@@ -1,6 +1,6 @@
 """Partners' way in: look at a code, redeem it, see what became of it."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import Http404
@@ -8,6 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
@@ -18,6 +19,7 @@ from credit.api.problems import problems
 from credit.money import format_amount
 from redemption.api import examples
 from redemption.api.answers import REDEEM_PROBLEMS, answer_once, caller_of, contact_of
+from redemption.api.guarding import guarded_call
 from redemption.api.printing import print_detail
 from redemption.api.serializers import (
     RedeemRequest,
@@ -26,7 +28,7 @@ from redemption.api.serializers import (
     ValidateAnswer,
     ValidateRequest,
 )
-from redemption.models import Redemption
+from redemption.models import AttemptLog, Redemption
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.redemptions import find_redemption, list_trace
 from redemption.services.disclosure import disclose_redemption
@@ -43,6 +45,7 @@ class ValidateView(APIView):
     """What a code is good for, before anybody redeems it."""
 
     authentication_classes = [ApiKeyAuthentication]
+    throttle_classes: ClassVar[list[type[BaseThrottle]]] = []  # the guard counts the call too
 
     @extend_schema(
         operation_id="validate_code",
@@ -61,14 +64,18 @@ class ValidateView(APIView):
         partner = request.user if isinstance(request.user, Partner) else None
         if partner is not None:
             require_scope(request, "redeem")
-        facts = look_at_code(
-            code=body["code"],
-            now=timezone.now(),
-            scope_kind=partner.scope_kind if partner else "platform",
-            scope_id=partner.scope_id if partner else None,
-        )
-        if facts is None:
-            raise UnknownCodeError
+        now = timezone.now()
+        with guarded_call(
+            request, partner, action=AttemptLog.Action.VALIDATE, code=body["code"], now=now
+        ):
+            facts = look_at_code(
+                code=body["code"],
+                now=now,
+                scope_kind=partner.scope_kind if partner else "platform",
+                scope_id=partner.scope_id if partner else None,
+            )
+            if facts is None:
+                raise UnknownCodeError
         return Response(_print_code(facts))
 
 
@@ -76,6 +83,7 @@ class RedemptionsView(APIView):
     """Redeem a code."""
 
     authentication_classes = [ApiKeyAuthentication]
+    throttle_classes: ClassVar[list[type[BaseThrottle]]] = []  # the guard counts the call too
 
     @extend_schema(
         operation_id="create_redemption",
@@ -96,16 +104,25 @@ class RedemptionsView(APIView):
 
         def work() -> RedeemResult:
             body = read_body(RedeemRequest, request)
-            return redeem(
-                caller=caller_of(request, partner),
-                contact=contact_of(body),
-                now=now,
+            contact = contact_of(body)
+            with guarded_call(
+                request,
+                partner,
+                action=AttemptLog.Action.REDEEM,
                 code=body["code"],
-                condition_number=body.get("condition_number"),
-                verification=Verification(**body.get("verification", {})),
-                disclose=True,
                 key=key,
-            )
+                now=now,
+            ):
+                return redeem(
+                    caller=caller_of(request, partner),
+                    contact=contact,
+                    now=now,
+                    code=body["code"],
+                    condition_number=body.get("condition_number"),
+                    verification=Verification(**body.get("verification", {})),
+                    disclose=True,
+                    key=key,
+                )
 
         return answer_once(key=key, partner=partner, now=now, work=work)
 

@@ -6,25 +6,29 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
+from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
-from alerts.throttling import clear_old_counts
+from alerts.throttling import clear_old_counts, count_hit, forget_hit
 from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim
-from redemption.models import AttemptLog
+from redemption.models import AttemptLog, Recipient
 from redemption.services.form_alerts import alert_slow_form, warn_of_proxy
 from redemption.throttling import (
     Attempt,
     Source,
     admit_attempt,
     digest_of_code,
+    member_of,
     settle_attempt,
     take_back_attempt,
+    windows_of,
 )
 
 log = structlog.get_logger()
@@ -58,7 +62,7 @@ def guard_attempt(
         code_digest=digest_of_code(code) if code_digest is None else code_digest,
         now=now,
         form=form,
-        identity="" if key is None else f"{key.owner}:{key.key}:{key.fingerprint.hex()}",
+        identity=_identity_of(key),
         request_id=request_id,
     )
 
@@ -122,6 +126,29 @@ def guarded(
         raise
 
 
+@contextlib.contextmanager
+def count_call(*, source: Source, key: KeyClaim | None, now: datetime) -> Iterator[None]:
+    """Count a call that names no code by who is signed in; a repeat that was answered counts not.
+
+    :raises RateLimitedError: GC-101.
+    """
+    member = member_of(_identity_of(key))
+    windows = windows_of(source, None)
+    for window in windows.values():
+        count_hit(window, member=member, now=now)
+    try:
+        yield
+    except KeyAnsweredError:
+        forget_hit([window.key for window in windows.values()], member=member)
+        raise
+
+
+def digest_of_recipient(recipient_id: UUID) -> bytes:
+    """Return by what a recipient's code is known in the log."""
+    with seeing(EVERYTHING):
+        return bytes(Recipient.objects.values_list("code_digest", flat=True).get(pk=recipient_id))
+
+
 @durable
 def clear_attempts(*, now: datetime) -> int:
     """Clear tries that are older than they are kept, and counts of an outage; return how many."""
@@ -136,6 +163,10 @@ def clear_attempts(*, now: datetime) -> int:
             break
     clear_old_counts(before=now - timedelta(days=2))
     return cleared
+
+
+def _identity_of(key: KeyClaim | None) -> str:
+    return "" if key is None else f"{key.owner}:{key.key}:{key.fingerprint.hex()}"
 
 
 def _failure_of(error: ServiceError) -> AttemptLog.Result | None:
