@@ -5,6 +5,7 @@ The tables are migrated once for all workers, into a template that each worker c
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -28,6 +29,7 @@ _KEPT_TABLES = [
     "auth_permission",
     "sms_errorpolicy",
 ]
+_kept: psycopg.Connection | None = None
 # From here on, in bytes, what has been deleted is worth getting rid of.
 _MUCH = 256 * 1024
 _FULL_TABLES = """
@@ -103,15 +105,21 @@ def _make_template(server: str, name: str) -> None:
         _use_database(_database_of(server))  # a template must have no connections
 
 
+def full_tables(connection: psycopg.Connection) -> list[str]:
+    """Return the tables that hold something, or have since they were last truncated."""
+    return [name for (name,) in connection.execute(_FULL_TABLES, [_KEPT_TABLES])]
+
+
 def _refuse_unknown_data() -> None:
     with psycopg.connect(owner_url()) as connection:
-        full = [name for (name,) in connection.execute(_FULL_TABLES, [_KEPT_TABLES])]
+        full = full_tables(connection)
     if full:
         raise RuntimeError(f"Migrations fill {full}, which tests empty: see tests/database.py.")
 
 
 def _use_database(name: str) -> None:
     """Point both aliases, and the processes that tests start, at a database of the server."""
+    forget_housekeeper()
     for alias, variable in (("default", "DATABASE_URL"), ("owner", "MIGRATION_DATABASE_URL")):
         connection = connections[alias]
         connection.close()
@@ -128,6 +136,42 @@ def _on(server: str, statement: str, *names: str) -> None:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
+def is_superuser() -> bool:
+    """Tell whether the server is our own, where no trigger need fire while we tidy up."""
+    return SUPERUSER in os.environ
+
+
+@contextlib.contextmanager
+def housekeeping() -> Iterator[psycopg.Connection]:
+    """Open a transaction as the superuser of our own server, as the owner on another's.
+
+    The superuser's connection is kept: making one takes as long as emptying the tables.
+    """
+    global _kept
+    if not is_superuser():
+        with psycopg.connect(owner_url()) as connection:
+            connection.execute("SET lock_timeout = '10s'")
+            yield connection
+        return
+    if _kept is None or _kept.closed:
+        _kept = psycopg.connect(_here(os.environ[SUPERUSER]), autocommit=True)
+        # A connection a test has left in a transaction would block us for ever.
+        _kept.execute("SET lock_timeout = '10s'")
+        # No trigger fires and no table's definition changes: after an ALTER TABLE everybody would
+        # plan every function anew.
+        _kept.execute("SET session_replication_role = replica")
+    with _kept.transaction():
+        yield _kept
+
+
+def forget_housekeeper() -> None:
+    """Close the superuser's connection; the next one is made to where the tests are then."""
+    global _kept
+    if _kept is not None:
+        _kept.close()
+    _kept = None
+
+
 def _empty_tables_afterwards(case: TransactionTestCase) -> None:
     empty_tables(restart_identity=bool(case.reset_sequences))
 
@@ -138,21 +182,15 @@ def empty_tables(*, restart_identity: bool = False) -> None:
     Stands in for Django's flush, which the runtime role may not do (it owns nothing) and which
     the triggers of the ledger refuse.
     """
-    superuser = os.environ.get(SUPERUSER)
-    with psycopg.connect(_here(superuser) if superuser else owner_url()) as connection:
+    with housekeeping() as connection:
         found = connection.execute("SELECT current_database()").fetchone()
         if found is None or not found[0].startswith("test_giftline_"):
             raise RuntimeError("Only a test database is emptied.")
-        # A connection a test has left in a transaction would block us for ever.
-        connection.execute("SET lock_timeout = '10s'")
         tables = connection.execute(_TABLES_TO_EMPTY, [_KEPT_TABLES]).fetchall()
         if not tables:
             return
         guarded = [table for table, _, has_triggers in tables if has_triggers]
-        if superuser:
-            # No trigger fires and no table's definition changes: after an ALTER TABLE everybody
-            # would plan every function anew.
-            connection.execute("SET session_replication_role = replica")
+        if is_superuser():
             guarded = []
         for table in guarded:
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")

@@ -16,6 +16,7 @@ from giftcards.models import Brand, Denomination, GiftCard, Pool
 from giftcards.services.stock import add_card
 from redemption.models import Campaign, Condition, Recipient
 from redemption.services.recipients import add_recipient
+from tests.snapshots import once
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 
@@ -85,6 +86,15 @@ def build_world(
     currency: str = "USD",
 ) -> World:
     """Build a world with credit on the client's account, no cards and no recipients."""
+    return once(
+        ("world", credit_minor, value_minor, name, currency),
+        lambda: _make_world(
+            credit_minor=credit_minor, value_minor=value_minor, name=name, currency=currency
+        ),
+    )
+
+
+def _make_world(*, credit_minor: int, value_minor: int, name: str, currency: str) -> World:
     slug = f"{name.lower()}-{uuid4().hex[:8]}"
     with transaction():
         agency = Agency.objects.create(name=f"{name} Agency", slug=f"{slug}-agency")
