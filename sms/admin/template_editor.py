@@ -60,7 +60,8 @@ class TemplateEditor:
     def get_urls(self) -> list[URLPattern]:
         def route(address: str, view: Any, name: str) -> URLPattern:
             guarded = self.admin_site.admin_view(never_cache(view))
-            return path(address, guarded, name=f"sms_messagetemplate_{name}")
+            found: URLPattern = path(address, guarded, name=f"sms_messagetemplate_{name}")
+            return found
 
         return [
             route("preview/", self.show_preview, "preview"),

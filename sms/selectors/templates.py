@@ -83,8 +83,7 @@ def list_siblings(template: MessageTemplate) -> list[MessageTemplate]:
     """Return the active templates for the same purpose, channel and scope, itself included."""
     return list(
         MessageTemplate.objects.filter(
-            client_id=template.client_id,
-            campaign_id=template.campaign_id,
+            Q(client_id=template.client_id, campaign_id=template.campaign_id),
             purpose=template.purpose,
             channel=template.channel,
             is_active=True,

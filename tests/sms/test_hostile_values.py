@@ -133,9 +133,9 @@ class TestInAnEmail:
         )
         assert len(subject.splitlines()) == 1
         sent = Mail(subject=subject, body="x", from_email="a@x.example", to=["b@x.example"])
-        heads = message_from_bytes(sent.message().as_bytes(), EmailMessage)
+        heads: EmailMessage = message_from_bytes(sent.message().as_bytes(), EmailMessage)
         assert heads["Bcc"] is None
-        assert len(heads.get_all("Subject")) == 1
+        assert len(heads.get_all("Subject", [])) == 1
 
 
 class TestCountSegments:
