@@ -391,6 +391,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "24h",
         "How often old tries at codes are cleared from the log.",
     ),
+    Setting(
+        "EVERY_CLAIM_EXPIRY",
+        Kind.SECONDS,
+        "24h",
+        "How often cards that nobody opened by their campaign's claim expiry are taken back.",
+    ),
+    Setting(
+        "EVERY_CLAIM_REMINDER",
+        Kind.SECONDS,
+        "24h",
+        "How often those are reminded whose card is taken back soon.",
+    ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
     # Operations

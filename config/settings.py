@@ -171,6 +171,8 @@ PERIODIC_TASKS = {
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
     "redemption.tasks.review_forms": ENV.seconds("EVERY_FORM_REVIEW"),
     "redemption.tasks.clear_attempts": ENV.seconds("EVERY_ATTEMPT_CLEARING"),
+    "redemption.tasks.expire_claims": ENV.seconds("EVERY_CLAIM_EXPIRY"),
+    "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),

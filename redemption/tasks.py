@@ -4,8 +4,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from redemption.services import (
+    approvals,
     attempts,
     budgets,
+    claim_expiry,
     form_alerts,
     inbound_events,
     message_days,
@@ -18,6 +20,8 @@ from redemption.services import (
 _AT_MOST = 1000
 # The first run on old data goes through the years in some of these.
 _DAYS_AT_MOST = 400
+# Once a day, so it should be all; the rest is taken back the day after.
+_CLAIMS_AT_MOST = 100_000
 
 
 @shared_task(name="redemption.tasks.serve_waiting")
@@ -30,6 +34,19 @@ def serve_waiting() -> None:
 def review_budgets() -> None:
     """Find campaigns and balances that nobody has looked at since their money moved."""
     budgets.review_budgets(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.expire_claims")
+def expire_claims() -> None:
+    """Take back what nobody opened in time, and end what was turned down."""
+    claim_expiry.expire_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
+    approvals.end_rejected(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.remind_claims")
+def remind_claims() -> None:
+    """Remind whoever has not opened their card, some days before it is taken back."""
+    claim_expiry.remind_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.clean_up_stuck")

@@ -14,7 +14,8 @@ from giftcards.models import GiftCard
 def mark_cards_delivered(*, card_ids: Collection[UUID], actor: str, now: datetime) -> int:
     """Note that what leads to these claimed cards is out of our hands; return how many it changed.
 
-    From then on none of them goes back to stock, although nobody may have seen the code yet.
+    From then on none of them goes back to stock, although nobody may have seen the code yet:
+    only when its time is over and what leads to it is dead.
     Cards in any other state stay as they are.
 
     :param actor: who did it, for the cards' history.

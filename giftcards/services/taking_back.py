@@ -35,13 +35,19 @@ def lock_card(card_id: UUID) -> GiftCard:
 
 
 @transaction_required
-def return_card(*, card_id: UUID, holder: Holder, actor: str, reason: str) -> bool:
+def return_card(
+    *, card_id: UUID, holder: Holder, actor: str, reason: str, is_unopened: bool = False
+) -> bool:
     """Put a claimed card back into its pool; return whether it is there.
 
     It is not when somebody may have seen its code, or when what leads to it is out of our hands.
+
+    :param is_unopened: the caller knows that whatever is out of our hands leads nowhere any more,
+        from this transaction on.
     """
+    states = [Status.CLAIMED, Status.DELIVERED] if is_unopened else [Status.CLAIMED]
     return _change(
-        _held(card_id, holder).filter(status=Status.CLAIMED, disclosed_at=None),
+        _held(card_id, holder).filter(status__in=states, disclosed_at=None),
         actor,
         reason,
         status=Status.AVAILABLE,

@@ -139,5 +139,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(DROP_ALL_OF_THEM, migrations.RunSQL.noop),
-        install("redemption", "rules", "redeem"),
+        install("redemption", "rules", "redeem_parts", "redeem"),
+        # Unopened cards go back to stock when their time is over.
+        install("giftcards", "card_change"),
     ]

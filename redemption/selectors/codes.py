@@ -13,6 +13,7 @@ from giftcards.providers import configured_providers
 from giftcards.selectors.stock import Supply, find_supply
 from redemption.codes import normalise_code
 from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.selectors.caps import is_cap_reached
 from redemption.selectors.offers import with_offer
 from sms.models import OptIn
 
@@ -27,6 +28,7 @@ CodeState = Literal[
     "not_active",
     "not_offered",
     "out_of_credit",
+    "cap_reached",
 ]
 
 
@@ -57,6 +59,8 @@ class CodeFacts:
     first_name: str
     offers: tuple[Offer, ...]
     requires: tuple[str, ...]
+    second_factor: str
+    is_rejected: bool
     redemption_id: UUID | None
     is_test: bool
 
@@ -116,8 +120,18 @@ def find_code(
     # What can still be had with it; of what can't, only when there is nothing else to show.
     left = [condition for condition in conditions if condition.pk not in taken]
     offered = [condition for condition in left if condition.is_offered]
+    is_test = recipient.is_test or (
+        campaign.test_mode and all(row.is_test for row in taken.values())
+    )
     state = _state_of(
-        recipient, campaign, conditions, taken, offered, now=now, ignore_stock=ignore_stock
+        recipient,
+        campaign,
+        conditions,
+        taken,
+        offered,
+        is_test=is_test,
+        now=now,
+        ignore_stock=ignore_stock,
     )
     latest = max(taken.values(), key=lambda row: row.created_at, default=None)
     return CodeFacts(
@@ -142,8 +156,10 @@ def find_code(
             for condition in offered or left or conditions
         ),
         requires=_requires(campaign, conditions, state),
+        second_factor=campaign.second_factor,
+        is_rejected=recipient.approval == Recipient.Approval.REJECTED,
         redemption_id=latest.pk if latest else None,
-        is_test=recipient.is_test,
+        is_test=is_test,
     )
 
 
@@ -154,6 +170,7 @@ def _state_of(
     taken: dict[UUID, Redemption],
     offered: list[Condition],
     *,
+    is_test: bool,
     now: datetime,
     ignore_stock: bool,
 ) -> CodeState:
@@ -162,19 +179,24 @@ def _state_of(
         return "in_progress" if states <= _UNDER_WAY else "redeemed"
     if campaign.claim_expires_at is not None and campaign.claim_expires_at < now:
         return "expired"
-    if campaign.status == Campaign.Status.DEPLETED:
+    if campaign.status == Campaign.Status.DEPLETED and not is_test:
         return "out_of_credit"
-    if not _is_open(campaign, now=now) or recipient.approval == Recipient.Approval.REJECTED:
+    if (
+        not _is_open(campaign, is_test=is_test, now=now)
+        or recipient.approval == Recipient.Approval.REJECTED
+    ):
         return "not_active"
     if not offered:
         return "not_offered"
+    if not is_test and is_cap_reached(campaign, taken=len(taken), now=now):
+        return "cap_reached"
     if recipient.approval == Recipient.Approval.PENDING or (
         campaign.approval_required and recipient.approval != Recipient.Approval.APPROVED
     ):
         return "waiting_approval"
     if campaign.opt_in_required and not _has_opted_in(recipient):
         return "waiting_opt_in"
-    if ignore_stock or recipient.is_test:
+    if ignore_stock or is_test:
         return "ready"
     providers = configured_providers()
     has_any = any(
@@ -205,16 +227,30 @@ _UNDER_WAY = frozenset(
 )
 
 
-def _is_open(campaign: Campaign, *, now: datetime) -> bool:
+def _is_open(campaign: Campaign, *, is_test: bool, now: datetime) -> bool:
     # The same rule as the database's redemption_check_open, which decides.
     is_served = campaign.client.is_active and campaign.client.agency.is_active
+    if is_served and is_test and campaign.status in TRIED_OUT:
+        return not _is_over(campaign, now=now)
     if not is_served or (campaign.starts_at and campaign.starts_at > now):
         return False
     if campaign.status == Campaign.Status.ENDED:
         return campaign.claim_expires_at is not None
     if campaign.status != Campaign.Status.ACTIVE:
         return False
-    return not (campaign.ends_at and campaign.ends_at < now and campaign.claim_expires_at is None)
+    return not _is_over(campaign, now=now)
+
+
+# With a test code; of those that are active the rules hold for tests too.
+TRIED_OUT = frozenset({Campaign.Status.DRAFT, Campaign.Status.PAUSED, Campaign.Status.DEPLETED})
+
+
+def _is_over(campaign: Campaign, *, now: datetime) -> bool:
+    return (
+        campaign.ends_at is not None
+        and campaign.ends_at < now
+        and campaign.claim_expires_at is None
+    )
 
 
 def _has_opted_in(recipient: Recipient) -> bool:
@@ -234,4 +270,6 @@ def _requires(campaign: Campaign, conditions: list[Condition], state: CodeState)
         needed.insert(0, "condition")
     if campaign.opt_in_required and state == "waiting_opt_in":
         needed.append("opt_in")
+    if campaign.second_factor:
+        needed.append(campaign.second_factor)
     return tuple(needed)

@@ -135,6 +135,7 @@ def end_reward(
     actor: str,
     reason: str,
     now: datetime,
+    is_unopened: bool = False,
 ) -> Ended:
     """End a redemption: nothing more is sent, its link is dead, and card and charge go back.
 
@@ -143,13 +144,15 @@ def end_reward(
     that was corrected for this redemption by hand gets nothing on top.
 
     :param reason: for people, kept readable: no code.
+    :param is_unopened: its link, which dies here, may be out of our hands, but has shown nothing:
+        the card goes back to stock all the same, unless somebody may have seen it.
     """
     redemption = reward.redemption
     cancel_messages(messages=reward.messages)
     RevealLink.objects.filter(redemption=redemption, revoked_at=None).update(revoked_at=now)
     PendingReward.objects.filter(redemption=redemption, served_at=None).delete()
     settle_tasks(redemption_ids=[redemption.pk], now=now)
-    card = _give_card_back(reward, actor=actor, reason=reason)
+    card = _give_card_back(reward, actor=actor, reason=reason, is_unopened=is_unopened)
     Redemption.objects.filter(pk=redemption.pk).update(
         state=state,
         reason_code=reason_code,
@@ -185,11 +188,11 @@ _WORDS: Final[dict[CardEnd, str]] = {
 }
 
 
-def _give_card_back(reward: LockedReward, *, actor: str, reason: str) -> CardEnd:
+def _give_card_back(reward: LockedReward, *, actor: str, reason: str, is_unopened: bool) -> CardEnd:
     if reward.card is None:
         return "none"
     who = {"card_id": reward.card.pk, "holder": reward.holder, "actor": actor, "reason": reason}
-    if return_card(**who):  # type: ignore[arg-type]
+    if return_card(**who, is_unopened=is_unopened):  # type: ignore[arg-type]
         return "returned"
     void_card(**who)  # type: ignore[arg-type]
     return "void"

@@ -15,7 +15,12 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError, from_database_error, raised_by_database
+from alerts.errors import (
+    DatabaseRefusalError,
+    ServiceError,
+    from_database_error,
+    raised_by_database,
+)
 from alerts.keyring import digest
 from alerts.statements import call_function
 from alerts.transactions import durable
@@ -25,6 +30,7 @@ from giftcards.providers import configured_providers
 from redemption.codes import normalise_code
 from redemption.models import Redemption
 from redemption.selectors.redemptions import CardFacts
+from redemption.services.approvals import NotApprovedError
 from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.fulfilment import follow_order
 from redemption.services.links import REVEAL_LINK_DAYS, derive_reveal_token, digest_of_token
@@ -290,7 +296,10 @@ def _refusal_from(error: DatabaseError) -> ServiceError | KeyAnsweredError | Non
         return KeyAnsweredError()
     if isinstance(error, OperationalError) and sqlstate == StillRunningError.LOCK_NOT_AVAILABLE:
         return StillRunningError()
-    return from_database_error(error)
+    refusal = from_database_error(error)
+    if isinstance(refusal, DatabaseRefusalError) and refusal.details.get("approval") == "rejected":
+        return NotApprovedError()
+    return refusal
 
 
 def _to_result(row: dict[str, Any], *, contact: Contact) -> RedeemResult:

@@ -77,18 +77,23 @@ class SecondFactorError(ServiceError):
         given = "" if verification is None else getattr(verification, self.second_factor)
         self.was_given = bool(given.strip())
         words = (
-            _("This is not what we have on file.") if self.was_given else ask_for(self.second_factor)
+            _("This is not what we have on file.")
+            if self.was_given
+            else ask_for(self.second_factor)
         )
         self.errors = {f"verification.{self.second_factor}": [words]}
 
     def customer_words(self, *, support_phone: str = "") -> str:
         """Print what a customer is told, in the active language."""
-        if not self.is_on_file and support_phone:
-            return _(
-                "We can't check this detail for your code, since we don't have it. Your code is "
-                "safe: please call {support_phone}, and we will help you right away."
-            ).format(support_phone=support_phone)
-        return super().customer_words(support_phone=support_phone)
+        if self.is_on_file:
+            return super().customer_words(support_phone=support_phone)
+        words = _(
+            "We can't check this detail, since we don't have it for your code. Nothing is lost: "
+            "a person has to help you with this one."
+        )
+        if not support_phone:
+            return words
+        return f"{words} " + _("Please call {support_phone}.").format(support_phone=support_phone)
 
 
 def ask_for(second_factor: str) -> str:
@@ -97,9 +102,7 @@ def ask_for(second_factor: str) -> str:
 
 
 @seeing(EVERYTHING)
-def prove(
-    verification: Verification | None, *, code: str | None, recipient_id: UUID | None
-) -> str:
+def prove(verification: Verification | None, *, code: str | None, recipient_id: UUID | None) -> str:
     """Return the second factor that was shown and is right, ``""`` for none.
 
     Which one the campaign asks for is decided by the database, under the recipient's lock.

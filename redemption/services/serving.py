@@ -26,6 +26,7 @@ from giftcards.models import ProviderOrder
 from giftcards.providers import configured_providers
 from giftcards.selectors.stock import Supply, find_supply
 from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.selectors.codes import TRIED_OUT
 from redemption.selectors.offers import with_offer
 from redemption.services.opt_ins import ask_the_unasked
 from redemption.services.redeem import Caller, Contact, redeem
@@ -187,7 +188,8 @@ def _served_by_us(now: datetime) -> QuerySet[Redemption]:
         | Q(campaign__claim_expires_at=None)
         & (Q(campaign__ends_at=None) | Q(campaign__ends_at__gte=now)),
         Q(campaign__status=Campaign.Status.ACTIVE)
-        | Q(campaign__status=Campaign.Status.ENDED, campaign__claim_expires_at__isnull=False),
+        | Q(campaign__status=Campaign.Status.ENDED, campaign__claim_expires_at__isnull=False)
+        | Q(campaign__status__in=TRIED_OUT, is_test=True),
         client__is_active=True,
         client__agency__is_active=True,
         condition__is_active=True,

@@ -16,7 +16,7 @@ from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
-from redemption.models import RevealLink
+from redemption.models import Redemption, RevealLink
 from redemption.selectors.rewards import RewardFacts, reward_facts
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.links import digest_of_token
@@ -140,7 +140,19 @@ def _find_link(token: str) -> RevealLink:
             redemption__cancelled_at=None,
         )
     except RevealLink.DoesNotExist:
+        _refuse_what_is_over(token)
         raise LinkUnknownError from None
+
+
+def _refuse_what_is_over(token: str) -> None:
+    """Say of a link that was never opened in time what became of its card."""
+    over = RevealLink.objects.filter(
+        token_digest=digest_of_token(token),
+        redemption__state=Redemption.State.FAILED,
+        redemption__reason_code=ErrorCode.CODE_EXPIRED.code,
+    )
+    for link in over:
+        raise LinkExpiredError(redemption_id=link.redemption_id)
 
 
 def _bytes(value: object) -> bytes | None:

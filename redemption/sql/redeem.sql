@@ -131,8 +131,11 @@ BEGIN
     THEN
         v_recipient.status := 'active';
     END IF;
-    -- A campaign is tried out before it begins.
-    IF v_recipient.is_test AND v_recipient.status IN ('draft', 'paused', 'depleted') THEN
+    -- A campaign is tried out before it begins; who has begun in earnest waits for it.
+    IF v_recipient.is_test AND v_recipient.status IN ('draft', 'paused', 'depleted')
+        AND NOT EXISTS (SELECT 1 FROM redemption_redemption r
+            WHERE r.recipient_id = v_recipient.id AND NOT r.is_test AND r.state <> 'failed')
+    THEN
         v_recipient.status := 'active';
         v_recipient.starts_at := NULL;
     END IF;
@@ -213,17 +216,18 @@ BEGIN
     ELSIF p_resume THEN
         -- It failed since the queue was read: nobody has asked anew, so nobody is served.
         RAISE EXCEPTION 'nothing waits' USING ERRCODE = 'GC115';
-    ELSIF (v_recipient.cap_per_day IS NOT NULL OR v_recipient.cap_per_recipient IS NOT NULL)
-        AND NOT is_test
-    THEN
-        PERFORM redemption_check_caps(v_recipient.campaign_id, v_recipient.id,
-            v_recipient.cap_per_day, v_recipient.cap_per_recipient, p_now);
     END IF;
     -- Not before: who has their card, or for whom one is being bought, still gets it when its
     -- brand is no longer offered.
     IF v_offer.is_offered IS DISTINCT FROM true AND NOT v_is_under_way THEN
         RAISE EXCEPTION 'brand or value of condition % is not offered', v_offer.id
             USING ERRCODE = 'GC002';
+    END IF;
+    IF v_waiting.id IS NULL AND NOT is_test
+        AND (v_recipient.cap_per_day IS NOT NULL OR v_recipient.cap_per_recipient IS NOT NULL)
+    THEN
+        PERFORM redemption_check_caps(v_recipient.campaign_id, v_recipient.id,
+            v_recipient.cap_per_day, v_recipient.cap_per_recipient, p_now);
     END IF;
 
     -- What it still waits for, if anything. Stock is the queue's to hand out, in its order:

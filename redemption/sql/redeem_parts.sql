@@ -24,7 +24,8 @@ BEGIN
         RAISE EXCEPTION 'the campaign is not active' USING ERRCODE = 'GC104';
     END IF;
     IF p_approval = 'rejected' THEN
-        RAISE EXCEPTION 'the recipient was not approved' USING ERRCODE = 'GC115';
+        RAISE EXCEPTION 'the recipient was not approved'
+            USING ERRCODE = 'GC115', DETAIL = jsonb_build_object('approval', 'rejected')::text;
     END IF;
 END
 $$;

@@ -144,5 +144,50 @@ CREATE TRIGGER redemption_weakest_code_stays
         AND (NEW.imported_code_bits IS NULL OR NEW.imported_code_bits > OLD.imported_code_bits))
     EXECUTE FUNCTION redemption_keep_weakest_code();
 
+-- A card whose link has left our hands goes back to stock only when that link is dead: what it
+-- leads to will be somebody else's. Checked at commit, when both are written.
+CREATE OR REPLACE FUNCTION redemption_check_link_is_dead() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM redemption_reveallink
+        WHERE redemption_id = OLD.holder_id AND revoked_at IS NULL)
+    THEN
+        RAISE EXCEPTION 'card % is in stock again, but a link still leads to it', OLD.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_returned_link_is_dead';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS redemption_returned_link_is_dead ON giftcards_giftcard;
+CREATE CONSTRAINT TRIGGER redemption_returned_link_is_dead AFTER UPDATE ON giftcards_giftcard
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+    WHEN (OLD.holder_kind = 'redemption' AND OLD.status = 'delivered'
+        AND NEW.status = 'available')
+    EXECUTE FUNCTION redemption_check_link_is_dead();
+
+-- A campaign's test mode begins before anybody has claimed in earnest, and ends when no code that
+-- is meant in earnest is used up by a test.
+CREATE OR REPLACE FUNCTION redemption_check_test_mode() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM redemption_redemption r JOIN redemption_recipient p ON p.id = r.recipient_id
+        WHERE r.campaign_id = NEW.id AND r.state <> 'failed'
+            AND r.is_test <> NEW.test_mode AND NOT p.is_test)
+    THEN
+        RAISE EXCEPTION 'campaign % has rewards % its tests', NEW.id,
+            CASE WHEN NEW.test_mode THEN 'besides' ELSE 'of' END
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'redemption_tests_are_apart';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+DROP TRIGGER IF EXISTS redemption_tests_are_apart ON redemption_campaign;
+CREATE TRIGGER redemption_tests_are_apart BEFORE UPDATE OF test_mode ON redemption_campaign
+    FOR EACH ROW WHEN (OLD.test_mode <> NEW.test_mode)
+    EXECUTE FUNCTION redemption_check_test_mode();
+
 SELECT credit_show_where('redemption_dailyclaims',
     'EXISTS (SELECT 1 FROM redemption_campaign c WHERE c.id = campaign_id)', 'SELECT');

@@ -50,6 +50,9 @@ _SITUATION: Final[dict[str, st.SearchStrategy[Any]]] = {
     "agency_is_active": st.integers(0, 9).map(bool),
     "offered": st.sampled_from([True, True, True, *_SWITCHES]),
     "is_test": st.integers(0, 4).map(lambda number: number == 0),
+    "test_mode": st.integers(0, 4).map(lambda number: number == 0),
+    "cap_per_day": st.sampled_from([None, None, 1, 2]),
+    "claimed_today": st.integers(0, 1),
     "cards": st.integers(0, 1),
 }
 SITUATIONS: Final = st.fixed_dictionaries(_SITUATION)
@@ -57,7 +60,7 @@ PLAIN: Final[dict[str, Any]] = {
     "status": "active", "starts_at": None, "ends_at": None, "claim_expires_at": None,
     "approval_required": False, "approval": "not_needed", "opt_in_required": False,
     "opted_in": False, "client_is_active": True, "agency_is_active": True, "offered": True,
-    "is_test": False, "cards": 1,
+    "is_test": False, "test_mode": False, "cap_per_day": None, "claimed_today": 0, "cards": 1,
 }  # fmt: skip
 # What each foretold state comes to when the code is redeemed.
 COMES_TO: Final = {
@@ -69,6 +72,7 @@ COMES_TO: Final = {
     "not_active": {"GC-104", "GC-115"},
     "out_of_credit": {"GC-006"},
     "not_offered": {"GC-001", "GC-002"},
+    "cap_reached": {"GC-105"},
 }
 tries = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -77,12 +81,14 @@ def arrange(situation: dict[str, Any], world: World) -> None:
     """Make the world what the situation says, past all forms."""
     if None not in (situation["starts_at"], situation["ends_at"]):
         assume(situation["starts_at"] < situation["ends_at"])
+    # Test mode begins before anybody has claimed in earnest.
+    assume(not (situation["test_mode"] and Redemption.objects.exists()))
     Campaign.objects.update(
         **{
             name: situation[name]
             for name in (
                 "status", "starts_at", "ends_at", "claim_expires_at", "approval_required",
-                "opt_in_required",
+                "opt_in_required", "test_mode", "cap_per_day",
             )
         }
     )  # fmt: skip
@@ -131,10 +137,18 @@ class TestFindCode:
     @example(situation={**PLAIN, "offered": "client", "opt_in_required": True})
     @example(situation={**PLAIN, "offered": "client's value", "is_test": True})
     @example(situation={**PLAIN, "offered": "no such value"})
+    @example(situation={**PLAIN, "cap_per_day": 1, "claimed_today": 1})
+    @example(situation={**PLAIN, "cap_per_day": 2, "claimed_today": 1})
+    @example(situation={**PLAIN, "cap_per_day": 1, "claimed_today": 1, "is_test": True})
+    @example(situation={**PLAIN, "status": "draft", "test_mode": True, "cards": 0})
     def test_foretells_what_redeeming_comes_to(self, situation: dict[str, Any]) -> None:
         empty_tables()
         world = build_world()
         (code,) = world.invite(is_test=situation["is_test"])
+        # What another has claimed, who is still waiting for it.
+        for other in world.invite(situation["claimed_today"]):
+            Campaign.objects.update(cap_per_day=1)
+            ask(other)
         world.stock(situation["cards"])
         arrange(situation, world)
         facts = find_code(code=code, now=NOW)

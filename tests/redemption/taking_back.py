@@ -9,8 +9,9 @@ from alerts.transactions import transaction
 from credit.models import Entry
 from credit.selectors.viewers import SYSTEM
 from giftcards.models import CardEvent, GiftCard
-from redemption.models import Redemption, RevealLink
+from redemption.models import Campaign, Redemption, RevealLink
 from redemption.services.cancelling import cancel_redemption
+from redemption.services.claim_expiry import ClaimExpiry, expire_claims
 from redemption.services.ending import Ended
 from redemption.services.redeem import RedeemResult
 from redemption.services.replacing import Replaced, replace_card
@@ -33,6 +34,12 @@ def redeem_one(world: World, **changes: Any) -> RedeemResult:
 def cancel(result: RedeemResult, **changes: Any) -> Ended:
     facts = {"viewer": SYSTEM, "reason": WHY, "now": LATER}
     return cancel_redemption(**{**facts, "redemption_id": result.redemption_id, **changes})
+
+
+def expire(now: datetime = LATER) -> ClaimExpiry:
+    """Let every campaign's claims end a minute before, and take back what nobody opened."""
+    Campaign.objects.update(claim_expires_at=now - timedelta(minutes=1))
+    return expire_claims(now=now, limit=100)
 
 
 def replace(result: RedeemResult, **changes: Any) -> Replaced:

@@ -39,6 +39,7 @@ from tests.redemption.taking_back import (
     cancel,
     card_of,
     clean_up,
+    expire,
     give_up_text,
     live_links,
     redeem_one,
@@ -94,7 +95,7 @@ def in_an_answer(world: World, result: RedeemResult) -> str | None:
 
 
 SHOWS = [on_the_page, in_a_text, in_an_answer]
-TAKES = [lambda result: clean_up(), lambda result: cancel(result)]
+TAKES = [lambda result: clean_up(), lambda result: cancel(result), lambda result: expire()]
 
 
 def stuck_one(world: World) -> RedeemResult:
@@ -158,7 +159,7 @@ Start = Callable[..., Future[Any]]
 
 class TestSeenFirst:
     @pytest.mark.parametrize("show", SHOWS)
-    @pytest.mark.parametrize("take", TAKES, ids=["clean-up", "cancel"])
+    @pytest.mark.parametrize("take", TAKES, ids=["clean-up", "cancel", "claim expiry"])
     def test_keeps_the_card_out_of_stock(
         self, world: World, threads: Start, show: Show, take: Take
     ) -> None:
@@ -181,7 +182,7 @@ class TestSeenFirst:
 
 class TestTakenFirst:
     @pytest.mark.parametrize("show", SHOWS)
-    @pytest.mark.parametrize("take", TAKES, ids=["clean-up", "cancel"])
+    @pytest.mark.parametrize("take", TAKES, ids=["clean-up", "cancel", "claim expiry"])
     def test_shows_nothing(self, world: World, threads: Start, show: Show, take: Take) -> None:
         result = stuck_one(world)
         with Locked("credit_account", world.account.pk) as account_row:
