@@ -32,6 +32,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("To do at the desk", "support_agent", "redemption_desktask_changelist"),
             ("Recipients", "group", "redemption_recipient_changelist"),
             ("Campaigns", "campaign", "redemption_campaign_changelist"),
+            ("CRM events", "webhook", "redemption_inboundevent_changelist"),
         ),
     ),
     (
@@ -87,7 +88,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Sessions", "devices", "credit_usersession_changelist"),
             ("Locked log-ins", "lock", "axes_accessattempt_changelist"),
             ("API keys", "key", "credit_apikey_changelist"),
-            ("Event sources", "webhook", "redemption_eventsource_changelist"),
+            ("Event sources", "hub", "redemption_eventsource_changelist"),
         ),
     ),
     (

@@ -2,6 +2,7 @@ from django.urls import path
 
 from redemption.api.campaigns import CampaignsView
 from redemption.api.provisioning import ProvisionView
+from redemption.api.events import EventsView
 from redemption.api.resending import ResendView
 from redemption.api.taking_back import CancelView, ReplaceView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
@@ -10,6 +11,7 @@ urlpatterns = [
     path("campaigns/", CampaignsView.as_view(), name="api-campaigns"),
     path("codes/validate/", ValidateView.as_view(), name="api-validate"),
     path("provision/", ProvisionView.as_view(), name="api-provision"),
+    path("events/<str:source>/", EventsView.as_view(), name="api-events"),
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),
     path("redemptions/<uuid:redemption_id>/cancel/", CancelView.as_view(), name="api-cancel"),

@@ -39,6 +39,7 @@ EXEMPT_TABLES = {
 # Views that anybody may open, and what else they ask for.
 OPEN_VIEWS = {
     "api-validate": "whoever holds a code may know what it is good for",
+    "api-events": "signed by its source",
     "api-schema": "the API's description",
     "api-docs": "the API's description",
     "api-errors": "the catalogue of errors",
