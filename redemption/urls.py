@@ -9,6 +9,7 @@ from redemption.dashboard.inventory import inventory
 from redemption.dashboard.low_credit import agency_warning, client_warning
 from redemption.dashboard.messages import message_report, message_report_csv
 from redemption.dashboard.reports import card_report, card_report_csv, reports
+from redemption.views import desk, desk_actions, desk_side
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
 
@@ -57,4 +58,21 @@ urlpatterns: list[URLPattern] = [
     path("reports/expiring/expiring.csv", expiring_csv, name="report-expiring-csv"),
     path("reports/messages/", message_report, name="report-messages"),
     path("reports/messages/messages.csv", message_report_csv, name="report-messages-csv"),
+    path("desk/", desk.desk, name="desk"),
+    path("desk/find/", desk.find, name="desk-find"),
+    path("desk/choose/", desk.choose, name="desk-choose"),
+    path("desk/take-over/", desk_actions.take, name="desk-take"),
+    path("desk/give/", desk_actions.give, name="desk-give"),
+    path("desk/resend/", desk_actions.resend, name="desk-resend"),
+    path("desk/by-hand/", desk_actions.by_hand, name="desk-by-hand"),
+    path("desk/replace/", desk_actions.replace, name="desk-replace"),
+    path("desk/skip/", desk_actions.skip, name="desk-skip"),
+    path("desk/show/", desk_actions.show, name="desk-show"),
+    path("desk/call-back/", desk_actions.call_back, name="desk-call-back"),
+    path("desk/forget/", desk_actions.forget, name="desk-forget"),
+    path("desk/notes/", desk_actions.notes, name="desk-notes"),
+    path("desk/end/", desk_actions.end, name="desk-end"),
+    path("desk/undo/", desk_actions.undo, name="desk-undo"),
+    path("desk/side/", desk_side.side, name="desk-side"),
+    path("desk/status/", desk_side.status, name="desk-status"),
 ]

@@ -49,3 +49,12 @@ def may_replace_cards(user: User | AnonymousUser) -> bool:
     A superuser has it, as every other.
     """
     return is_platform_admin(user) and user.has_perm("credit.replace_card")
+
+
+def may_show_cards_again(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may show a caller their card's code once more: a right beside the
+    role, of which another rule says whose cards.
+
+    A superuser has it, as every other.
+    """
+    return isinstance(user, User) and user.is_active and user.has_perm("credit.show_card_again")
