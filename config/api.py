@@ -5,6 +5,7 @@ catalogue's code; never as HTML, never with a stack trace.
 """
 
 import json
+import math
 from typing import Any, NoReturn
 
 import structlog
@@ -46,7 +47,10 @@ class StrictJSONParser(JSONParser):
             raw = stream.read()
             text = raw.decode("utf-8")
             body = json.loads(
-                text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twins
+                text,
+                parse_constant=_refuse_constant,
+                parse_float=_read_number,
+                object_pairs_hook=_refuse_twins,
             )
         except UnicodeDecodeError:
             raise exceptions.ParseError("The body is not UTF-8.") from None
@@ -62,6 +66,14 @@ class StrictJSONParser(JSONParser):
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _read_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        # Python reads 1e999 as infinity, which no other JSON can say again.
+        raise ValueError("a number is too large")
+    return number
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How bodies are read: field by field, unknown ones refused by name."""
 
 import functools
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
@@ -38,10 +38,10 @@ class _StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
         return {**described, "additionalProperties": False}
 
 
-def _shown(name: str) -> str:
+def _shown(text: str, *, longest: int = 64) -> str:
     # It goes into the answer and may be kept with it: PostgreSQL takes no NUL, UTF-8 no half of
     # a surrogate pair.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[:64])
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
 
 
 def read_body(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
@@ -100,6 +100,9 @@ class IdField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
+_LONGEST_ERROR: Final = 300
+
+
 def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
     """Return nested serializer errors as one level: ``{"contact.phone": ["…"]}``."""
     if isinstance(errors, dict):
@@ -109,7 +112,8 @@ def flatten(errors: Any, prefix: str = "") -> dict[str, list[str]]:
             path = prefix if is_general else f"{prefix}.{name}" if prefix else str(name)
             flat.update(flatten(inner, path or "body"))
         return flat
-    return {prefix or "body": [str(error) for error in errors]}
+    # The framework's words may have in them what was sent.
+    return {prefix or "body": [_shown(str(error), longest=_LONGEST_ERROR) for error in errors]}
 
 
 def read_idempotency_key(

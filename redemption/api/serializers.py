@@ -4,29 +4,29 @@ from typing import Any
 
 from rest_framework import serializers
 
-from credit.api.inputs import StrictSerializer
+from credit.api.inputs import StrictSerializer, TextField
 
 LONGEST_CODE = 80
 
 
 class ContactSerializer(StrictSerializer):
     method = serializers.ChoiceField(choices=["sms", "email", "none"])
-    phone = serializers.CharField(required=False, allow_blank=True, max_length=40, default="")
-    email = serializers.CharField(required=False, allow_blank=True, max_length=254, default="")
+    phone = TextField(required=False, allow_blank=True, max_length=40, default="")
+    email = TextField(required=False, allow_blank=True, max_length=254, default="")
 
 
 class VerificationSerializer(StrictSerializer):
-    last_name = serializers.CharField(required=False, allow_blank=True, max_length=80)
-    postal_code = serializers.CharField(required=False, allow_blank=True, max_length=16)
-    phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    last_name = TextField(required=False, allow_blank=True, max_length=80)
+    postal_code = TextField(required=False, allow_blank=True, max_length=16)
+    phone = TextField(required=False, allow_blank=True, max_length=40)
 
 
 class ValidateRequest(StrictSerializer):
-    code = serializers.CharField(max_length=LONGEST_CODE)
+    code = TextField(max_length=LONGEST_CODE)
 
 
 class RedeemRequest(StrictSerializer):
-    code = serializers.CharField(max_length=LONGEST_CODE)
+    code = TextField(max_length=LONGEST_CODE)
     condition_number = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=32767
     )

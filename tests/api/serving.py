@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+from django.db import connection
 
 from alerts.transactions import transaction
 from config.bench.web import Web, web_server
@@ -81,3 +84,34 @@ def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str
     assert "Traceback" not in response.text
     assert "<html" not in response.text.lower()
     return body
+
+
+def send_raw(web: Web, raw: bytes) -> httpx.Response:
+    """Send bytes as they are and read one answer; for what no library would send."""
+    with socket.create_connection(("127.0.0.1", web.port), timeout=_PATIENCE_SECONDS) as peer:
+        peer.sendall(raw)
+        answer = http.client.HTTPResponse(peer)
+        answer.begin()
+        return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+
+
+# What a refusal may leave behind: that it was given, and that somebody tried.
+_NOTES = {
+    "credit_apikey",
+    "credit_auditevent",
+    "credit_idempotencyrecord",
+    "redemption_attemptlog",
+}
+
+
+def count_rows() -> dict[str, int]:
+    """Return how many rows each table has, without notes of refusals."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = 'public'::regnamespace"
+        )
+        tables = sorted({name for (name,) in cursor.fetchall()} - _NOTES)
+        counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in tables)
+        cursor.execute(counts)
+        return dict(cursor.fetchall())
