@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, cast
 from uuid import UUID, uuid4
@@ -22,6 +22,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from alerts.addresses import client_address, network_of
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.models import RateCount
@@ -96,6 +97,18 @@ def count_hit(window: Window, *, now: datetime, member: UUID | None = None) -> N
         wait = count_in_database(window, now=now)
     if wait:
         raise RateLimitedError(retry_after_seconds=math.ceil(wait))
+
+
+def count_press(meta: Mapping[str, Any], *, now: datetime) -> None:
+    """Count the pressing of a link's button by the address it comes from.
+
+    Nobody guesses a link: this only keeps one machine from keeping all of ours busy.
+
+    :param meta: the request's ``META``.
+    :raises RateLimitedError: GC-101.
+    """
+    address = network_of(client_address(meta, trusted_hops=settings.TRUSTED_PROXY_HOPS))
+    count_hit(Window.of(f"links:{address}", settings.RATE_LIMIT_LINK), now=now)
 
 
 def count_in_redis(windows: Sequence[Window], *, member: UUID, now: datetime) -> list[float]:

@@ -92,6 +92,16 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Guard",
+        False,
+        (
+            ("Look an address up", "travel_explore", "look_up_address"),
+            ("Blocked addresses", "block", "redemption_addressblock_changelist"),
+            ("Allowed addresses", "verified_user", "redemption_addressallow_changelist"),
+            ("Tries at codes", "pin", "redemption_attemptlog_changelist"),
+        ),
+    ),
+    (
         "Operations",
         False,
         (
@@ -106,6 +116,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Conditions", "checklist", "redemption_condition_changelist"),
             ("Provisioning traces", "route", "redemption_provisioningtrace_changelist"),
             ("Reveal links", "link", "redemption_reveallink_changelist"),
+            ("Cleared counters", "mop", "redemption_addressclearing_changelist"),
             ("Denominations", "sell", "giftcards_denomination_changelist"),
             ("Clients' brands", "fact_check", "giftcards_clientbrand_changelist"),
             ("Clients' values", "rule_settings", "giftcards_clientdenomination_changelist"),

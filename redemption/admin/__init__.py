@@ -1,4 +1,5 @@
 from redemption.admin import (
+    blocks,
     campaigns,
     delivery_log,
     desk_tasks,
@@ -11,6 +12,7 @@ from redemption.admin import (
 )
 
 __all__ = [
+    "blocks",
     "campaigns",
     "delivery_log",
     "desk_tasks",

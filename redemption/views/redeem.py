@@ -5,6 +5,9 @@ hangs on what this browser has done: so reload, back, a double click, two tabs a
 all lead to the same card.
 """
 
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -19,6 +22,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
+from alerts.throttling import RateLimitedError
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts, find_code
 from redemption.selectors.rewards import (
@@ -27,6 +31,8 @@ from redemption.selectors.rewards import (
     latest_message,
     reward_facts,
 )
+from redemption.services.approvals import NotApprovedError
+from redemption.services.attempts import digest_of_recipient
 from redemption.services.awaiting import await_card
 from redemption.services.contacts import read_contact
 from redemption.services.preflight import look_at_code
@@ -37,9 +43,12 @@ from redemption.services.redeem import (
     UnknownCodeError,
     redeem,
 )
+from redemption.services.second_factor import SecondFactorError, Verification
 from redemption.services.showing import show_card
+from redemption.throttling import BlockedError
 from redemption.views import pages
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+from redemption.views.guarding import address_of, guarded_form
 from sms.providers import NotConfiguredError, choose_provider
 
 _SESSION: Final = "redeem"
@@ -59,6 +68,7 @@ _REFUSALS: Final = {
     "not_active": ErrorCode.CAMPAIGN_NOT_ACTIVE,
     "not_offered": ErrorCode.BRAND_UNAVAILABLE,
     "out_of_credit": ErrorCode.INSUFFICIENT_CREDIT,
+    "cap_reached": ErrorCode.CAP_REACHED,
     "redeemed": ErrorCode.ALREADY_REDEEMED,
     "in_progress": ErrorCode.ALREADY_REDEEMED,
 }
@@ -123,18 +133,30 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     request.session.pop(_SESSION, None)
     if not code:
         return _code_page(request, errors=[_("Please enter the code you were sent.")], status=400)
-    facts = None if "\x00" in code else look_at_code(code=code, now=timezone.now())
-    if facts is None:
-        error = UnknownCodeError()
+    try:
+        facts = _look_up(request, code)
+    except UnknownCodeError as error:
         words = error.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER)
         return _code_page(request, code=code, errors=[words], status=error.code.status)
+    except (RateLimitedError, BlockedError) as error:
+        return pages.render_problem(request, error)
     if facts.state in _OPEN_STATES:
         request.session[_SESSION] = {"recipient_id": str(facts.recipient_id)}
         return redirect("redeem")
     if facts.redemption_id is not None and _is_own(facts.redemption_id, browser):
         request.session[_SESSION] = {"redemption_id": str(facts.redemption_id)}
         return redirect("redeem")
-    return pages.render_problem(request, _REFUSALS[facts.state], _client(facts))
+    refusal = NotApprovedError() if facts.is_rejected else _REFUSALS[facts.state]
+    return pages.render_problem(request, refusal, _client(facts))
+
+
+def _look_up(request: HttpRequest, code: str) -> CodeFacts:
+    now = timezone.now()
+    with guarded_form(request, code=code, now=now):
+        facts = None if "\x00" in code else look_at_code(code=code, now=now)
+        if facts is None:
+            raise UnknownCodeError
+    return facts
 
 
 def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
@@ -144,15 +166,24 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
         return redirect("redeem")
     now = timezone.now()
     try:
-        result = redeem(
-            caller=_caller(request, browser),
-            contact=_read_contact(request),
-            now=now,
-            recipient_id=facts.recipient_id,
-            condition_number=_read_choice(request, facts),
-        )
+        contact, choice = _read_contact(request), _read_choice(request, facts)
+        with _guarded_answer(request, facts, now=now) as verification:
+            result = redeem(
+                caller=_caller(request, browser),
+                contact=contact,
+                now=now,
+                recipient_id=facts.recipient_id,
+                condition_number=choice,
+                verification=verification,
+            )
     except ValidationFailedError as error:
         return _contact_page(request, facts, errors=error.errors, status=400)
+    except SecondFactorError as error:
+        # An attempt that failed, where an answer was given; its words never tell how near it was.
+        if not error.is_on_file:
+            return pages.render_problem(request, error, _client(facts))
+        words = [words for field in error.errors.values() for words in field]
+        return _contact_page(request, facts, errors={"verification": words}, status=403)
     except AlreadyProvisionedError as error:
         redemption_id = UUID(str(error.redemption_id))
         if not _is_own(redemption_id, browser):
@@ -178,7 +209,8 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
         request.session[_SESSION] = {"recipient_id": str(reward.recipient_id)}
         request.session.save()  # which Django leaves out where the answer is a 5xx
         code = ErrorCode.from_code(reward.reason_code or ErrorCode.PROVIDER_FAILED.code)
-        return pages.render_problem(request, code, context)
+        is_rejected = code is ErrorCode.STATE_FORBIDS
+        return pages.render_problem(request, NotApprovedError() if is_rejected else code, context)
     if shown is None and reward.state not in _WAITING_STATES:
         # Taken out of use by an operator: a person has to look at it.
         return pages.render_problem(request, ErrorCode.ALREADY_REDEEMED, context)
@@ -213,6 +245,8 @@ def _contact_page(
         "rewards": rewards,
         "condition_number": _condition_number(request)
         or (rewards[0].number if len(rewards) == 1 else None),
+        "second_factor": facts.second_factor,
+        "verification": request.POST.get("verification", ""),
         "offers_email": _offers_email(),
         "method": request.POST.get("method", "sms"),
         "phone": request.POST.get("phone", ""),
@@ -261,6 +295,20 @@ def _read_contact(request: HttpRequest) -> Contact:
     )
 
 
+@contextlib.contextmanager
+def _guarded_answer(
+    request: HttpRequest, facts: CodeFacts, *, now: datetime
+) -> Iterator[Verification | None]:
+    """Read the second factor; an answer to it is an attempt like a code."""
+    answer = request.POST.get("verification", "")
+    if not facts.second_factor or not answer.strip():
+        yield None
+        return
+    digest = digest_of_recipient(facts.recipient_id)
+    with guarded_form(request, code_digest=digest, now=now):
+        yield Verification(**{facts.second_factor: answer})
+
+
 def _read_choice(request: HttpRequest, facts: CodeFacts) -> int | None:
     number = _condition_number(request)
     if len(facts.offers) > 1 and number not in {offer.number for offer in facts.offers}:
@@ -282,7 +330,7 @@ def _caller(request: HttpRequest, browser: str) -> Caller:
         door=Redemption.Door.WEB,
         actor="customer",
         request_id=str(request.META["giftline.request_id"]),
-        ip_address=request.META.get("REMOTE_ADDR") or None,
+        ip_address=address_of(request),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         browser_digest=digest_of_browser(browser),
     )

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from alerts.errors import ServiceError
+from alerts.throttling import RateLimitedError, count_press
 from credit.money import display_amount
 from redemption.selectors.rewards import RewardFacts, reward_facts
 from redemption.services.showing import (
@@ -29,6 +30,8 @@ def reveal(request: HttpRequest, token: str) -> HttpResponse:
     browser = browser_of(request)
     try:
         answer = _answer(request, token, digest_of_browser(browser))
+    except RateLimitedError as error:
+        answer = pages.render_problem(request, error)
     except ServiceError as error:
         answer = _gone(request, error)
     # Only who may see the card is remembered; a preview of the link leaves nothing behind.
@@ -38,6 +41,7 @@ def reveal(request: HttpRequest, token: str) -> HttpResponse:
 def _answer(request: HttpRequest, token: str, browser_digest: bytes) -> HttpResponse:
     now = timezone.now()
     if request.method == "POST":
+        count_press(request.META, now=now)
         bind_link(token=token, browser_digest=browser_digest, now=now)
         return redirect("reveal", token=token)
     opened = open_link(token=token, browser_digest=browser_digest, now=now)

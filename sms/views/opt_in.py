@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from alerts.errors import ServiceError
+from alerts.throttling import RateLimitedError, count_press
 from sms.phones import mask_phone
 from sms.services.consents import OptedOutError
 from sms.services.requests import (
@@ -26,10 +27,14 @@ def opt_in(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is asked, take the agreement, and say what comes next."""
     now = datetime.now(UTC)
     try:
+        if request.method == "POST":
+            count_press(request.META, now=now)
         asked = open_request(token=token, now=now)
         if request.method == "POST":
             grant_by_link(token=token, text_shown=_consent(asked), now=now)
             return redirect("opt-in", token=token)
+    except RateLimitedError as error:
+        return _too_many(request, error)
     except ServiceError as error:
         return _gone(request, error)
     kind = "granted" if asked.is_granted else "stopped" if asked.is_revoked else "asked"
@@ -52,6 +57,13 @@ def _whose(asked: OpenRequest) -> dict[str, object]:
         "support_phone": asked.support_phone or settings.SUPPORT_PHONE_NUMBER,
         "support_email": asked.support_email or settings.SUPPORT_EMAIL,
     }
+
+
+def _too_many(request: HttpRequest, error: RateLimitedError) -> HttpResponse:
+    words = error.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER)
+    answer = render(request, "errors/429.html", {"sentence": words}, status=error.code.status)
+    answer["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 def _gone(request: HttpRequest, error: ServiceError) -> HttpResponse:

@@ -49,13 +49,12 @@ def no_redis() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def empty_counters() -> Iterator[None]:
+def empty_counters() -> None:
     """Let no test find what another has counted."""
     throttling._silent_until.clear()
     client = throttling._client(settings.REDIS_URL)
     for key in client.scan_iter("giftline:rate:*", count=1000):
         client.delete(key)
-    yield
 
 
 def attempt(
