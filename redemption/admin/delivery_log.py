@@ -18,34 +18,21 @@ from django.utils.safestring import SafeString
 from alerts.admin.base import read_key
 from alerts.admin.cells import NOTHING, link
 from redemption.models import Redemption
+from redemption.selectors.people import find_named
 from redemption.selectors.taking_back import may_resend
 from redemption.services.ending import KIND
 from sms.admin.messages import MessageAdmin
 from sms.models import DeliveryAttempt, Message
-from sms.policies import NO_ANSWER, UNREACHABLE, Reaction, policy_of
-from sms.selectors.policies import load_policies
-
-State = Message.State
+from sms.policies import NO_ANSWER, UNREACHABLE
+from sms.selectors.meanings import explain_errors
 
 # So many of one error or card at most, the newest: a list that nobody reads to its end.
 _MOST: Final = 1000
-_ERROR: Final = re.compile(rf"\d{{5}}|{UNREACHABLE}|{NO_ANSWER}|GC-\d{{3}}|mail .+", re.IGNORECASE)
+_ERROR: Final = re.compile(rf"\d{{5}}|{UNREACHABLE}|{NO_ANSWER}|GC-\d{{3}}|smtp-\w+", re.IGNORECASE)
 _LAST4: Final = re.compile(r"[0-9A-Za-z]{4}")
-
-_ADVICE: Final = {
-    Reaction.RETRY: "A passing fault: it is tried again by itself. When it was given up, send it "
-    "again later, or by e-mail.",
-    Reaction.RETRY_SLOWLY: "The phone is off or out of reach: it is tried again over the day. "
-    "When it was given up, ask for another number, or send an e-mail.",
-    Reaction.BAD_NUMBER: "Nothing arrives there. Ask for another number or address and send it "
-    "again, or read the card out.",
-    Reaction.OPTED_OUT: "The person has replied STOP, which only they can take back by texting "
-    "START. Send an e-mail, or read the card out.",
-    Reaction.FILTERED: "The carrier takes the words for unwanted mail: the same text fails again. "
-    "Send an e-mail, and look at the template.",
-    Reaction.SET_UP: "Our own set-up is broken: see the alert. It goes out by itself once that is "
-    "mended; sending it again changes nothing.",
-}
+# Letters of any script, with what stands between names; no digit, no "@".
+_NAME: Final = re.compile(r"[^\W\d_]+(?:[\s.,'’-]+[^\W\d_]+)*\.?")
+_MOST_PEOPLE: Final = 100
 
 admin.site.unregister(Message)
 
@@ -55,8 +42,8 @@ class DeliveryLogAdmin(MessageAdmin):
     """Texts and e-mails, with what to do about those that failed."""
 
     search_help_text = (
-        "A phone number, an e-mail address, the last four of a card, an error code, or the id of "
-        "a message, a redemption, a recipient or at the provider"
+        "A name, a phone number, an e-mail address, the last four of a card, an error code, or "
+        "the id of a message, a redemption, a recipient or at the provider"
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Message | None = None) -> Any:
@@ -66,34 +53,44 @@ class DeliveryLogAdmin(MessageAdmin):
     def match(self, term: str) -> Q:
         """Return what a search finds: ids are looked up first, each by an index of its own."""
         found = super().match(term)
-        rewards = Redemption.objects.none()
+        rewards = []
         if _LAST4.fullmatch(term):
-            rewards = Redemption.objects.filter(card__last4=term)
-        elif read_key("UUIDField", term) is not None:
-            rewards = Redemption.objects.filter(recipient_id=term)
+            rewards.append(Q(card__last4=term))
+        if read_key("UUIDField", term) is not None:
+            rewards.append(Q(recipient_id=term))
         elif term.startswith("+"):
-            rewards = Redemption.objects.filter(recipient__phone=term)
-        newest = rewards.order_by("-created_at").values_list("pk", flat=True)[:_MOST]
-        found |= Q(reference_kind=KIND, reference_id__in=list(newest))
+            rewards.append(Q(recipient__phone=term))
+        elif _NAME.fullmatch(term) and (people := find_named(text=term, limit=_MOST_PEOPLE)):
+            rewards.append(Q(recipient_id__in=people))
+        for condition in rewards:
+            newest = Redemption.objects.filter(condition).order_by("-created_at")
+            about = list(newest.values_list("pk", flat=True)[:_MOST])
+            # The question for their consent is about the same reward.
+            found |= Q(reference_id__in=about)
+        # Of the message itself the last try's id is kept, in the log that of each.
+        tries = DeliveryAttempt.objects.filter(provider_id=term).order_by("-requested_at")
         if _ERROR.fullmatch(term):
-            failed = DeliveryAttempt.objects.filter(error_code=term).order_by("-requested_at")
-            found |= Q(pk__in=list(failed.values_list("message_id", flat=True)[:_MOST]))
+            tries = DeliveryAttempt.objects.filter(error_code=term).order_by("-requested_at")
+        found |= Q(pk__in=list(tries.values_list("message_id", flat=True)[:_MOST]))
         return found
 
     @admin.display(description="advice")
     def advice(self, message: Message) -> str:
         if not message.error_code:
             return NOTHING
-        return _ADVICE[policy_of(load_policies(), message.error_code).reaction]
+        words = explain_errors([message.error_code])[message.error_code]
+        return f"{words.meaning} {words.advice}".strip()
 
     @admin.display(description="at once")
     def buttons(self, message: Message) -> SafeString | str:
         if message.reference_kind != KIND:
             return NOTHING
         reward = Redemption.objects.filter(pk=message.reference_id).order_by("pk").first()
-        if reward is None or not may_resend(reward):
+        if reward is None:
             return NOTHING
-        ways = (("resend", "Send again"), ("by_hand", "Delivered by hand"))
+        ways = [("did_not_come", "Everything about this reward")]
+        if may_resend(reward):
+            ways += [("resend", "Send again"), ("by_hand", "Delivered by hand")]
         return format_html_join(
             " · ",
             "{}",

@@ -97,7 +97,7 @@ class Reaching(Changing):
             "Send it",
             _describe_resend(redemption),
             form_class=ResendForm,
-            initial={"to": redemption.contact_to},
+            initial={"to": _first_choice(redemption, request.GET.get("to", "same"))},
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -138,6 +138,12 @@ _AFTERWARDS: Final = (
     "What waits to be sent is not sent any more, and the alert that it was not delivered ends. "
     "The recipient's link goes on working."
 )
+
+
+def _first_choice(redemption: Redemption, way: str) -> str:
+    """Return what stands in the field: the address it went to, the e-mail on file, or nothing."""
+    known = {"same": redemption.contact_to, "email": redemption.recipient.email}
+    return known.get(way, "")
 
 
 def _describe_resend(redemption: Redemption) -> list[str]:

@@ -31,6 +31,7 @@ from alerts.admin.cells import (
 from credit.admin.amounts import money_column
 from credit.money import display_amount
 from giftcards.models import GiftCard
+from redemption.admin.did_not_come import DidNotCome
 from redemption.admin.reaching import Reaching
 from redemption.admin.taking_back import TakingBack
 from redemption.models import PendingReward, ProvisioningTrace, Redemption
@@ -53,10 +54,10 @@ STATE_COLOURS = {
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(Reaching, TakingBack, ReadOnlyAdmin):
+class RedemptionAdmin(DidNotCome, Reaching, TakingBack, ReadOnlyAdmin):
     """Every redemption, newest first."""
 
-    actions_detail = ("resend", "by_hand", "replace", "cancel")
+    actions_detail = ("did_not_come", "resend", "by_hand", "replace", "cancel")
 
     list_display = (
         "id_column",

@@ -125,5 +125,5 @@ class Migration(migrations.Migration):
             model_name="messagecount",
             index=models.Index(fields=["client", "day"], name="redemption_messages_by_client"),
         ),
-        install("redemption", "message_reports"),
+        install("redemption", "message_reports", "first_names"),
     ]
