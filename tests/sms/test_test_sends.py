@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -62,6 +63,16 @@ def send(texting: Texting, user: User, words: Words = WORDS, **changes: Any) -> 
         "now": texting.now,
     }
     return Message.objects.get(pk=send_test(**{**asked, **changes}))
+
+
+def reported(texting: Texting) -> int:
+    """Return how many messages the report of these days has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(messages), 0) FROM redemption_count_messages(%s, %s, %s)",
+            [[texting.client.pk], texting.later(-90_000), texting.later(90_000)],
+        )
+        return int(cursor.fetchone()[0])
 
 
 class TestSendTest:
@@ -152,8 +163,10 @@ class TestSendTest:
         Message.objects.update(state="failed", next_attempt_at=None, preview="YES?")
         assert count_undelivered(since=texting.now - timedelta(days=1)) == 0
         assert text_shown_last(client_id=texting.client.pk, phone=PHONE) == ""
-        # The control: of a recipient's both do.
+        assert reported(texting) == 0
+        # The control: of a recipient's all do.
         Message.objects.filter(pk=message.pk).update(purpose="opt_in")
+        assert reported(texting) == 1
         assert count_undelivered(since=texting.now - timedelta(days=1)) == 1
         assert text_shown_last(client_id=texting.client.pk, phone=PHONE) == "YES?"
 
