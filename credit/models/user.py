@@ -17,6 +17,7 @@ class User(AbstractUser):
             ("skip_opt_in", "May answer for a caller that texts are welcome"),
             ("replace_card", "May replace cards, as a supervisor"),
             ("show_card_again", "May show a card's code again, at the desk"),
+            ("export_codes", "May export redemption codes, for the mail house"),
         ]
 
     def __str__(self) -> str:

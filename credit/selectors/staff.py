@@ -43,6 +43,11 @@ def may_skip_opt_ins(user: User | AnonymousUser) -> bool:
     return isinstance(user, User) and user.is_active and user.has_perm("credit.skip_opt_in")
 
 
+def may_export_codes(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may take redemption codes out in plain: each is worth a card."""
+    return is_platform_admin(user) and user.has_perm("credit.export_codes")
+
+
 def may_replace_cards(user: User | AnonymousUser) -> bool:
     """Tell whether somebody may give out a second card for a first: a supervisor's right.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import BinaryIO, Final, Literal, TextIO
+from typing import BinaryIO, Literal, TextIO
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError
@@ -36,12 +36,7 @@ from redemption.services.recipient_staging import (
     take_out_duplicates,
     write_codes,
 )
-from redemption.strength import are_guessable
-
-WEAK_CODES_WARNING: Final = (
-    "The codes of this file can be guessed (under 50 bits of chance): ask for a second factor,"
-    " such as the last name, or let codes be generated."
-)
+from redemption.services.recipients import admit_codes
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +83,8 @@ def import_recipients(
     :raises FileAlreadyUploadedError: GC-114.
     :raises FileTooLargeError: it has more than ``max_rows`` rows (GC-116).
     :raises ChangedMeanwhileError: somebody added one of these people meanwhile (GC-115).
-    :raises ValidationFailedError: the file can't be read (GC-012).
+    :raises ValidationFailedError: the file can't be read, or its codes can be guessed and the
+        campaign asks for nothing besides (GC-012).
     """
     check_mapping(mapping or {}, fields=FIELDS)
     batch_id, rejects = uuid4(), Rejects()
@@ -135,6 +131,7 @@ def _bring_in(
             batch_id=upload.batch_id, campaign=upload.campaign
         )
         rejects.add_found(problems, rows=duplicates)
+        admit_codes(campaign=upload.campaign, codes=upload.reader.sampled_codes)
         accepted = staged - duplicates
         if upload.mode == "all_or_nothing" and rejects.rows:
             accepted = 0
@@ -143,7 +140,6 @@ def _bring_in(
         else:
             _write(upload, accepted=accepted)
     outcome: Literal["imported", "refused"] = "imported" if accepted else "refused"
-    guessable = bool(upload.reader.sampled_codes) and are_guessable(upload.reader.sampled_codes)
     return ImportReport(
         state="previewed" if upload.dry_run else outcome,
         batch_id=None,
@@ -152,7 +148,7 @@ def _bring_in(
         rejected=rejects.rows,
         problems=rejects.problems,
         problem_count=rejects.problem_count,
-        warnings=(WEAK_CODES_WARNING,) if guessable else (),
+        warnings=(),
     )
 
 

@@ -120,9 +120,14 @@ def write_codes(*, batch_id: UUID, file: TextIO) -> None:
     last_line = 0
     while rows := list(staged.filter(line__gt=last_line)[:_FETCH]):
         for row in rows:
-            cells = [getattr(row, field) or "" for field in FIELDS[:-1]]
-            writer.writerow([*map(_defuse, FIELDS, cells), format_code(open_redemption_code(row))])
+            writer.writerow(print_with_code(row))
         last_line = rows[-1].line
+
+
+def print_with_code(row: StagedRecipient | Recipient) -> list[str]:
+    """Return a person's cells for the mail house, the last of them their code in plain."""
+    cells = [getattr(row, field) or "" for field in FIELDS[:-1]]
+    return [*map(_defuse, FIELDS, cells), format_code(open_redemption_code(row))]
 
 
 @transaction_required

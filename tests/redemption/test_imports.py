@@ -13,7 +13,7 @@ from alerts.errors import ValidationFailedError
 from alerts.services.imports import SPREADSHEET_HINT, FileAlreadyUploadedError, ImportReport
 from redemption.codes import has_valid_check_symbol, normalise_code
 from redemption.models import Recipient, Redemption, StagedRecipient
-from redemption.services.imports import WEAK_CODES_WARNING, import_recipients
+from redemption.services.imports import import_recipients
 from redemption.services.recipients import open_redemption_code
 from redemption.services.redeem import Caller, Contact, redeem
 from tests.giftcards.test_imports import dump_all_tables
@@ -198,11 +198,6 @@ class TestImportRecipients:
         assert normalise_code(rows[0]["redemption_code"]) == open_redemption_code(ana)
         assert rows[0]["redemption_code"][4] == rows[0]["redemption_code"][9] == "-"
         assert rows[1]["redemption_code"] == "QR4K00000001"
-
-    def test_warns_of_codes_that_can_be_guessed(self, world: World) -> None:
-        weak = "redemption_code\n" + "".join(f"{number:06d}\n" for number in range(1000, 1020))
-        assert upload(world, weak).warnings == (WEAK_CODES_WARNING,)
-        assert upload(world, "first_name\nAna\n").warnings == ()
 
     def test_leaves_no_code_in_plain_anywhere_in_the_database(self, world: World) -> None:
         text = "external_crm_id,redemption_code\n1,PLAINREDEEM0001\n2,PLAINREDEEM 0002!\n"
