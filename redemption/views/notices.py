@@ -41,7 +41,7 @@ def opt_in_words(outcome: Outcome, *, to: str, phone: str) -> str:
     """Say how a reward goes on that waits for an answer to our text.
 
     :param to: where the text goes, masked.
-    :param phone: whom to call.
+    :param phone: whom to call, where that is known.
     """
     words = {
         "sending": _(
@@ -66,7 +66,7 @@ def opt_in_words(outcome: Outcome, *, to: str, phone: str) -> str:
             "Or call %(phone)s: we can send it to another number, or by e-mail."
         ),
     }[outcome]
-    return words % {"to": to, "phone": phone}
+    return words % {"to": to, "phone": phone or _("our support")}
 
 
 def stopped_words(*, phone: str) -> str:
@@ -75,4 +75,4 @@ def stopped_words(*, phone: str) -> str:
         "You have replied STOP to our texts, so we can't text you when it is ready. This page "
         "shows your card then. To be told by text, send START to the number our texts came from; "
         "or call %(phone)s and we send it to another number, or by e-mail."
-    ) % {"phone": phone}
+    ) % {"phone": phone or _("our support")}

@@ -15,6 +15,7 @@ from alerts.admin.cells import (
     GREEN,
     GREY,
     RED,
+    label,
     link_column,
     link_to_thing,
     state_column,
@@ -35,6 +36,13 @@ STATE_COLOURS = {
     "unknown": AMBER,
     "suppressed": GREY,
     "cancelled": GREY,
+}
+# In a list, where the columns beside it need the room.
+_SHORT = {
+    "accepted": "Accepted",
+    "suppressed": "Opted out",
+    "unknown": "In doubt",
+    "manually_delivered": "By hand",
 }
 
 
@@ -75,7 +83,7 @@ class MessageAdmin(ReadOnlyAdmin):
     inlines = (DeliveryAttemptInline, StatusEventInline)
     list_display = (
         "to",
-        "state_label",
+        "state_short",
         "purpose",
         "about",
         "client",
@@ -111,6 +119,11 @@ class MessageAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, to_e164(search_term.strip()))
+
+    @admin.display(description="state")
+    def state_short(self, message: Message) -> SafeString:
+        words = _SHORT.get(message.state, message.get_state_display())
+        return label(words, STATE_COLOURS[message.state])
 
     @admin.display(description="tries")
     def tries(self, message: Message) -> int:

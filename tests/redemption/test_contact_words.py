@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as HttpClient
 
 from alerts.transactions import transaction
+from credit.models import Client
 from redemption.models import Campaign, Redemption
 from sms.models import Message, OptIn
 from sms.services.consents import Proof, revoke_consent
@@ -107,6 +108,16 @@ class TestCardPage:
         assert "call +1 202 555 0100" in shown
         assert ("send START to the number they came from" in shown) is (state == "suppressed")
 
+    @pytest.mark.parametrize("state", ["failed", "suppressed"])
+    def test_names_our_support_where_no_number_is_known(
+        self, world: World, settings: Any, state: str
+    ) -> None:
+        settings.SUPPORT_PHONE_NUMBER = ""
+        Client.objects.update(support_phone="")
+        http = redeemed(world)
+        move(state)
+        assert "call our support" in words(http.get("/redeem/message/"))
+
     def test_asks_no_more_about_what_is_over(self, world: World) -> None:
         http = redeemed(world)
         assert "hx-get" in http.get("/redeem/message/").content.decode()
@@ -149,6 +160,14 @@ class TestWaitingForConsent:
         assert "call +1 202 555 0100: we can send it to another number, or by e-mail" in shown
         for wrong in (SENT, "Reply YES", "We will send it to", "We send you a link"):
             assert wrong not in shown
+
+    def test_names_our_support_where_no_number_is_known(self, world: World, settings: Any) -> None:
+        settings.SUPPORT_PHONE_NUMBER = ""
+        Client.objects.update(support_phone="")
+        http = waiting_for_consent(world)
+        for state in ("failed", "suppressed"):
+            move(state)
+            assert "all our support: we can send it to another number" in page(http)
 
     def test_who_had_stopped_before_is_told_of_no_text(self, world: World) -> None:
         stop(world)
