@@ -19,6 +19,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from alerts.errors import ServiceError, ValidationFailedError
 from redemption.models import Campaign, EventSource, InboundEvent
@@ -33,45 +38,59 @@ _PATHS: Final = ("event_type", "contact_id", "campaign_id", "occurred_at")
 _SENT_BY: Final = {"sms": "Text to", "email": "E-mail to"}
 
 
+def _path(label: str, words: str, example: str) -> forms.CharField:
+    attributes = {"placeholder": example, "autocomplete": "off", "spellcheck": "false"}
+    return forms.CharField(
+        max_length=LONGEST_PATH,
+        required=False,
+        label=label,
+        help_text=words,
+        widget=UnfoldAdminTextInputWidget(attrs=attributes),
+    )
+
+
 class SetUpForm(forms.Form):
     """Paths, campaign and how rewards are sent; the sample is tried out and not kept."""
 
-    event_type = forms.CharField(
-        max_length=LONGEST_PATH, required=False, label="Event type",
-        help_text="What the person did; compared with the conditions' CRM event names. $.type",
-    )  # fmt: skip
-    contact_id = forms.CharField(
-        max_length=LONGEST_PATH, required=False, label="Contact id",
-        help_text="The recipient's id in the CRM. $.contact.id",
-    )  # fmt: skip
-    campaign_id = forms.CharField(
-        max_length=LONGEST_PATH, required=False, label="Campaign id",
-        help_text="Our campaign's id; may stay empty where a campaign is chosen below.",
-    )  # fmt: skip
-    occurred_at = forms.CharField(
-        max_length=LONGEST_PATH, required=False, label="When it happened",
-        help_text="ISO 8601 or Unix seconds; may stay empty.",
-    )  # fmt: skip
+    event_type = _path(
+        "Event type",
+        "What the person did; compared with the conditions’ CRM event names.",
+        "$.type",
+    )
+    contact_id = _path("Contact id", "The recipient’s id in the CRM.", "$.contact.id")
+    campaign_id = _path(
+        "Campaign id",
+        "Our campaign’s id; may stay empty where a campaign is chosen below.",
+        "$.campaign",
+    )
+    occurred_at = _path(
+        "When it happened", "ISO 8601 or Unix seconds; may stay empty.", "$.occurred_at"
+    )
     campaign = forms.ModelChoiceField(
-        Campaign.objects.none(), required=False, empty_label="As the body says",
+        Campaign.objects.none(),
+        required=False,
+        empty_label="As the body says",
         help_text="For events that name no campaign.",
-    )  # fmt: skip
+        widget=UnfoldAdminSelectWidget,
+    )
     contact_method = forms.ChoiceField(
-        choices=EventSource.ContactMethod.choices, label="Rewards are sent by"
+        choices=EventSource.ContactMethod.choices,
+        label="Rewards are sent by",
+        widget=UnfoldAdminSelectWidget,
     )
     sample = forms.CharField(
-        required=False, max_length=_LONGEST_SAMPLE, label="A body to try it on",
-        widget=forms.Textarea(attrs={"rows": 9, "spellcheck": "false"}),
+        required=False,
+        max_length=_LONGEST_SAMPLE,
+        label="A body to try it on",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 9, "spellcheck": "false"}),
         help_text="Paste one that the CRM sends. It is read as you type and not kept.",
-    )  # fmt: skip
+    )
 
     def __init__(self, source: EventSource, *args: Any, **kwargs: Any) -> None:
         initial = {**source.mapping, "campaign": source.campaign_id,
                    "contact_method": source.contact_method}  # fmt: skip
         super().__init__(*args, initial=initial, **kwargs)
         self.fields["campaign"].queryset = Campaign.objects.filter(client_id=source.client_id)  # type: ignore[attr-defined]
-        for name in (*_PATHS, "sample"):
-            self.fields[name].widget.attrs |= {"autocomplete": "off", "class": "code-input"}
 
     @property
     def mapping(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alerts.admin.base import ReadOnlyAdmin
 from alerts.admin.cells import (
@@ -26,7 +27,7 @@ from alerts.admin.cells import (
     NOTHING,
     label,
     link,
-    link_column,
+    link_to_row,
     moment,
     table,
     time_column,
@@ -35,7 +36,7 @@ from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.models import Client
 from redemption.admin.event_set_up import SettingUp
-from redemption.models import EventSource
+from redemption.models import Campaign, EventSource
 from redemption.services.event_bodies import OWN_SHAPE
 from redemption.services.event_refusals import refused_lately
 from redemption.services.event_sources import create_source, rotate_secret, switch_source
@@ -51,9 +52,13 @@ _OVERLAPS: Final = (
 class NewSourceForm(forms.Form):
     """Whose events they are, and what the address is called."""
 
-    client = forms.ModelChoiceField(Client.objects.none())
+    client = forms.ModelChoiceField(Client.objects.none(), widget=UnfoldAdminSelectWidget)
     name = forms.SlugField(
-        max_length=60, help_text="A part of the address: letters, digits, - and _. acorn-crm"
+        max_length=60,
+        help_text="A part of the address: letters, digits, - and _.",
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "acorn-crm", "autocomplete": "off"}
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,7 +71,11 @@ class OverlapForm(forms.Form):
     """How long the old secret goes on beside the new one."""
 
     days = forms.TypedChoiceField(
-        choices=_OVERLAPS, coerce=int, initial=7, label="The old secret ends"
+        choices=_OVERLAPS,
+        coerce=int,
+        initial=7,
+        label="The old secret ends",
+        widget=UnfoldAdminSelectWidget,
     )
 
 
@@ -83,7 +92,6 @@ class EventSourceAdmin(SettingUp, ReadOnlyAdmin):
     lookups = ("pk", "name")
     search_help_text = "A source's name or id"
     created = time_column("created_at")
-    of_campaign = link_column("campaign", title="campaign")
     fieldsets = (
         (None, {"fields": ("name", "client", "state", "secrets", "refused", "created_at")}),
         ("What its events say", {"fields": ("paths", "of_campaign", "contact_method")}),
@@ -124,6 +132,12 @@ class EventSourceAdmin(SettingUp, ReadOnlyAdmin):
         return table(
             ("field", "path"), [(name, source.mapping.get(name, NOTHING)) for name in OWN_SHAPE]
         )
+
+    @admin.display(description="campaign")
+    def of_campaign(self, source: EventSource) -> SafeString | str:
+        if source.campaign is None:
+            return "As the body says"
+        return link_to_row(Campaign, source.campaign.pk, source.campaign.name)
 
     @admin.display(description="events")
     def events(self, source: EventSource) -> SafeString:

@@ -32,6 +32,7 @@ from alerts.admin.cells import (
     link,
     link_column,
     link_to_named,
+    link_to_row,
     moment,
     state_column,
     table,
@@ -40,7 +41,9 @@ from alerts.admin.cells import (
 from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from alerts.queue import ring_bell
-from redemption.models import EventTry, InboundEvent
+from credit.models import Client
+from redemption.models import Campaign, EventSource, EventTry, InboundEvent
+from redemption.selectors.event_matches import find_campaign
 from redemption.selectors.event_replays import find_replay
 from redemption.services.event_replays import MOST_AT_ONCE, ask_for_replays, replay_event
 from redemption.services.inbound_events import BODY_KEPT
@@ -79,7 +82,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
     actions_detail = ("replay",)
     list_display = ("event_id", "source", "type", "contact", "label", "why", "code", "received")
     list_filter = ("outcome", "problem", "source", "client")
-    list_select_related = ("source",)
+    list_select_related = ("source", "client")
     ordering = ("-received_at",)
     lookups = ("pk", "event_id", "contact_id", "redemption", "replay_id")
     search_help_text = "An event's id, a contact's id, or the id of a redemption or a replay"
@@ -88,8 +91,6 @@ class InboundEventAdmin(ReadOnlyAdmin):
         ("What was understood", {"fields": ("type", "contact", "campaign", "happened", "body")}),
         ("What became of it", {"fields": ("label", "why", "code", "advice", "reward", "trail")}),
     )
-    of_source = link_column("source", title="source")
-    of_client = link_column("client", title="client")
     reward = link_column("redemption")
     label = state_column("outcome", _COLOURS)
     received = time_column("received_at")
@@ -113,6 +114,14 @@ class InboundEventAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
+    @admin.display(description="source")
+    def of_source(self, event: InboundEvent) -> SafeString:
+        return link_to_row(EventSource, event.source_id, event.source.name)
+
+    @admin.display(description="client")
+    def of_client(self, event: InboundEvent) -> SafeString:
+        return link_to_row(Client, event.client_id, event.client.name)
+
     @admin.display(description="type")
     def type(self, event: InboundEvent) -> str:
         return event.event_type or NOTHING
@@ -123,13 +132,10 @@ class InboundEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="campaign")
     def campaign(self, event: InboundEvent) -> SafeString | str:
-        try:
-            key = UUID(event.campaign_ref)
-        except ValueError:
+        found = find_campaign(client_id=event.client_id, campaign_ref=event.campaign_ref)
+        if found is None:
             return event.campaign_ref or NOTHING
-        if event.problem == Problem.UNKNOWN_CAMPAIGN:
-            return event.campaign_ref
-        return link(reverse("admin:redemption_campaign_change", args=[key]), event.campaign_ref)
+        return link_to_row(Campaign, found.pk, found.name)
 
     @admin.display(description="body")
     def body(self, event: InboundEvent) -> str:

@@ -24,7 +24,7 @@ def match_event(
     *, client_id: UUID, campaign_ref: str, event_type: str, contact_id: str
 ) -> EventMatch:
     """Find the campaign by its id, the condition by its event name, the recipient by CRM id."""
-    campaign = _find_campaign(client_id, campaign_ref)
+    campaign = find_campaign(client_id=client_id, campaign_ref=campaign_ref)
     if campaign is None:
         return EventMatch(problem=Problem.UNKNOWN_CAMPAIGN)
     recipient = (
@@ -46,7 +46,8 @@ def match_event(
     return EventMatch(problem=problem, campaign=campaign, condition=condition, recipient=recipient)
 
 
-def _find_campaign(client_id: UUID, campaign_ref: str) -> Campaign | None:
+def find_campaign(*, client_id: UUID, campaign_ref: str) -> Campaign | None:
+    """Return a client's campaign by its id as an event names it; None where there is none."""
     try:
         campaign_id = UUID(campaign_ref)
     except ValueError:

@@ -18,6 +18,7 @@ from django.conf import settings
 from tests.database import owner_url
 from tests.guards.forbidden import Forbidden
 from tests.guards.forbidden_consents import CONSENTS
+from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
@@ -54,6 +55,7 @@ FORBIDDEN: Final = [
     *TASKS,
     *MESSAGES,
     *CONSENTS,
+    *EVENTS,
     *ALERTS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
@@ -61,6 +63,7 @@ FORBIDDEN: Final = [
 RECORDERS: Final = frozenset(
     {
         ("sms_optin", "sms_optin_is_kept"),
+        ("redemption_inboundevent", "redemption_event_is_kept"),
         ("giftcards_giftcard", "giftcards_card_leaves_its_order"),
     }
 )

@@ -17,6 +17,7 @@ from redemption.models import Campaign, Redemption
 from redemption.services.desk_tasks import open_task
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
+from tests.redemption.reporting import connect_crm
 from tests.redemption.taking_back import replace
 from tests.world import NOW, World, build_world
 
@@ -52,6 +53,8 @@ def build_lively_world(name: str) -> World:
             actor="system",
             now=NOW,
         )
+    # Nobody knows this contact: an event without a reward.
+    connect_crm(world, stock=0).report(contact_id="nobody")
     raise_alert(
         kind="x",
         severity=Alert.Severity.INFO,
@@ -103,6 +106,9 @@ class TestEveryTable:
             "giftcards_pool",
             "redemption_campaign",
             "redemption_condition",
+            "redemption_eventsource",
+            "redemption_eventtry",
+            "redemption_inboundevent",
             "redemption_desktask",
             "redemption_pendingreward",
             "redemption_provisioningtrace",
