@@ -206,8 +206,9 @@ _REWARDS: Final = {
         LEFT JOIN redemption_redemption r ON r.id = i.object_id
         LEFT JOIN credit_transaction t ON t.id = i.object_id
         LEFT JOIN giftcards_cardsale s ON s.id = i.object_id
+        LEFT JOIN giftcards_cardbatch b ON b.id = i.object_id
         WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL
-            AND s.id IS NULL""",
+            AND s.id IS NULL AND b.id IS NULL""",
 }
 INVARIANTS: Final = LEDGER | _REWARDS
 

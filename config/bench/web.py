@@ -37,15 +37,17 @@ class Web:
 
 
 @contextlib.contextmanager
-def web_server(folder: Path) -> Iterator[Web]:
+def web_server(folder: Path, application: str = "config.wsgi") -> Iterator[Web]:
     """Run the web server on the bench's database.
 
+    :param application: the module with the WSGI application.
     :raises ChildError: it did not start; the text ends with the tail of its log.
     """
     port = free_port()
     log = folder / "web.log"
+    command = [application if word == "config.wsgi" else word for word in WEB_SERVER]
     process = spawn(
-        [sys.executable, "-m", *WEB_SERVER, "--bind", f"{_HOST}:{port}"],
+        [sys.executable, "-m", *command, "--bind", f"{_HOST}:{port}"],
         env={**os.environ, "PORT": str(port)},
         cwd=PROJECT_DIR,
         log=log,

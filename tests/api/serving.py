@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import httpx
@@ -24,11 +26,29 @@ from tests.world import NOW
 _PATIENCE_SECONDS = 30
 
 
+# The tests ask more often than anybody may, all from one address.
+_UNLIMITED = {
+    "RATE_LIMIT_ADDRESS": "1000000/5m",
+    "RATE_LIMIT_CODE": "1000000/h",
+    "RATE_LIMIT_BLOCK_AFTER": "1000000/24h",
+    "RATE_LIMIT_API_KEY": "1000000/m",
+    "RATE_LIMIT_API_KEY_FAILURES": "1000000/m",
+}
+
+
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Web]:
-    """Run gunicorn as the demo does."""
-    with web_server(folder) as web:
+def serving(folder: Path, application: str = "config.wsgi", **settings: str) -> Iterator[Web]:
+    """Run gunicorn as the demo does, without limits.
+
+    :param settings: others than the tests' own.
+    """
+    with mock.patch.dict(os.environ, {**_UNLIMITED, **settings}):
+        server = web_server(folder, application)
+        web = server.__enter__()
+    try:
         yield web
+    finally:
+        server.__exit__(None, None, None)
 
 
 def make_secret(owner: Agency | Client | None, scopes: tuple[str, ...] = SCOPES) -> str:
@@ -41,6 +61,7 @@ class Caller:
     """A program with a key, on connections of its own."""
 
     def __init__(self, web: Web, secret: str | None) -> None:
+        self.secret = secret
         self.base = f"http://127.0.0.1:{web.port}"
         self.headers = {} if secret is None else {"Authorization": f"Api-Key {secret}"}
         self.http = httpx.Client(base_url=self.base, timeout=_PATIENCE_SECONDS)
@@ -97,6 +118,7 @@ def send_raw(web: Web, raw: bytes) -> httpx.Response:
 
 # What a refusal may leave behind: that it was given, and that somebody tried.
 _NOTES = {
+    "alerts_alert",
     "credit_apikey",
     "credit_auditevent",
     "credit_idempotencyrecord",

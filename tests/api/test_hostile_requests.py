@@ -201,7 +201,8 @@ class TestRawRequest:
             (
                 (
                     b"POST /api/v1/codes/validate/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
-                    b"Content-Length: 2\r\nContent-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+                    b"Content-Length: 2\r\nContent-Type: application/json\r\n\r\n"
+                    b"2\r\n{}\r\n0\r\n\r\n"
                 ),
                 400,
             ),

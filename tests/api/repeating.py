@@ -1,0 +1,91 @@
+"""One request of each kind that may be repeated, on objects of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from tests.api.serving import Caller
+from tests.giftcards.selling import master_pool
+from tests.world import World
+
+# An address below /api/v1 and a body.
+Asked = tuple[str, dict[str, Any]]
+_SMS = {"method": "sms", "phone": "+12025550123"}
+
+
+def redemption(world: World, _caller: Caller) -> Asked:
+    world.stock(2)
+    return "/redemptions/", {"code": world.invite()[0], "contact": _SMS}
+
+
+def waiting(world: World, _caller: Caller) -> Asked:
+    return "/redemptions/", {"code": world.invite()[0], "contact": _SMS}
+
+
+def provision(world: World, _caller: Caller) -> Asked:
+    world.stock(2)
+    recipient = world.recipient(world.invite()[0])
+    return "/provision/", {
+        "campaign_id": str(world.campaign.pk),
+        "condition_number": 1,
+        "recipient_id": str(recipient.pk),
+        "contact": _SMS,
+    }
+
+
+def allocation(world: World, _caller: Caller) -> Asked:
+    assert world.account.parent is not None
+    return "/allocations/", {
+        "from_account_id": str(world.platform_account.pk),
+        "to_account_id": str(world.account.parent.pk),
+        "amount": "10.00",
+        "currency": "USD",
+    }
+
+
+def upload(world: World, _caller: Caller) -> Asked:
+    cards = [{"code": f"NEW-{secrets.token_hex(6).upper()}"} for _ in range(3)]
+    return f"/pools/{world.pool.pk}/cards/", {"cards": cards}
+
+
+def sale(world: World, _caller: Caller) -> Asked:
+    pool = master_pool(world, 3)
+    return f"/pools/{pool.pk}/sell/", {
+        "client_id": str(world.client.pk),
+        "quantity": 2,
+        "price_per_card": "24.00",
+    }
+
+
+def resend(world: World, caller: Caller) -> Asked:
+    return f"/redemptions/{_issued(world, caller)}/resend/", {"to": "+12025550124"}
+
+
+def cancel(world: World, caller: Caller) -> Asked:
+    return f"/redemptions/{_issued(world, caller)}/cancel/", {"reason": "Moved away"}
+
+
+def replace(world: World, caller: Caller) -> Asked:
+    return f"/redemptions/{_issued(world, caller)}/replace/", {"reason": "The card is empty"}
+
+
+def _issued(world: World, caller: Caller) -> str:
+    path, body = redemption(world, caller)
+    answer = caller.post(path, body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+KINDS: dict[str, Callable[[World, Caller], Asked]] = {
+    "redemption": redemption,
+    "waiting": waiting,
+    "provision": provision,
+    "allocation": allocation,
+    "upload": upload,
+    "sale": sale,
+    "resend": resend,
+    "cancel": cancel,
+    "replace": replace,
+}
