@@ -29,6 +29,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Redemptions", "redeem", "redemption_redemption_changelist"),
             ("Waiting rewards", "hourglass_top", "redemption_pendingreward_changelist"),
+            ("Desk", "headset_mic", "desk"),
             ("To do at the desk", "support_agent", "redemption_desktask_changelist"),
             ("Recipients", "group", "redemption_recipient_changelist"),
             ("Campaigns", "campaign", "redemption_campaign_changelist"),
@@ -113,6 +114,8 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         "Records",
         True,
         (
+            ("Calls", "call", "redemption_callsession_changelist"),
+            ("Conditions met", "fact_check", "redemption_conditionmet_changelist"),
             ("Conditions", "checklist", "redemption_condition_changelist"),
             ("Provisioning traces", "route", "redemption_provisioningtrace_changelist"),
             ("Reveal links", "link", "redemption_reveallink_changelist"),
@@ -168,4 +171,4 @@ def _item(request: HttpRequest, words: str, icon: str, name: str) -> dict[str, A
 
 def _address(name: str) -> str:
     """Return where a link leads: to a page of the admin, or to one that is not only the admin's."""
-    return reverse(name if name.startswith("report") else f"admin:{name}")
+    return reverse(name if name.startswith(("report", "desk")) else f"admin:{name}")

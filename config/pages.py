@@ -19,7 +19,7 @@ from alerts.codes import ErrorCode
 from config.api import is_api, problem
 from credit.models import User
 from credit.selectors.viewers import viewer_of_user
-from redemption.dashboard.frame import Link, homes_of, report_links
+from redemption.dashboard.frame import Link, desk_links, homes_of, report_links
 
 log = structlog.get_logger()
 
@@ -45,6 +45,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of_user(user.pk)
     links = [
         *homes_of(viewer, user),
+        *desk_links(viewer),
         *report_links(viewer),
         Link(
             label=_("Redeem a code"), text=_("The form that customers use"), url=reverse("redeem")

@@ -38,6 +38,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     # Written by the trigger that keeps every try of an event.
     "redemption_eventtry": ("SELECT",),
     # Closed, never removed.
+    "redemption_callsession": ("SELECT", "INSERT", "UPDATE"),
+    "redemption_conditionmet": ("SELECT", "INSERT", "UPDATE"),
     "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
     # Counted by redemption_count_day, _month and _message_day, and marked by triggers.
     "redemption_reportday": ("SELECT",),

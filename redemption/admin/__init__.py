@@ -1,5 +1,6 @@
 from redemption.admin import (
     blocks,
+    calls,
     campaigns,
     delivery_log,
     desk_tasks,
@@ -13,6 +14,7 @@ from redemption.admin import (
 
 __all__ = [
     "blocks",
+    "calls",
     "campaigns",
     "delivery_log",
     "desk_tasks",

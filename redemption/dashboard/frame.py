@@ -18,11 +18,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from credit.models import User
-from credit.selectors.viewers import MONEY_READERS, Role, Viewer, viewer_of_user
+from credit.selectors.viewers import MANAGERS, MONEY_READERS, Role, Viewer, viewer_of_user
 
 AGENCY_ROLES = (Role.AGENCY_MANAGER, Role.AUDITOR, Role.PLATFORM_ADMIN)
 CLIENT_ROLES = (Role.CLIENT_MANAGER, Role.AGENCY_MANAGER, Role.AUDITOR, Role.PLATFORM_ADMIN)
 MONEY_ROLES = tuple(sorted(MONEY_READERS))
+# Whose work is elsewhere, and who may sit down at the desk for a call.
+_SUPERVISORS = tuple(sorted(MANAGERS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ def build_frame(request: HttpRequest) -> Frame | None:
     links = [
         Link(label=_("Home"), url=reverse("welcome")),
         *homes_of(viewer, user),
+        *desk_links(viewer),
         *report_links(viewer),
     ]
     return Frame(
@@ -98,7 +101,21 @@ def homes_of(viewer: Viewer, user: User) -> list[Link]:
                 url=reverse("client"),
             )
         )
+    if viewer.narrowed_to((Role.AGENT,)).grants:
+        homes.append(_desk())
     return homes
+
+
+def desk_links(viewer: Viewer) -> list[Link]:
+    """Return the way to the desk, for whom it is and is no home."""
+    is_home = bool(viewer.narrowed_to((Role.AGENT,)).grants)
+    return [] if is_home or not viewer.narrowed_to(_SUPERVISORS).grants else [_desk()]
+
+
+def _desk() -> Link:
+    return Link(
+        label=_("Desk"), text=_("Take calls: find, check, give, send again"), url=reverse("desk")
+    )
 
 
 def report_links(viewer: Viewer) -> list[Link]:

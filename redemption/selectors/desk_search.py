@@ -16,7 +16,7 @@ from alerts.keyring import digest
 from alerts.scope import EVERYTHING, seeing
 from credit.models import Client
 from credit.selectors.viewers import Viewer, viewing
-from redemption.codes import normalise_code
+from redemption.codes import CODE_SYMBOLS, SHORTEST_IMPORTED, normalise_code
 from redemption.models import Campaign, Recipient
 from sms.phones import PhoneError, parse_phone
 
@@ -58,9 +58,7 @@ class Found:
 
 def find_callers(*, viewer: Viewer, text: str) -> Found:
     """Return those whom the viewer may serve and whom the text may mean, at most nine."""
-    text = text.strip().replace("\x00", "")[:_LONGEST]
-    scanned = _CODE_IN_URL.match(text)
-    text = scanned[1] if scanned else text
+    text = read_scan(text)
     if not text:
         return Found(by="")
     with viewing(viewer):
@@ -79,7 +77,22 @@ def find_callers(*, viewer: Viewer, text: str) -> Found:
             ids = _find_people(viewer, last_name, first_name)
             if ids and (matches := _matches(people.filter(pk__in=ids))):
                 return Found(by="name", matches=matches)
-    return Found(by="", phone=phone, seems_code=bool(scanned) or _seems_code(text))
+    return Found(by="", phone=phone, seems_code=seems_code(text))
+
+
+def read_scan(text: str) -> str:
+    """Return what was typed or scanned; of the address in a letter's square the code."""
+    text = text.strip().replace("\x00", "")[:_LONGEST]
+    scanned = _CODE_IN_URL.match(text)
+    return scanned[1] if scanned else text
+
+
+def seems_code(text: str) -> bool:
+    """Tell whether a text looks like a code, and not like a name or a number to call."""
+    text = read_scan(text)
+    code = normalise_code(text)
+    has_both = any(map(str.isdigit, code)) and (len(code) == CODE_SYMBOLS or " " not in text)
+    return len(code) >= SHORTEST_IMPORTED and has_both and not read_phone(text)
 
 
 def find_by_phone(*, viewer: Viewer, phone: str) -> tuple[Match, ...]:
@@ -158,8 +171,3 @@ def _find_people(viewer: Viewer, last_name: str, first_name: str) -> list[UUID]:
             [clients, last_name, first_name, MOST_PEOPLE],
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _seems_code(text: str) -> bool:
-    code = normalise_code(text)
-    return len(code) >= 4 and any(map(str.isdigit, code)) and " " not in text.strip()

@@ -7,8 +7,8 @@ or a crashed browser all lead to where the call stands.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -19,8 +19,10 @@ from django.views.decorators.http import require_safe
 from alerts.errors import ServiceError
 from credit.dashboard.access import page_for
 from credit.selectors.viewers import Viewer
+from redemption.models import AttemptLog
 from redemption.selectors.desk import OpenCall, open_call_of
-from redemption.selectors.desk_search import find_callers
+from redemption.selectors.desk_search import Found, find_callers, read_scan, seems_code
+from redemption.services.attempts import count_call, guarded
 from redemption.services.calls import (
     DESK_ROLES,
     NoCallError,
@@ -29,6 +31,7 @@ from redemption.services.calls import (
     choose_recipient,
 )
 from redemption.services.redeem import UnknownCodeError
+from redemption.throttling import agent
 from redemption.views.desk_screen import (
     NOTHING_TRIED,
     Tried,
@@ -38,6 +41,7 @@ from redemption.views.desk_screen import (
     read_id,
     show_screen,
 )
+from redemption.views.guarding import address_of
 
 ROLES = tuple(sorted(DESK_ROLES))
 Step = Callable[[HttpRequest, Viewer], HttpResponse]
@@ -72,15 +76,43 @@ def find(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         if caller:
             begin_call(agent_id=agent_id, caller=caller, now=now)
         return answer_step(request, viewer)
-    found = find_callers(viewer=viewer, text=text)
+    try:
+        found = _look_up(request, viewer, text, now=now)
+    except UnknownCodeError as error:
+        begin_call(agent_id=agent_id, caller=caller, now=now)
+        found = Found(by="", seems_code=True)
+        tried = Tried(query=text, found=found, error=error, sound="bad")
+        return answer_step(request, viewer, tried)
+    except ServiceError as error:
+        return answer_step(request, viewer, Tried(query=text, error=error, sound="bad"))
     if len(found.matches) == 1:
         return _choose(request, viewer, found.matches[0].recipient_id)
     begin_call(agent_id=agent_id, caller=caller, now=now)
-    tried = Tried(query=text if found.by != "code" else "", found=found)
-    if not found.matches:
-        error = UnknownCodeError() if found.seems_code else None
-        tried = dataclasses.replace(tried, query=text, error=error, sound="bad")
-    return answer_step(request, viewer, tried)
+    sound = "" if found.matches else "bad"
+    return answer_step(request, viewer, Tried(query=text, found=found, sound=sound))
+
+
+def _look_up(request: HttpRequest, viewer: Viewer, text: str, *, now: datetime) -> Found:
+    """Look somebody up; agents are limited by who they are, and codes as at every door.
+
+    :raises UnknownCodeError: it looks like a code, and nobody has it (GC-011).
+    :raises RateLimitedError: too many in a short time (GC-101).
+    """
+    source = agent(user_id=agent_of(request).pk, address=address_of(request))
+    if not seems_code(text):
+        with count_call(source=source, key=None, now=now):
+            return find_callers(viewer=viewer, text=text)
+    with guarded(
+        action=AttemptLog.Action.DESK,
+        source=source,
+        code=read_scan(text),
+        now=now,
+        request_id=str(request.META["giftline.request_id"]),
+    ):
+        found = find_callers(viewer=viewer, text=text)
+        if not found.matches:
+            raise UnknownCodeError
+    return found
 
 
 @desk_step

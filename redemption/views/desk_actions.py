@@ -47,6 +47,7 @@ from redemption.views.desk_screen import (
     read_id,
     read_ticks,
 )
+from redemption.views.guarding import address_of
 
 Outcome = CallSession.Outcome
 # What was seen to with a call that ended like this is off the list.
@@ -73,7 +74,7 @@ def give(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             ticked={place for of, place in read_ticks(request.POST) if of == number},
             contact=contact,
             request_id=str(request.META["giftline.request_id"]),
-            ip_address=request.META.get("REMOTE_ADDR") or None,
+            ip_address=address_of(request),
             user_agent=request.META.get("HTTP_USER_AGENT", ""),
             now=now,
         )

@@ -158,6 +158,10 @@ def _at_work(
 ) -> dict[str, Any]:
     """What there is once the caller is known."""
     user = agent_of(request)
+    shown = tried.shown
+    if shown is None and call.redemption_id is not None:
+        # First, since being shown changes how the reward stands.
+        shown = see_given_card(viewer=viewer, agent_id=user.pk, call_id=call.call_id, now=now)
     rewards = rewards_at_desk(viewer=viewer, recipient_id=person.recipient_id)
     parts = [reward_part(reward, person, viewer) for reward in rewards]
     given = next((one for one in parts if one.redemption_id == call.redemption_id), None)
@@ -165,9 +169,6 @@ def _at_work(
     state = _state(call, facts, given, parts)
     can_give = facts is not None and facts.state in _OPEN_STATES and call.holder is None
     values = tried.values or QueryDict()
-    shown = tried.shown
-    if shown is None and given is not None and given.is_standing:
-        shown = see_given_card(viewer=viewer, agent_id=user.pk, call_id=call.call_id, now=now)
     card = card_page(shown) if shown else None
     number = values.get("condition_number", "")
     matches: tuple[Match, ...] = ()

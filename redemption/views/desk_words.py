@@ -191,8 +191,8 @@ def reward_words(state: str) -> Said:
             _("Being prepared"), "warn", _("The provider has not answered yet; we keep asking.")
         ),
         State.ISSUED: Said(_("Given"), "good"),
-        State.DELIVERED: Said(_("Delivered"), "good"),
-        State.CONFIRMED: Said(_("Delivered, and the text has arrived"), "good"),
+        State.DELIVERED: Said(_("Given"), "good"),
+        State.CONFIRMED: Said(_("Given"), "good"),
         State.WAITING_STOCK: Said(
             _("Waits for cards"), "warn", _("It is sent by itself as soon as there are some.")
         ),
