@@ -6,9 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from alerts.admin.cells import NOTHING
 from redemption.models import Campaign
 from redemption.selectors.template_use import find_use
 from redemption.services.own_words import own_words
@@ -56,6 +58,17 @@ class CampaignTemplateAdmin(MessageTemplateAdmin):
     """Templates, each with who uses it."""
 
     form = CampaignTemplateForm
+    list_display = (
+        "purpose", "channel", "locale", "client", "campaign", "start", "cost", "is_active",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        named = Campaign.objects.filter(pk=OuterRef("campaign_id")).values("name")[:1]
+        return super().get_queryset(request).annotate(campaign_name=Subquery(named))
+
+    @admin.display(description="campaign")
+    def campaign(self, template: Any) -> str:
+        return template.campaign_name or NOTHING
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with our own words where nothing else is given."""

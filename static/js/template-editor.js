@@ -8,6 +8,7 @@
   const client = document.getElementById("id_client");
   const asClient = form.querySelector("[data-as-client]");
   const preview = document.getElementById("template-preview");
+  const status = form.querySelector("[data-status]");
   let last = body;
 
   // The words are asked for a moment after the last letter, and what is asked before is given up,
@@ -35,7 +36,11 @@
         say("The preview did not come. It is asked for again with the next letter.");
       } else {
         const words = await answer.text();
-        if (asked === mine) preview.innerHTML = words;
+        if (asked !== mine) return;
+        preview.innerHTML = words;
+        // Read aloud when it is another number or another trouble, not with each letter.
+        const said = preview.querySelector("[data-said]")?.dataset.said.trim() ?? "";
+        if (status.textContent !== said) status.textContent = said;
       }
     } catch (error) {
       if (error.name !== "AbortError" && asked === mine)

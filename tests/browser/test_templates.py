@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 from django.urls import reverse
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from sms.emulator import Emulator
 from sms.models import Message, MessageTemplate
 from sms.services.sending import send_due_messages
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import PASSWORD, Visitor
+from tests.staff import make_platform_admin
 from tests.world import World, build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -106,6 +108,47 @@ class TestEditorInABrowser:
         assert not MessageTemplate.objects.exists()
         assert operator.fits()
         assert operator.complaints == []
+
+    def test_works_without_scripts(
+        self,
+        browser: Browser,
+        contexts: list[BrowserContext],
+        site: str,
+        world: World,
+        twilio_emulator: Emulator,
+    ) -> None:
+        visitor = Visitor(browser, contexts, width=1280, js=False)
+        user = make_platform_admin()
+        user.set_password(PASSWORD)
+        user.save()
+        page = visitor.page
+        page.goto(f"{site}/admin/")
+        page.get_by_label("User name").fill(user.username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_title(re.compile("Giftline"))
+        page.wait_for_url(f"{site}/admin/")
+        template = MessageTemplate.objects.create(
+            purpose="reward", channel="sms", locale="en", body="Saved for {{first_name}}"
+        )
+        url = site + reverse("admin:sms_messagetemplate_change", args=[template.pk])
+        page.goto(url)
+        page.locator("#id_body").fill("Hi {{frist_name}}")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Did you mean {{first_name}}?")).to_be_visible()
+        page.goto(url)
+        page.locator("#id_test_to").fill(PHONE)
+        page.get_by_role("button", name="Send the test").click()
+        expect(page.get_by_text("Waits to be sent…")).to_be_visible()
+        send_due_messages(now=datetime.now(UTC))
+        (text,) = twilio_emulator.messages(to=PHONE)
+        assert text.body == "[Test] Saved for Ana"
+        page.reload()
+        expect(
+            page.get_by_text("The provider has it…").or_(page.get_by_text("Delivered."))
+        ).to_be_visible()
+        template.refresh_from_db()
+        assert template.body == "Saved for {{first_name}}"
 
     def test_goes_back_to_earlier_words(self, operator: Visitor, site: str, world: World) -> None:
         page = operator.page

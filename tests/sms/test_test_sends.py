@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -156,6 +158,22 @@ class TestSendTest:
         assert (
             sorted(type(one).__name__ for one in results) == ["Message"] + ["TooManyTestsError"] * 3
         )
+
+    def test_would_not_be_without_the_lock(
+        self, texting: Texting, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The control: the same four, counted side by side."""
+
+        def count_unlocked(user_id: UUID, now: datetime) -> None:
+            if Message.objects.count() >= TESTS_AN_HOUR:
+                raise TooManyTestsError
+            time.sleep(0.5)
+
+        for _ in range(TESTS_AN_HOUR - 1):
+            send(texting, user)
+        monkeypatch.setattr("sms.services.test_sends._count", count_unlocked)
+        results = run_at_once(4, lambda: send(texting, user))
+        assert sum(isinstance(one, Message) for one in results) > 1
 
     def test_counts_for_no_recipient(self, texting: Texting, user: User) -> None:
         words = Words(purpose="opt_in", channel="sms", locale="en", subject="", body="YES?")
