@@ -21,6 +21,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         FROM sms_message m LEFT JOIN redemption_redemption r ON r.id = m.reference_id
         WHERE m.created_at >= p_start AND m.created_at < p_end
             AND m.client_id = ANY (p_client_ids) AND r.is_test IS NOT TRUE
+            -- An operator who tries a template is no recipient.
+            AND m.purpose <> 'test'
             -- Somebody tried a template.
             AND m.purpose <> 'test'
     ), by_message AS (

@@ -170,6 +170,13 @@ class TestTotalMessages:
             )
         assert read(everybody()).everything.attempts == 1
 
+    def test_leaves_out_tests_of_templates(self) -> None:
+        world = build_world()
+        end(promise(world, NOW), "delivered")
+        trial = promise(world, NOW)
+        Message.objects.filter(pk=trial.pk).update(purpose="test")
+        assert read(everybody()).everything.messages == 1
+
     def test_has_nothing_of_nobody(self) -> None:
         promise(build_world(), NOW)
         totals = read(Clients(ids=[], are_all=False))
