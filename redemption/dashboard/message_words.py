@@ -114,7 +114,8 @@ def list_meanings(sums: MessageSums) -> list[Meaning]:
             _count(sums.messages),
             _(
                 "Texts and e-mails that were promised in the period (UTC days): rewards, resends, "
-                "delay notices, reminders and opt-in requests. Those about test codes and tests of templates are left out."
+                "delay notices, reminders and opt-in requests. Those about test codes and tests of "
+                "templates are left out."
             ),
         ),
         (
