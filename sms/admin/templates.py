@@ -81,7 +81,15 @@ class MessageTemplateAdmin(TemplateEditor, PlatformAdmin):
     """Templates; switched off rather than deleted, for sent messages name theirs."""
 
     form: Any = MessageTemplateForm
-    list_display = ("purpose", "channel", "locale", "client", "start", "cost", "is_active")
+    list_display: tuple[str, ...] = (
+        "purpose",
+        "channel",
+        "locale",
+        "client",
+        "start",
+        "cost",
+        "is_active",
+    )
     list_filter = ("is_active", "purpose", "channel", "locale", "client")
     list_select_related = ("client",)
     search_fields = ("body", "subject", "client__name")
