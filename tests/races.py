@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from uuid import UUID
 
+import psycopg
 from django.db import connection
+
+from tests.database import owner_url
 
 T = TypeVar("T")
 _PATIENCE_SECONDS = 20
@@ -44,3 +49,37 @@ def _without_pool() -> Iterator[None]:
         connection.close()
         if pool is not None:
             options["pool"] = pool
+
+
+class Locked:
+    """A row that another connection holds, until it is released."""
+
+    def __init__(self, table: str, key: UUID) -> None:
+        self._connection = psycopg.connect(owner_url())
+        self._connection.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", [key])
+        self._observer = psycopg.connect(owner_url(), autocommit=True)
+
+    def __enter__(self) -> Locked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+        self._observer.close()
+
+    def release(self) -> None:
+        if not self._connection.closed:
+            self._connection.rollback()
+            self._connection.close()
+
+    def wait_until_blocked(self, *, blocked: int) -> None:
+        """Wait until so many connections wait for a lock, one behind the other."""
+        for _ in range(1000):
+            row = self._observer.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND cardinality(pg_blocking_pids(pid)) > 0"
+            ).fetchone()
+            assert row is not None
+            if row[0] >= blocked:
+                return
+            time.sleep(0.005)
+        raise AssertionError("nobody came to the lock")

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -30,9 +29,8 @@ from sms.emulator import Emulator
 from sms.models import Message, MessageTemplate
 from sms.services.parties import Draft, RenderedText
 from sms.services.sending import send_due_messages
-from tests.database import owner_url
 from tests.invariants import broken_invariants
-from tests.races import run_at_once
+from tests.races import Locked, run_at_once
 from tests.redemption.asking import ask
 from tests.redemption.taking_back import (
     LATER,
@@ -106,40 +104,6 @@ def stuck_one(world: World) -> RedeemResult:
 
 def code_of(card: GiftCard) -> str:
     return open_field(card.code_encrypted, field="code")
-
-
-class Locked:
-    """A row that another connection holds, until it is released."""
-
-    def __init__(self, table: str, key: UUID) -> None:
-        self._connection = psycopg.connect(owner_url())
-        self._connection.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", [key])
-        self._observer = psycopg.connect(owner_url(), autocommit=True)
-
-    def __enter__(self) -> Locked:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-        self._observer.close()
-
-    def release(self) -> None:
-        if not self._connection.closed:
-            self._connection.rollback()
-            self._connection.close()
-
-    def wait_until_blocked(self, *, blocked: int) -> None:
-        """Wait until so many connections wait for a lock, one behind the other."""
-        for _ in range(1000):
-            row = self._observer.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND cardinality(pg_blocking_pids(pid)) > 0"
-            ).fetchone()
-            assert row is not None
-            if row[0] >= blocked:
-                return
-            time.sleep(0.005)
-        raise AssertionError("nobody came to the lock")
 
 
 @pytest.fixture
