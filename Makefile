@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean storm provider-storm schema-test
+.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made
@@ -56,6 +56,10 @@ storm: $(READY) ## Text under random faults, workers killed with -9 (STORM_REWAR
 		STORM_CALLBACKS=$(or $(STORM_CALLBACKS),5000) STORM_KILLS=1000 STORM_KILL_EVERY=3 \
 		$(BIN)/python -m pytest -q -n 0 --show-capture=no \
 		tests/sms/test_storm.py tests/sms/test_burst.py $(ARGS)
+
+outage: $(READY) ## Redeem while Redis is killed or frozen and Twilio is away, and see all of it go out after
+	@$(BIN)/python -m pytest -q -n 0 --show-capture=no \
+		tests/crash/test_outages.py tests/sms/test_outages.py $(ARGS)
 
 provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_ORDERS=500, STORM_SEED=1)
 	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) STORM_KILLS=20 \
