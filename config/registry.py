@@ -332,6 +332,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "How often the whole ledger is checked to add up.",
     ),
     Setting(
+        "EVERY_KEY_CLEARING",
+        Kind.SECONDS,
+        "24h",
+        "How often Idempotency-Keys that were answered days ago are forgotten.",
+    ),
+    Setting(
         "EVERY_CARD_EXPIRY",
         Kind.SECONDS,
         "24h",

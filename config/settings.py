@@ -177,6 +177,7 @@ PERIODIC_TASKS = {
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
+    "credit.tasks.clear_answers": ENV.seconds("EVERY_KEY_CLEARING"),
     "credit.tasks.clear_sign_ins": 24 * 3600.0,
 }
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from credit.services import ledger_audit, sessions, slots
+from credit.services import idempotency, ledger_audit, sessions, slots
 
 
 @shared_task(name="credit.tasks.rebalance_accounts")
@@ -22,3 +22,9 @@ def audit_ledger() -> None:
 def clear_sign_ins() -> None:
     """Delete sessions that have expired."""
     sessions.clear_sign_ins(now=timezone.now())
+
+
+@shared_task(name="credit.tasks.clear_answers")
+def clear_answers() -> None:
+    """Forget the Idempotency-Keys that nobody repeats any more."""
+    idempotency.clear_answers(now=timezone.now())

@@ -7,8 +7,8 @@ the lock: a second call with the same key waits there for the first one's commit
 import dataclasses
 import json
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.db import OperationalError, connection
@@ -17,8 +17,20 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.keyring import digest
 from alerts.scope import EVERYTHING, seeing
-from alerts.transactions import transaction_required
+from alerts.transactions import durable, transaction, transaction_required
 from credit.models import IdempotencyRecord
+
+# Promised are 24 hours; a queue that stood still over a weekend may still repeat safely.
+KEPT_FOR: Final = timedelta(days=3)
+_CLEARED_AT_ONCE: Final = 10_000
+# Of partners alone: the other records mark files that must never be taken twice.
+_CLEAR: Final = """
+    DELETE FROM credit_idempotencyrecord WHERE id IN (
+        SELECT id FROM credit_idempotencyrecord
+        WHERE created_at < %s AND split_part(owner, ':', 1) IN ('platform', 'agency', 'client')
+        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,3 +207,20 @@ def keep_refusal(*, claim: KeyClaim, error: ServiceError, status: int, now: date
         ],
         ignore_conflicts=True,
     )
+
+
+@durable
+@seeing(EVERYTHING)
+def clear_answers(*, now: datetime) -> int:
+    """Forget partners' keys that were answered longer ago than is kept; return how many.
+
+    In pieces, each a transaction of its own, so that nobody waits for it.
+    """
+    cleared = 0
+    while True:
+        with transaction(), connection.cursor() as cursor:
+            cursor.execute(_CLEAR, [now - KEPT_FOR, _CLEARED_AT_ONCE])
+            count = cursor.rowcount
+        cleared += count
+        if count < _CLEARED_AT_ONCE:
+            return cleared
