@@ -25,6 +25,7 @@ from credit.admin.amounts import money, money_column
 from credit.models import Account
 from credit.selectors.balances import balance_on
 from giftcards.models import Pool
+from redemption.admin.campaign_steps import CampaignSteps
 from redemption.admin.forms import (
     AccountChoiceField,
     CampaignForm,
@@ -70,8 +71,11 @@ class ConditionInline(EditableInline):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(PlatformAdmin):
-    """Campaigns; ended rather than deleted, and never moved to another client."""
+class CampaignAdmin(CampaignSteps, PlatformAdmin):
+    """Campaigns; ended rather than deleted, and never moved to another client.
+
+    Its status is not edited: it follows from the steps of the panel.
+    """
 
     form = CampaignForm
     inlines = (ConditionInline,)
@@ -88,10 +92,18 @@ class CampaignAdmin(PlatformAdmin):
     list_select_related = ("client", "account")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client",)
-    readonly_fields: tuple[str, ...] = ("own_account_link",)
+    readonly_fields: tuple[str, ...] = ("own_account_link", "status")
     fieldsets = (
         (None, {"fields": ("name", "client", "status", "locale")}),
-        ("When", {"fields": ("starts_at", "ends_at", "claim_expires_at")}),
+        (
+            "When",
+            {
+                "fields": ("starts_at", "ends_at", "claim_expires_at", "claim_reminder_days"),
+                "description": "Codes can be redeemed until their claim expiry, also after the "
+                "campaign has ended. A card that nobody has opened by then goes back to stock, and "
+                "its credit to who paid; a card that somebody may have seen is theirs.",
+            },
+        ),
         (
             "Budget",
             {
@@ -102,6 +114,8 @@ class CampaignAdmin(PlatformAdmin):
             },
         ),
         ("Rules", {"fields": ("opt_in_required", "approval_required", "queue_when_empty")}),
+        ("Caps", {"fields": ("cap_per_day", "cap_per_recipient")}),
+        ("Codes", {"fields": ("code_policy", "second_factor")}),
     )
     starts = time_column("starts_at")
     ends = time_column("ends_at")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.db.models import Q
@@ -15,6 +15,7 @@ from credit.money import display_amount
 from credit.selectors.balances import balance_on
 from giftcards.models import Denomination, Pool
 from redemption.models import Campaign
+from redemption.strength import ENOUGH_ENTROPY_BITS
 
 
 class AccountChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -34,6 +35,12 @@ class PoolChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
         return f"{pool.name} ({pool.brand.name} {value}, {owner})"
 
 
+_WEAK_CODES: Final = (
+    "This campaign has codes that can be guessed ({bits} bits of chance), which stay good: with "
+    "enough tries somebody finds one. So it has to ask for something that only its owner knows."
+)
+
+
 class CampaignForm(WordedForm):
     """A campaign and the account that pays for it."""
 
@@ -46,10 +53,27 @@ class CampaignForm(WordedForm):
             "ends_at",
             "A campaign ends after it starts.",
         ),
+        "redemption_campaign_caps_positive": (None, "Give more than zero, or leave a cap empty."),
     }
+
+    class Meta:
+        help_texts: ClassVar = {
+            "claim_reminder_days": "So many days before, people who have not opened their card "
+            "are reminded, once. 0 for not at all.",
+            "cap_per_day": "How many rewards may be claimed on one day, from midnight to midnight "
+            "UTC; what waits for stock or an approval counts on the day it was asked for. Empty "
+            "for no cap.",
+            "cap_per_recipient": "How many of the campaign's conditions one person may have a "
+            "reward for. Empty for no cap.",
+            "code_policy": "Changes by itself when codes of another system are imported.",
+            "second_factor": "What is asked besides the code, at the form and by the partner API. "
+            "Codes under 50 bits of chance demand it: somebody with many addresses would find one "
+            "of them by trying. People without that datum on file have to call.",
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        self._check_codes(cleaned)
         account = cleaned.get("account")
         client = cleaned.get("client") or (self.instance.client_id and self.instance.client)
         if account is None or not client:
@@ -83,9 +107,34 @@ class CampaignForm(WordedForm):
             self.add_error("account", "Another campaign has this account.")
         return cleaned
 
+    def _check_codes(self, cleaned: dict[str, Any]) -> None:
+        # Their constraints look at a field that is not in the form, so Django leaves them out.
+        bits = self.instance.imported_code_bits
+        if bits is None:
+            return
+        if bits < ENOUGH_ENTROPY_BITS and not cleaned.get("second_factor"):
+            self.add_error("second_factor", _WEAK_CODES.format(bits=bits))
+        if cleaned.get("code_policy") != Campaign.CodePolicy.IMPORTED:
+            self.add_error("code_policy", "Codes of another system were imported, and stay good.")
+
 
 class ConditionFormSet(PaginationInlineFormSet):  # type: ignore[misc]
     """A campaign's conditions, which look at its client, also while both are new."""
+
+    def clean(self) -> None:
+        """Refuse two conditions that the same event of the CRM would fulfil."""
+        super().clean()
+        seen: set[str] = set()
+        for form in self.forms:
+            values = getattr(form, "cleaned_data", {})
+            event = values.get("crm_event_name", "").strip().casefold()
+            if not event or not values.get("is_active") or values.get("DELETE"):
+                continue
+            if event in seen:
+                form.add_error(
+                    "crm_event_name", "Another condition has this event: which one would it be?"
+                )
+            seen.add(event)
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         return {**super().get_form_kwargs(index), "campaign": self.instance}

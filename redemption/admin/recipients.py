@@ -22,6 +22,7 @@ from alerts.admin.cells import (
     whole,
 )
 from alerts.keyring import digest
+from redemption.admin.approving import Approving
 from redemption.admin.redemptions import STATE_COLOURS
 from redemption.codes import normalise_code
 from redemption.models import Recipient, Redemption
@@ -31,8 +32,10 @@ APPROVAL_COLOURS = {"not_needed": GREY, "pending": AMBER, "approved": GREEN, "re
 
 
 @admin.register(Recipient)
-class RecipientAdmin(ReadOnlyAdmin):
+class RecipientAdmin(Approving, ReadOnlyAdmin):
     """People with a redemption code, of which the last four symbols are shown."""
+
+    actions = ("approve", "reject")
 
     list_display = (
         "full_name",

@@ -173,7 +173,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (
         SELECT 1 FROM redemption_redemption r JOIN redemption_recipient p ON p.id = r.recipient_id
-        WHERE r.campaign_id = NEW.id AND r.state <> 'failed'
+        WHERE r.campaign_id = NEW.id AND r.state NOT IN ('failed', 'cancelled')
             AND r.is_test <> NEW.test_mode AND NOT p.is_test)
     THEN
         RAISE EXCEPTION 'campaign % has rewards % its tests', NEW.id,
