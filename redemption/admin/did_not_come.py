@@ -91,8 +91,8 @@ class DidNotCome:
             DeliveryAttempt.objects.filter(message__in=messages).order_by("requested_at", "pk")
         )
         events = list(StatusEvent.objects.filter(message__in=messages).order_by("pk"))
-        codes = {row.error_code for row in (*messages, *attempts, *events) if row.error_code}
-        errors = explain_errors(codes)
+        rows: list[Message | DeliveryAttempt | StatusEvent] = [*messages, *attempts, *events]
+        errors = explain_errors({row.error_code for row in rows if row.error_code})
         sections: list[Section] = [
             ("Who and what", _describe_reward(redemption)),
             (
