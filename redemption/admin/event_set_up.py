@@ -11,7 +11,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -86,10 +86,9 @@ class SetUpForm(forms.Form):
         help_text="Paste one that the CRM sends. It is read as you type and not kept.",
     )
 
-    def __init__(self, source: EventSource, *args: Any, **kwargs: Any) -> None:
-        initial = {**source.mapping, "campaign": source.campaign_id,
-                   "contact_method": source.contact_method}  # fmt: skip
-        super().__init__(*args, initial=initial, **kwargs)
+    def __init__(self, source: EventSource, data: QueryDict | None = None) -> None:
+        given = {"campaign": source.campaign_id, "contact_method": source.contact_method}
+        super().__init__(data, initial={**source.mapping, **given})
         self.fields["campaign"].queryset = Campaign.objects.filter(client_id=source.client_id)  # type: ignore[attr-defined]
 
     @property

@@ -51,7 +51,7 @@ from redemption.services.inbound_events import BODY_KEPT
 Outcome = InboundEvent.Outcome
 Problem = InboundEvent.Problem
 
-_COLOURS: Final = {
+_COLOURS: Final[dict[str, str]] = {
     Outcome.RECEIVED: GREY,
     Outcome.ISSUED: GREEN,
     Outcome.WAITING: BLUE,

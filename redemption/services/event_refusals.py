@@ -39,6 +39,7 @@ def refused_lately(*, name: str, now: datetime) -> int | None:
     """Return how many calls under a source's name were refused in a week; None when unknown."""
     keys = [_KEY.format(name=name, day=(now - timedelta(days=n)).date()) for n in range(_DAYS)]
     try:
-        return sum(cache.get_many(keys).values())
+        counts: dict[str, int] = cache.get_many(keys)
+        return sum(counts.values())
     except RedisError:
         return None

@@ -295,6 +295,7 @@ def _redeem(
 
 def _look_after(event: InboundEvent) -> _Verdict | None:
     """Return what became of a card that was being bought; None while it still is."""
+    assert event.redemption_id is not None  # noqa: S101  held by the table's CHECK
     reward = Redemption.objects.get(pk=event.redemption_id)
     outcome = _OUTCOMES[reward.state]
     if outcome == Outcome.PROVISIONING:

@@ -51,6 +51,7 @@ class Crm:
     def report(
         self,
         body: Any = None,
+        /,
         *,
         event_id: str | None = None,
         at: int | None = None,

@@ -196,11 +196,11 @@ class TestEvents:
         ids = list(InboundEvent.objects.values_list("pk", flat=True))
         url = reverse("admin:redemption_inboundevent_changelist")
         answer = admin.post(url, {"action": "replay_many", "_selected_action": ids})
-        page = words_of(admin.get(answer.url))
+        page = words_of(admin.get(answer["Location"]))
         assert "0 of 2 events" in page
         assert "every 2s" in page
         process_events(now=datetime.now(UTC), limit=10)
-        page = words_of(admin.get(f"{answer.url}progress/"))
+        page = words_of(admin.get(answer["Location"] + "progress/"))
         assert "2 of 2 events" in page
         assert "<dt>Rewarded</dt>" in page
         assert "every 2s" not in page

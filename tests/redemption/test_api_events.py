@@ -124,7 +124,7 @@ class TestMatching:
     def test_keeps_what_it_does_not_know(
         self, crm: Crm, changes: dict[str, str], problem: str
     ) -> None:
-        answer = crm.report(event_id="evt-1", **changes)
+        answer = crm.report(crm.body(**changes), event_id="evt-1")
         assert answer.status_code == 202
         assert answer.json() == {
             "event_id": "evt-1",
@@ -135,7 +135,7 @@ class TestMatching:
         }
         assert (only_event().outcome, only_event().problem) == ("unmatched", problem)
         assert Redemption.objects.count() == 0
-        again = crm.report(event_id="evt-1", **changes)
+        again = crm.report(crm.body(**changes), event_id="evt-1")
         assert (again.status_code, again.json()) == (200, {**answer.json(), "duplicate": True})
         assert only_event().tries == 1
 

@@ -135,7 +135,7 @@ class TestBody:
     def test_in_our_shape_is_checked_by_field(
         self, crm: Crm, changes: dict[str, object], field: str
     ) -> None:
-        answer = crm.report(**changes)
+        answer = crm.report(crm.body(**changes))
         assert (answer.status_code, answer.json()["code"]) == (400, "GC-012")
         assert list(answer.json()["errors"]) == [field]
         assert InboundEvent.objects.count() == 0
