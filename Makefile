@@ -70,6 +70,11 @@ schema-test: $(READY) ## Ask the whole API all that its schema allows and forbid
 	@SCHEMA_EXAMPLES=$(or $(SCHEMA_EXAMPLES),100) SCHEMA_SEED=$(or $(SCHEMA_SEED),1) \
 		$(BIN)/python -m pytest -q -n 0 -s tests/api/test_schema_run.py $(ARGS)
 
+attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK_ADDRESSES=10000: 20 guesses each)
+	@ATTACK_ADDRESSES=$(or $(ATTACK_ADDRESSES),10000) ATTACK_HONEST=$(or $(ATTACK_HONEST),1000) \
+		ATTACK_SEED=$(or $(ATTACK_SEED),1) $(BIN)/python -m pytest -q -n 0 --show-capture=no \
+		tests/redemption/test_attack.py $(ARGS)
+
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .

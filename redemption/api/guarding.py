@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -13,9 +14,11 @@ from rest_framework.request import Request
 
 from alerts.addresses import client_address, parse_address
 from alerts.errors import ValidationFailedError
+from alerts.throttling import RateLimitedError
 from credit.api.authentication import Partner
 from credit.services.idempotency import KeyClaim
 from redemption.models import AttemptLog
+from redemption.selectors.forms import slowed_until
 from redemption.services.attempts import count_call, guarded
 from redemption.throttling import Source, partner, stranger
 
@@ -39,6 +42,8 @@ def guarded_call(
     :raises ValidationFailedError: the customer's address is none (GC-012).
     """
     source = _source_of(request, caller)
+    if caller is None:
+        _refuse_when_slowed(now=now)
     if code is None:
         with count_call(source=source, key=key, now=now):
             yield
@@ -53,6 +58,13 @@ def guarded_call(
         request_id=http.META["giftline.request_id"],
     ):
         yield
+
+
+def _refuse_when_slowed(*, now: datetime) -> None:
+    # A form's page can ask for work, a bare call can't; who has a key is not concerned.
+    until = slowed_until(form="", now=now)
+    if until is not None:
+        raise RateLimitedError(retry_after_seconds=math.ceil((until - now).total_seconds()))
 
 
 def _source_of(request: Request, caller: Partner | None) -> Source:

@@ -25,6 +25,7 @@ from alerts.errors import ServiceError, ValidationFailedError
 from alerts.throttling import RateLimitedError
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts, find_code
+from redemption.selectors.forms import slowed_until
 from redemption.selectors.rewards import (
     RewardFacts,
     contact_news,
@@ -49,9 +50,12 @@ from redemption.throttling import BlockedError
 from redemption.views import pages
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
 from redemption.views.guarding import address_of, guarded_form
+from redemption.views.slowing import Slowing, has_paid, slow_down
 from sms.providers import NotConfiguredError, choose_provider
 
 _SESSION: Final = "redeem"
+# The form that is no campaign's own.
+_GENERAL: Final = ""
 _OPEN_STATES: Final = frozenset({"ready", "waiting_opt_in", "waiting_approval", "out_of_stock"})
 _WAITING_STATES: Final = frozenset(
     {
@@ -133,6 +137,8 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     request.session.pop(_SESSION, None)
     if not code:
         return _code_page(request, errors=[_("Please enter the code you were sent.")], status=400)
+    if slowed_until(form=_GENERAL, now=timezone.now()) and not has_paid(request, code=code):
+        return _slow_page(request, code)
     try:
         facts = _look_up(request, code)
     except UnknownCodeError as error:
@@ -225,10 +231,32 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
 
 
 def _code_page(
-    request: HttpRequest, *, code: str = "", errors: list[str] | None = None, status: int = 200
+    request: HttpRequest,
+    *,
+    code: str = "",
+    errors: list[str] | None = None,
+    status: int = 200,
+    slowing: Slowing | None = None,
 ) -> HttpResponse:
-    page = {"code": code[:64], "errors": errors or [], "is_slowed": False}
+    if slowing is None and slowed_until(form=_GENERAL, now=timezone.now()):
+        slowing = slow_down()
+    page = {
+        "code": code[:64],
+        "errors": errors or [],
+        "is_slowed": slowing is not None,
+        "slowing": slowing,
+        # Not after a try at it, which could go on for ever.
+        "resumes": bool(slowing and slowing.wait and "work" not in request.POST),
+    }
     return render(request, "redeem/code.html", {"page": page}, status=status)
+
+
+def _slow_page(request: HttpRequest, code: str) -> HttpResponse:
+    """Ask for the work, which the page does by itself, or for the wait; nothing is looked up."""
+    slowing = slow_down(code=code)
+    answer = _code_page(request, code=code, status=429, slowing=slowing)
+    answer["Retry-After"] = str(slowing.seconds)
+    return answer
 
 
 def _contact_page(
