@@ -16,7 +16,13 @@ from alerts.keyring import digest
 from alerts.scope import EVERYTHING, seeing
 from credit.models import Client
 from credit.selectors.viewers import Viewer, viewing
-from redemption.codes import CODE_SYMBOLS, SHORTEST_IMPORTED, normalise_code
+from redemption.codes import (
+    CODE_SYMBOLS,
+    SHORTEST_IMPORTED,
+    has_valid_check_symbol,
+    looks_generated,
+    normalise_code,
+)
 from redemption.models import Campaign, Recipient
 from sms.phones import PhoneError, parse_phone
 
@@ -91,8 +97,12 @@ def seems_code(text: str) -> bool:
     """Tell whether a text looks like a code, and not like a name or a number to call."""
     text = read_scan(text)
     code = normalise_code(text)
-    has_both = any(map(str.isdigit, code)) and (len(code) == CODE_SYMBOLS or " " not in text)
-    return len(code) >= SHORTEST_IMPORTED and has_both and not read_phone(text)
+    if looks_generated(code) and has_valid_check_symbol(code):
+        return True
+    # An L of a name is read as 1, so what was typed is asked for digits.
+    is_one = len(code) == CODE_SYMBOLS or " " not in text
+    has_digit = any(map(str.isdigit, text))
+    return len(code) >= SHORTEST_IMPORTED and is_one and has_digit and not read_phone(text)
 
 
 def find_by_phone(*, viewer: Viewer, phone: str) -> tuple[Match, ...]:

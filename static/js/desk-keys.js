@@ -102,9 +102,9 @@
     } else if (isHeldBack(event)) event.preventDefault();
   });
 
-  // A point that is ticked leads on to the next.
-  document.addEventListener("keyup", (event) => {
-    if (event.key !== " " || !event.target.matches?.(".desk-checks [type=checkbox]:checked")) return;
-    goTo(nextInGive());
+  // A point that is ticked by key leads on to the next; a mouse knows where it goes.
+  document.addEventListener("click", (event) => {
+    const isByKey = event.detail === 0;
+    if (isByKey && event.target.matches(".desk-checks [type=checkbox]:checked")) goTo(nextInGive());
   });
 })();
