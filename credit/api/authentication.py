@@ -100,7 +100,7 @@ def require_scope(request: Request, scope: str, *others: str) -> Partner:
     if not isinstance(partner, Partner):
         raise NotAuthenticatedError
     if partner.scopes.isdisjoint((scope, *others)):
-        raise ScopeMissingError(scope=scope)
+        raise ScopeMissingError(scope=", ".join((scope, *others)))
     see_from_here(partner.viewer.scope)
     return partner
 

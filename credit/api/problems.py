@@ -18,6 +18,9 @@ class ProblemOutput(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
+    scope = serializers.CharField(
+        required=False, help_text="With GC-110: the scope that the key lacks."
+    )
     errors = serializers.DictField(  # type: ignore[assignment]  # a field's name
         child=serializers.ListField(child=serializers.CharField()), required=False
     )

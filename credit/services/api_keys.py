@@ -61,9 +61,13 @@ class NotAuthenticatedError(ServiceError):
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class ScopeMissingError(ServiceError):
-    """The key is good, but not for this."""
+    """The key is good, but not for this.
+
+    :param scope: what it lacks; where any of several would do, all of them by comma.
+    """
 
     code: ClassVar = ErrorCode.NOT_PERMITTED
+    answer_fields: ClassVar = ("scope",)
 
     scope: str
 
@@ -207,9 +211,12 @@ def read_networks(texts: Sequence[str]) -> list[str]:
     wrong: list[str] = []
     for text in filter(None, (text.strip() for text in texts)):
         try:
-            networks[str(ipaddress.ip_network(text))] = None
+            # Without the zone of a link-local address, which the database does not know.
+            network = ipaddress.ip_network(text.partition("%")[0])
         except ValueError:
             wrong.append(text[:60])
+        else:
+            networks[str(network)] = None
     if wrong:
         words = (
             f"{text} is no address or network; write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/48."

@@ -60,10 +60,10 @@ class ValidateView(APIView):
         tags=["Redemptions"],
     )
     def post(self, request: Request) -> Response:
-        body = read_body(ValidateRequest, request)
         partner = request.user if isinstance(request.user, Partner) else None
         if partner is not None:
             require_scope(request, "redeem")
+        body = read_body(ValidateRequest, request)
         now = timezone.now()
         with guarded_call(
             request, partner, action=AttemptLog.Action.VALIDATE, code=body["code"], now=now
