@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test
+.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test attack
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made

@@ -17,6 +17,8 @@ from django.conf import settings
 
 from tests.database import owner_url
 from tests.guards.forbidden import Forbidden
+from tests.guards.forbidden_attempts import ATTEMPT_RULES
+from tests.guards.forbidden_calls import CALLS
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_money import MONEY
@@ -51,10 +53,13 @@ FORBIDDEN: Final = [
     *ORDERS,
     *REDEMPTIONS,
     *PREPARATIONS,
+    *RULES,
     *TAKING_BACK,
     *TASKS,
+    *ATTEMPT_RULES,
     *MESSAGES,
     *CONSENTS,
+    *CALLS,
     *EVENTS,
     *ALERTS,
 ]

@@ -51,6 +51,11 @@ def no_redis() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def empty_counters() -> None:
     """Let no test find what another has counted."""
+    forget_all_counts()
+
+
+def forget_all_counts() -> None:
+    """Empty Redis's counters, as after a restart."""
     throttling._silent_until.clear()
     client = throttling._client(settings.REDIS_URL)
     for key in client.scan_iter("giftline:rate:*", count=1000):
