@@ -15,7 +15,7 @@ from config.secret_tables import SECRET_TABLES, SUFFIX
 from credit.services.second_factor import begin_set_up
 from giftcards.models import GiftCard
 from giftcards.services.secrets import open_field, seal_field
-from redemption.models import EventSource
+from redemption.models import EventSource, InboundEvent
 from tests.database import owner_url
 from tests.people import make_person
 from tests.world import NOW, World
@@ -78,10 +78,23 @@ def fill_every_column(world: World) -> None:
     }
     GiftCard.objects.filter(pk=card.pk).update(**filled)
     world.invite()
-    EventSource.objects.create(
+    previous = keyring.encrypt("whsec_w", context="redemption_eventsource.previous_secret")
+    source = EventSource.objects.create(
         client=world.client,
         name="crm",
         secret_encrypted=keyring.encrypt("whsec_x", context="redemption_eventsource.secret"),
+        previous_secret_encrypted=previous,
+        previous_secret_until=NOW,
+    )
+    InboundEvent.objects.create(
+        source=source,
+        client=world.client,
+        event_id="evt-1",
+        signature=InboundEvent.Signature.CURRENT,
+        body_encrypted=keyring.encrypt("{}", context="redemption_inboundevent.body"),
+        body_digest=b"f" * 32,
+        actor="system",
+        received_at=NOW,
     )
     begin_set_up(user=make_person(), now=NOW)
     with connection.cursor() as cursor:
