@@ -131,9 +131,9 @@ def _find_campaign(viewer: Viewer, order: Order) -> Campaign:
 def _find_recipient(campaign: Campaign, order: Order) -> UUID:
     recipients = Recipient.objects.filter(campaign=campaign).values_list("pk", flat=True)
     try:
-        if order.code is None:
+        if order.recipient_id is not None:
             return recipients.get(pk=order.recipient_id)
-        code_digest = digest(normalise_code(order.code), purpose="redemption_code")
+        code_digest = digest(normalise_code(order.code or ""), purpose="redemption_code")
         return recipients.get(code_digest=code_digest)
     except Recipient.DoesNotExist:
         if order.recipient_id is None:

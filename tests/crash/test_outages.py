@@ -85,7 +85,7 @@ class Server:
     def rings(self) -> int:
         """Return how many rings of the bell wait for a worker."""
         with redis.Redis.from_url(self.url, socket_timeout=2) as client:
-            return int(client.llen(QUEUE))  # type: ignore[arg-type]
+            return int(client.llen(QUEUE))
 
     def stop(self) -> None:
         assert self._valkey.process is not None
@@ -106,7 +106,7 @@ def bell(server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
     """Let the doors' bell and cache hang on the test's own server, as they do in production."""
     app = Celery("outage", set_as_current=False)
     app.config_from_object("django.conf:settings", namespace="CELERY")
-    app.conf.broker_url = server.url
+    app.conf.update(broker_url=server.url)
     monkeypatch.setattr(queue, "current_app", app)
     # What is half a minute in production.
     monkeypatch.setattr(queue, "REST_AFTER_FAILURE_SECONDS", 0.3)

@@ -79,7 +79,7 @@ def send(after: float = 0) -> None:
 
 def call_back(result: RedeemResult, status: str) -> None:
     """Report on the reward's first text, as the provider does."""
-    first = Message.objects.get(pk=result.message_id)
+    first = first_of(result)
     record_status_report(
         message_id=first.pk,
         provider_id=first.provider_id or "SM0",
@@ -87,6 +87,17 @@ def call_back(result: RedeemResult, status: str) -> None:
         error_code="" if status == "delivered" else "30006",
         now=LATER,
     )
+
+
+def first_of(result: RedeemResult) -> Message:
+    assert result.message_id is not None
+    return Message.objects.get(pk=result.message_id)
+
+
+def current_card(result: RedeemResult) -> GiftCard:
+    card = row(result).card
+    assert card is not None
+    return card
 
 
 def token(result: RedeemResult, version: int) -> str:
@@ -140,7 +151,7 @@ class TestAgainstAWorker:
             assert twilio_emulator.messages() == []
             recipient.release()
             resent.result()
-        assert Message.objects.get(pk=result.message_id).state == "cancelled"
+        assert first_of(result).state == "cancelled"
         assert_one_reward(result, twilio_emulator)
         assert texts_with(twilio_emulator, result, 1) == []
 
@@ -161,7 +172,7 @@ class TestAgainstAWorker:
             assert len(twilio_emulator.messages(to=PHONE)) == 1
             recipient.release()
             resent.result()
-        assert Message.objects.get(pk=result.message_id).state == "cancelled"
+        assert first_of(result).state == "cancelled"
 
     def test_that_died_on_the_way_lets_no_stranger_have_the_new_link(
         self, world: World, twilio_emulator: Emulator
@@ -171,7 +182,7 @@ class TestAgainstAWorker:
         send(after=lease_length("sms").total_seconds() + 1)
         assert_one_reward(result, twilio_emulator)
         assert texts_with(twilio_emulator, result, 1) == []
-        assert Message.objects.get(pk=result.message_id).state == "cancelled"
+        assert first_of(result).state == "cancelled"
 
     def test_that_looks_at_no_time_would_send_it_to_them(
         self, world: World, twilio_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
@@ -216,7 +227,7 @@ def die_while_sending(world: World) -> RedeemResult:
     result = ask(world.invite()[0])
     Message.objects.update(state="sending", next_attempt_at=LATER + lease_length("sms"))
     DeliveryAttempt.objects.create(
-        message_id=result.message_id, number=1, status="sending", requested_at=LATER
+        message=first_of(result), number=1, status="sending", requested_at=LATER
     )
     return result
 
@@ -252,7 +263,7 @@ class TestAgainstACallback:
         assert row(result).state == "delivered"
         assert not DeskTask.objects.filter(done_at=None).exists()
         assert_one_reward(result, twilio_emulator)
-        assert Message.objects.get(pk=result.message_id).state == status
+        assert first_of(result).state == status
 
 
 class TestTheSecondLook:
@@ -273,7 +284,7 @@ class TestTheSecondLook:
         assert isinstance(rendering, Unsendable)
         assert not rendering.is_failure
         # The mark was set before: it may have been seen, as far as anybody can tell.
-        current = GiftCard.objects.get(pk=row(result).card_id)
+        current = current_card(result)
         assert current.disclosed_at is not None
         assert broken_invariants() == {}
 
@@ -289,7 +300,7 @@ class TestTheSecondLook:
         monkeypatch.setattr(texts, "_is_live", lambda *_: True)
         result, rendering = write_during(world, threads, deed)
         assert isinstance(rendering, RenderedText)
-        current = GiftCard.objects.get(pk=row(result).card_id)
+        current = current_card(result)
         assert rendering.body == f"Your code: {open_field(current.code_encrypted, field='code')}"
 
 

@@ -16,6 +16,7 @@ from tests.world import NOW
 
 def tell(message_id: UUID | None, outcome: Outcome, *, now: datetime = NOW, **changes: Any) -> None:
     """Tell what became of a message."""
+    assert message_id is not None
     message = Message.objects.get(pk=message_id)
     facts = {
         "message_id": message.pk,

@@ -233,7 +233,7 @@ def arrivals(emulator: Emulator) -> Counter[str]:
 def listed_for_a_person() -> set[UUID]:
     """Return the redemptions that somebody has to see to, from the desk's list."""
     tasks = DeskTask.objects.filter(done_at=None, redemption__isnull=False)
-    return set(tasks.values_list("redemption_id", flat=True))  # type: ignore[arg-type]
+    return set(tasks.values_list("redemption_id", flat=True))
 
 
 def broken_deliveries(emulator: Emulator, phones: dict[UUID, str]) -> list[str]:
