@@ -11,9 +11,9 @@ import uuid
 from http import HTTPStatus
 from typing import Any, Final
 
-from gunicorn import util
-from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 # Everything else that the client did wrong is a 400.
 _TOO_LONG: Final = {
@@ -38,7 +38,7 @@ _HEADERS: Final = (
 )
 
 
-class Worker(ThreadWorker):
+class Worker(ThreadWorker):  # type: ignore[misc]  # it comes without types
     """A worker with threads that prints problems where gunicorn would print HTML."""
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:

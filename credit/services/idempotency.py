@@ -220,7 +220,7 @@ def clear_answers(*, now: datetime) -> int:
     while True:
         with transaction(), connection.cursor() as cursor:
             cursor.execute(_CLEAR, [now - KEPT_FOR, _CLEARED_AT_ONCE])
-            count = cursor.rowcount
+            count = int(cursor.rowcount)
         cleared += count
         if count < _CLEARED_AT_ONCE:
             return cleared

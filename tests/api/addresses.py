@@ -32,7 +32,7 @@ class Operation:
 
     @property
     def needs_key(self) -> bool:
-        return self.described["security"] == [{"ApiKey": []}]
+        return bool(self.described["security"] == [{"ApiKey": []}])
 
     @property
     def takes_idempotency_key(self) -> bool:

@@ -89,7 +89,8 @@ class TestBody:
 
     def test_with_other_kinds_of_values_is_refused(self, platform: Caller) -> None:
         for operation in writing():
-            for value in (True, 1.5, -1, 2**63, [], {}, [[]], {"a": {}}):
+            values: list[Any] = [True, 1.5, -1, 2**63, [], {}, [[]], {"a": {}}]
+            for value in values:
                 sent = dict.fromkeys(operation.example() or {"to": ""}, value)
                 refused(operation, send(platform, operation, sent), 400, "GC-012")
 

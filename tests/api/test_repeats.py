@@ -31,7 +31,7 @@ def growth(before: dict[str, int]) -> Counter[str]:
 
 
 def is_replay(response: httpx.Response) -> bool:
-    return response.headers.get("Idempotency-Replayed") == "true"
+    return bool(response.headers.get("Idempotency-Replayed") == "true")
 
 
 @pytest.mark.parametrize("kind", KINDS)
