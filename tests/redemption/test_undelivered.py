@@ -73,7 +73,9 @@ def opt_out(world: World) -> None:
 # then finds on the list where no e-mail can follow.
 CLASSES = [
     pytest.param("refused", 30008, (0, 40, 400), "reward_not_delivered", id="retry"),
-    pytest.param("refused", 30003, (0, 2200, 10_500, 35_000), "reward_not_delivered", id="retry slowly"),
+    pytest.param(
+        "refused", 30003, (0, 2200, 10_500, 35_000), "reward_not_delivered", id="retry slowly"
+    ),
     pytest.param("refused", 21614, (0,), "bad_number", id="permanent"),
     pytest.param("reported", 30005, (0,), "bad_number", id="permanent, told later"),
     pytest.param("refused", 21610, (0,), "reward_not_delivered", id="opted out"),
