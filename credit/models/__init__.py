@@ -3,7 +3,7 @@ from credit.models.account import Account, AccountSlot
 from credit.models.audit import AuditEvent
 from credit.models.ledger import Entry, Transaction
 from credit.models.membership import Membership
-from credit.models.organisation import Agency, Client
+from credit.models.organisation import Agency, Client, ClientLook
 from credit.models.sign_in import Authenticator, UserSession
 from credit.models.user import User
 
@@ -15,6 +15,7 @@ __all__ = [
     "AuditEvent",
     "Authenticator",
     "Client",
+    "ClientLook",
     "Entry",
     "IdempotencyRecord",
     "Membership",

@@ -1,5 +1,6 @@
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
 
@@ -45,3 +46,27 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ClientLook(models.Model):
+    """How the pages for a client's customers look, and on which web sites they may be shown.
+
+    Beside the client and not in it: most who read a client have no use for its picture.
+    """
+
+    client = models.OneToOneField(
+        Client, on_delete=models.PROTECT, related_name="look", primary_key=True
+    )
+    # What the client calls its colour, "#rrggbb"; the pages' shades are made from it.
+    colour = models.CharField(max_length=7, blank=True, db_default="")
+    # A PNG that we have drawn ourselves from what was uploaded. In the database, since there are
+    # several web servers and no disk that they share.
+    logo = models.BinaryField(null=True, blank=True, editable=False)
+    logo_digest = models.CharField(max_length=16, blank=True, db_default="", editable=False)
+    logo_width = models.PositiveSmallIntegerField(db_default=0, editable=False)
+    logo_height = models.PositiveSmallIntegerField(db_default=0, editable=False)
+    # "https://www.example.com", without a path; empty: the form can't be embedded anywhere.
+    embed_origins = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+
+    def __str__(self) -> str:
+        return f"#{self.client_id}"

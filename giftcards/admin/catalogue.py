@@ -97,6 +97,7 @@ class BrandAdmin(PlatformAdmin):
             "For the customer",
             {
                 "fields": (
+                    "scannable",
                     "redemption_url",
                     "balance_url",
                     "terms_url",

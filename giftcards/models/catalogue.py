@@ -16,6 +16,11 @@ class Brand(models.Model):
         PURCHASED = "purchased", "Purchased"
         PROMOTIONAL = "promotional", "Promotional"
 
+    class Scannable(models.TextChoices):
+        QR = "qr", "QR code"
+        CODE_128 = "code128", "Barcode (Code 128)"
+        NONE = "none", "Nothing: it can't be scanned"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60)
@@ -27,6 +32,10 @@ class Brand(models.Model):
     # regular expression, so that no pattern an operator types can hang an import.
     code_format = models.CharField(max_length=80, blank=True, db_default="")
     expiration_policy = models.CharField(max_length=200, blank=True, db_default="")
+    # What the tills of the brand read off a screen.
+    scannable = models.CharField(
+        max_length=8, choices=Scannable, default=Scannable.QR, db_default=Scannable.QR
+    )
     redemption_url = models.URLField(blank=True, db_default="")
     balance_url = models.URLField(blank=True, db_default="")
     terms_url = models.URLField(blank=True, db_default="")
