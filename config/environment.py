@@ -24,8 +24,8 @@ from typing import Final, cast
 from django.core.exceptions import ImproperlyConfigured
 
 from config.envfile import MalformedEnvFileError, read_env_file
-from config.kinds import KEY_BYTES, PARSERS, Kind
-from config.registry import SETTINGS, Setting
+from config.kinds import KEY_BYTES, PARSERS, Kind, Setting
+from config.registry import SETTINGS
 
 __all__ = ["PROJECT_DIR", "SETTINGS", "Environment", "Setting", "load"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import enum
 import re
 from collections.abc import Callable
@@ -35,6 +36,23 @@ class Kind(enum.StrEnum):
     KEY = "key"
     RATE = "rate"
     SUMS = "sums"
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    ``default`` is text, read by the same parser as a given value; ``None`` means that it must
+    be given. ``sandbox_default`` replaces it while DEBUG or SANDBOX is on.
+    """
+
+    name: str
+    kind: Kind
+    default: str | None
+    description: str
+    secret: bool = False
+    sandbox_default: str | None = None
+    schemes: tuple[str, ...] = ()
 
 
 def parse_text(text: str) -> str:

@@ -23,8 +23,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
             AND m.client_id = ANY (p_client_ids) AND r.is_test IS NOT TRUE
             -- An operator who tries a template is no recipient.
             AND m.purpose <> 'test'
-            -- Somebody tried a template.
-            AND m.purpose <> 'test'
     ), by_message AS (
         SELECT day, client_id, campaign_id, channel, count(*) AS messages,
             count(accepted_at) AS accepted,

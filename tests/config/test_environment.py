@@ -6,8 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import environment
 from config.environment import SETTINGS, load
-from config.kinds import Kind
-from config.registry import Setting
+from config.kinds import Kind, Setting
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER_KEY = base64.b64encode(bytes(range(32, 64))).decode()

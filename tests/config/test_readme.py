@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.environment import PROJECT_DIR
-from config.registry import SETTINGS, Setting
+from config.kinds import Setting
+from config.registry import SETTINGS
 
 README = (PROJECT_DIR / "README.md").read_text("utf-8")
 DOCUMENTS = sorted([*PROJECT_DIR.glob("*.md"), *PROJECT_DIR.glob("docs/**/*.md")])

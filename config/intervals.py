@@ -1,0 +1,148 @@
+"""Settings of time: what is promised to who waits, and how often each periodic job runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from config.kinds import Kind, Setting
+
+PERIODIC: Final[tuple[Setting, ...]] = (
+    # Promises to who waits
+    Setting(
+        "CALL_BACK_WITHIN",
+        Kind.SECONDS,
+        "30m",
+        "How soon somebody calls back whose reward waits because there is no card anywhere.",
+    ),
+    Setting(
+        "REWARD_WITHIN",
+        Kind.SECONDS,
+        "24h",
+        "How soon a reward comes that waits because there is no card anywhere.",
+    ),
+    # Periodic jobs
+    Setting(
+        "STUCK_AFTER",
+        Kind.SECONDS,
+        "10m",
+        "How long a card may stay claimed without a next step before it counts as stuck.",
+    ),
+    Setting("EVERY_MESSAGE_SWEEP", Kind.SECONDS, "5s", "How often queued texts are picked up."),
+    Setting("EVERY_SMS_RETRY", Kind.SECONDS, "5m", "How often failed texts are tried again."),
+    Setting(
+        "EVERY_TEXT_REDACTION",
+        Kind.SECONDS,
+        "60s",
+        "How often delivered texts that showed a code are emptied at the provider.",
+    ),
+    Setting(
+        "EVERY_PROVIDER_ORDERS",
+        Kind.SECONDS,
+        "5s",
+        "How often orders at card vendors are sent, or asked about again.",
+    ),
+    Setting(
+        "EVERY_SERVE_WAITING",
+        Kind.SECONDS,
+        "60s",
+        "How often rewards that wait for cards, approval or opt-in are served.",
+    ),
+    Setting(
+        "EVERY_EVENT_SWEEP",
+        Kind.SECONDS,
+        "60s",
+        "How often CRM events are looked for that broke off, or are to be tried again.",
+    ),
+    Setting(
+        "EVERY_REBALANCE",
+        Kind.SECONDS,
+        "60s",
+        "How often the slots of hot accounts are evened out.",
+    ),
+    Setting(
+        "EVERY_LEDGER_AUDIT",
+        Kind.SECONDS,
+        "24h",
+        "How often the whole ledger is checked to add up.",
+    ),
+    Setting(
+        "EVERY_KEY_CLEARING",
+        Kind.SECONDS,
+        "24h",
+        "How often Idempotency-Keys that were answered days ago are forgotten.",
+    ),
+    Setting(
+        "EVERY_CARD_EXPIRY",
+        Kind.SECONDS,
+        "24h",
+        "How often cards past their date are taken out of stock.",
+    ),
+    Setting(
+        "EVERY_UPLOAD_STEP",
+        Kind.SECONDS,
+        "10s",
+        "How often large uploads are looked for that nobody has in hand.",
+    ),
+    Setting(
+        "EVERY_UPLOAD_SWEEP",
+        Kind.SECONDS,
+        "10m",
+        "How often uploads that broke off or were never confirmed are cleared away.",
+    ),
+    Setting(
+        "EVERY_BUDGET_REVIEW",
+        Kind.SECONDS,
+        "5m",
+        "How often budgets and low balances that nobody has looked at are reviewed.",
+    ),
+    Setting(
+        "EVERY_REPORT_COUNT",
+        Kind.SECONDS,
+        "15m",
+        "How often days that are over are counted for the reports.",
+    ),
+    Setting(
+        "EVERY_BRAND_SYNC",
+        Kind.SECONDS,
+        "24h",
+        "How often card vendors are asked what they sell.",
+    ),
+    Setting(
+        "EVERY_FLOAT_CHECK",
+        Kind.SECONDS,
+        "15m",
+        "How often card vendors are asked how much money of ours they have.",
+    ),
+    Setting(
+        "EVERY_BUFFER_REFILL",
+        Kind.SECONDS,
+        "5m",
+        "How often buffer pools are filled up to their target level.",
+    ),
+    Setting(
+        "EVERY_FORM_REVIEW",
+        Kind.SECONDS,
+        "60s",
+        "How often forms that were slowed down are looked at again.",
+    ),
+    Setting(
+        "EVERY_ATTEMPT_CLEARING",
+        Kind.SECONDS,
+        "24h",
+        "How often old tries at codes are cleared from the log.",
+    ),
+    Setting(
+        "EVERY_CLAIM_EXPIRY",
+        Kind.SECONDS,
+        "24h",
+        "How often cards that nobody opened by their campaign's claim expiry are taken back.",
+    ),
+    Setting(
+        "EVERY_CLAIM_REMINDER",
+        Kind.SECONDS,
+        "24h",
+        "How often those are reminded whose card is taken back soon.",
+    ),
+    Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
+    Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
+)
