@@ -134,7 +134,7 @@ def open_call_of(*, agent_id: UUID, now: datetime) -> OpenCall | None:
         if not rows:
             return None
         call = rows[0]
-        holder = None if call.recipient_id is None else _holder_of(call, now=now)
+        holder = _holder_of(call, now=now)
     return OpenCall(
         call_id=call.pk,
         caller=call.caller,
@@ -149,7 +149,7 @@ def open_call_of(*, agent_id: UUID, now: datetime) -> OpenCall | None:
 
 
 def _holder_of(call: CallSession, *, now: datetime) -> Holder | None:
-    if call.held_at is not None:
+    if call.held_at is not None or call.recipient_id is None:
         return None
     rows = list(
         CallSession.objects.filter(

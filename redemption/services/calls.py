@@ -131,6 +131,8 @@ def take_over(*, agent_id: UUID, call_id: UUID, now: datetime) -> None:
     """
     with transaction():
         call = lock_call(agent_id=agent_id, call_id=call_id)
+        if call.recipient_id is None:
+            raise NoCallError
         CallSession.objects.filter(
             recipient_id=call.recipient_id, ended_at=None, active_at__lt=now - IDLE_AFTER
         ).exclude(pk=call.pk).update(held_at=None)

@@ -253,6 +253,8 @@ def _is_given_in(call_id: UUID, redemption_id: UUID, *, actor: str) -> bool:
         call = CallSession.objects.get(pk=call_id)
         if call.redemption_id == redemption_id:
             return True
+        if call.recipient_id is None:
+            return False
         # Begun after the call was, by its agent: the answer to it was lost.
         return Redemption.objects.filter(
             pk=redemption_id,

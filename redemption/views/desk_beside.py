@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.http import HttpRequest
 from django.utils import timezone
 
+from credit.models import User
 from credit.selectors.viewers import Viewer
 from redemption.selectors.desk import open_call_of
 from redemption.selectors.desk_side import (
@@ -25,7 +26,7 @@ _MOST_TASKS: Final = 6
 
 def side_context(request: HttpRequest, viewer: Viewer, *, now: datetime) -> dict[str, Any]:
     """Return what the right column prints."""
-    agent_id = request.user.pk
+    agent_id = cast(User, request.user).pk
     call = open_call_of(agent_id=agent_id, now=now)
     campaign_id = last_campaign(viewer=viewer, agent_id=agent_id)
     stock = (

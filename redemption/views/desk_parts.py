@@ -87,6 +87,7 @@ class RewardPart:
     is_standing: bool
     is_waiting_opt_in: bool
     has_failed_text: bool
+    has_arrived: bool
     request_id: str
     reason_code: str
 
@@ -98,7 +99,8 @@ class RewardPart:
     @property
     def mark(self) -> str:
         """What the rest of the screen hangs on: when it changes, all of it is due."""
-        return f"{self.state}{'-failed' if self.has_failed_text else ''}"
+        end = "failed" if self.has_failed_text else "arrived" if self.has_arrived else ""
+        return f"{self.state}-{end}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,7 @@ def reward_part(reward: DeskReward, person: Person, viewer: Viewer) -> RewardPar
         is_standing=reward.state in Redemption.STANDING,
         is_waiting_opt_in=reward.state == State.WAITING_OPT_IN,
         has_failed_text=message is not None and message.state in _FAILED_MESSAGES,
+        has_arrived=message is not None and message.state == "delivered",
         request_id=reward.request_id,
         reason_code=reward.reason_code,
     )

@@ -196,7 +196,7 @@ def _at_work(
         "email": values.get("email") or person.email,
         "method": values.get("method") or _usual_method(call, person),
         "offers_email": carries_email(),
-        "may_replace": may_replace_cards(user) and bool(viewer.narrowed_to(MANAGERS).grants),
+        "may_replace": bool(viewer.narrowed_to(MANAGERS).grants) and may_replace_cards(user),
         "may_skip": may_skip_opt_ins(user),
         "may_show": may_show_cards_again(user),
         "caller": call.caller,
@@ -228,7 +228,7 @@ def _state(
         if given.has_failed_text:
             return "text_failed"
         if given.is_standing:
-            return "given"
+            return "arrived" if given.has_arrived else "given"
         known = {"waiting_stock": "out_of_stock"}
         waiting = {"waiting_opt_in", "waiting_approval"}
         if given.state in waiting or given.state in known:

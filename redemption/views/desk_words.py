@@ -141,6 +141,13 @@ def script_for(state: str, *, first_name: str = "", colleague: str = "") -> Scri
             _("Wait for the text to arrive if you like, then end the call."),
             "good",
         ),
+        "arrived": lambda: Script(
+            _("The card has reached them"),
+            _("“It is on your phone now, %(name)s. Is there anything else I can do for you?”")
+            % {"name": name},
+            _("Nothing is left to do: end the call."),
+            "good",
+        ),
         "text_failed": lambda: Script(
             _("The text did not arrive"),
             _("“The message didn't get through. Is this number right? I can also e-mail it.”"),

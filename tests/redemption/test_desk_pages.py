@@ -432,7 +432,7 @@ class TestStatus:
         desk.give()
         reward = Redemption.objects.get(recipient=recipient)
         address = "/desk/status/"
-        query = {"reward": str(reward.pk), "state": "delivered"}
+        query = {"reward": str(reward.pk), "state": "delivered-"}
         page = desk.browser.get(address, query, headers=desk.headers)
         assert "Text on its way" in text_of(page)
         assert "HX-Trigger" not in page
