@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from alerts.models import Alert
 from credit.models import AuditEvent
 from giftcards.models import CardEvent, GiftCard
-from redemption.models import ProvisioningTrace, Redemption, RevealLink
+from redemption.models import Campaign, ProvisioningTrace, Redemption, RevealLink
+from redemption.services.claim_expiry import expire_claims
 from redemption.services.stuck import TAKEN_BACK, clean_up_stuck
 from sms.models import Message
 from tests.crash.test_redeem import locked_account, wait_until_blocked, wait_until_gone
@@ -35,6 +36,9 @@ print("ready", flush=True)
 {change}
 print(stuck.clean_up_stuck(now=datetime.now(UTC), limit=100), flush=True)
 """
+CLAIM_EXPIRY = PROGRAM.replace("import ending, stuck", "import claim_expiry, ending").replace(
+    "stuck.clean_up_stuck", "claim_expiry.expire_claims"
+)
 DIES_AT_THE_BELL = """
 rings = []
 ending.ring_bell = lambda name: rings and os.kill(os.getpid(), 9) or rings.append(name)
@@ -52,9 +56,9 @@ def stuck(world: World, count: int) -> None:
         give_up_text(ask(code))
 
 
-def start(change: str = "") -> subprocess.Popen[str]:
+def start(change: str = "", *, program: str = PROGRAM) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(change=change)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program.format(change=change)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -112,6 +116,38 @@ class TestKilledInsideTheTransaction:
         wait_until_gone(backend)
         assert broken_invariants() == {}
         assert GiftCard.objects.get().status == "claimed"
+
+
+class TestClaimExpiryKilled:
+    def test_leaves_nothing_half_and_the_next_night_finishes(self, world: World) -> None:
+        world.stock(3)
+        for code in world.invite(3):
+            ask(code)
+        Campaign.objects.update(claim_expires_at=datetime.now(UTC) - timedelta(minutes=1))
+        with locked_account(world) as holder:
+            process = start(program=CLAIM_EXPIRY)
+            # Message, link, card and redemption are written; only the refund waits.
+            backend = wait_until_blocked(holder)
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+            terminate(backend)
+        wait_until_gone(backend)
+        assert GiftCard.objects.filter(status="claimed").count() == 3
+        assert world.balance() == 100_000 - 3 * 2_500
+        assert broken_invariants() == {}
+        process = start(DIES_AT_THE_BELL, program=CLAIM_EXPIRY)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.returncode == -9
+        assert GiftCard.objects.filter(status="available").count() == 2
+        assert broken_invariants() == {}
+        assert expire_claims(now=datetime.now(UTC), limit=100).taken_back == 1
+        assert world.balance() == 100_000
+        assert set(Redemption.objects.values_list("reason_code", flat=True)) == {"GC-106"}
+        assert broken_invariants() == {}
 
 
 class TestKilledBetweenTwoCards:
