@@ -30,7 +30,7 @@ from redemption.models import Campaign, EventSource, InboundEvent
 from redemption.selectors.event_matches import match_event
 from redemption.services.event_bodies import LONGEST_PATH, understand
 from redemption.services.event_contacts import choose_contact
-from redemption.services.event_sources import check_mapping, set_up_source
+from redemption.services.event_sources import check_event_mapping, set_up_source
 from redemption.services.resending import mask_contact
 
 _LONGEST_SAMPLE: Final = 100_000
@@ -192,7 +192,7 @@ def _try(source: EventSource, form: SetUpForm) -> Trial | None:
         return None
     campaign = form.cleaned_data["campaign"]
     try:
-        paths = check_mapping(form.mapping, has_campaign=campaign is not None)
+        paths = check_event_mapping(form.mapping, has_campaign=campaign is not None)
         body = json.loads(sample)
     except ValidationFailedError as error:
         words = "; ".join(f"{name}: {said[0]}" for name, said in error.errors.items())

@@ -100,7 +100,7 @@ def set_up_source(
     """
     with transaction():
         source = _lock(source_id)
-        cleaned = check_mapping(mapping, has_campaign=campaign is not None)
+        cleaned = check_event_mapping(mapping, has_campaign=campaign is not None)
         if campaign is not None and campaign.client_id != source.client_id:
             raise ValidationFailedError(errors={"campaign": ["This is another client's campaign."]})
         before = _set_up(source)
@@ -112,7 +112,7 @@ def set_up_source(
     return source
 
 
-def check_mapping(mapping: Mapping[str, str], *, has_campaign: bool) -> dict[str, str]:
+def check_event_mapping(mapping: Mapping[str, str], *, has_campaign: bool) -> dict[str, str]:
     """Return a mapping without its empty paths.
 
     :param has_campaign: a campaign is chosen, so the body need not name one.

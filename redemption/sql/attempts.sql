@@ -213,7 +213,7 @@ $$;
 
 -- An attempt stays as it was, but for what was wrong with it, which is added once.
 CREATE OR REPLACE FUNCTION redemption_check_attempt_change() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF OLD.result <> 'tried' OR to_jsonb(NEW) - 'result' - 'limit'
             <> to_jsonb(OLD) - 'result' - 'limit' THEN

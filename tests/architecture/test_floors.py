@@ -166,7 +166,11 @@ class TestDatabase:
         # Counted from the rewards by the owner's functions, and counted anew: no record of fact.
         counts = {f"redemption_{name}" for name in ("reportday", "reportmonth", "reportchange")}
         counts |= {f"redemption_message{name}" for name in ("day", "change", "count")}
+        # As many as have been claimed of a day's cap, by the function that claims them.
+        counts |= {"redemption_dailyclaims"}
         counts.add("redemption_rewardcount")
+        # Tries at codes stay as they were (redemption_attempt_stays) until they are cleared.
+        counts |= {"redemption_attemptlog", "redemption_formbreaker", "alerts_ratecount"}
         for table in set(append_only) - counts:
             # A slot's balance is moved and a sale reversed by the owner's functions; the others
             # move nothing at all.

@@ -32,7 +32,8 @@ def default_of(setting: Setting) -> str:
 
 def is_used(setting: Setting) -> bool:
     """Tell whether anything but the registry asks for a setting."""
-    modules = (p for p in (PROJECT_DIR / "config").glob("*.py") if p.name != "registry.py")
+    registry = {"registry.py", "intervals.py"}
+    modules = (p for p in (PROJECT_DIR / "config").glob("*.py") if p.name not in registry)
     return any(f'"{setting.name}"' in module.read_text("utf-8") for module in modules)
 
 
