@@ -10,4 +10,4 @@ class RateCount(models.Model):
     last_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{len(self.times)} times"
+        return f"last at {self.last_at}"

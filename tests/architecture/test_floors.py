@@ -168,6 +168,8 @@ class TestDatabase:
         counts |= {f"redemption_message{name}" for name in ("day", "change", "count")}
         # As many as have been claimed of a day's cap, by the function that claims them.
         counts |= {"redemption_dailyclaims"}
+        # Whether a form is slowed now, written by the function that counts its guesses.
+        counts |= {"redemption_formbreaker"}
         counts.add("redemption_rewardcount")
         # Tries at codes stay as they were (redemption_attempt_stays) until they are cleared.
         counts |= {"redemption_attemptlog", "redemption_formbreaker", "alerts_ratecount"}
