@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _REPEATS: Final = UUID("1a5cf2e4-0b52-4f0c-8a5b-6a36e2b7f2d9")
 
 
-class KeyThrottle(BaseThrottle):  # type: ignore[misc]
+class KeyThrottle(BaseThrottle):
     """Calls of one key over the last minute; a repeat under an Idempotency-Key counts once.
 
     The doors that take a code count for themselves, with what else they count there.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        partner: Partner | None = request.user
+        partner = cast("Partner | None", request.user)
         if partner is not None:
             count_hit(
                 Window.of(f"calls:{partner.actor}", settings.RATE_LIMIT_API_KEY),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -54,7 +54,11 @@ RESULT_COLOURS: Final = {
     "blocked": RED,
     "repeat": GREY,
 }
-_KINDS: Final = {"block": AddressBlock, "allow": AddressAllow, "clearing": AddressClearing}
+_KINDS: Final[dict[str, type[AddressBlock] | type[AddressAllow] | type[AddressClearing]]] = {
+    "block": AddressBlock,
+    "allow": AddressAllow,
+    "clearing": AddressClearing,
+}
 _LASTS: Final = (("24", "a day"), ("168", "a week"), ("720", "30 days"), ("", "until lifted"))
 
 
@@ -63,21 +67,21 @@ def look_up_url(network: str) -> str:
     return f"{reverse('admin:look_up_address')}?{urlencode({'address': network})}"
 
 
-@admin.display(description="address")
-def address_column(_admin: Any, row: Any) -> SafeString | str:
-    """Show a network as a link to what is known of it."""
-    return link(look_up_url(row.network), row.network) if row.network else NOTHING
+class _WithAddress(ReadOnlyAdmin):
+    @admin.display(description="address")
+    def address(self, row: Any) -> SafeString | str:
+        return link(look_up_url(row.network), row.network) if row.network else NOTHING
 
 
 @admin.register(AttemptLog)
-class AttemptLogAdmin(ReadOnlyAdmin):
+class AttemptLogAdmin(_WithAddress):
     """Every try at a code; a code finds its own."""
 
-    list_display = ("when", address_column, "door", "outcome", "limit", "who", "request_id")
+    list_display = ("when", "address", "door", "outcome", "limit", "who", "request_id")
     list_filter = ("result", "action")
     ordering = ("-at", "-id")
     search_help_text = "An address, a network, a request id or a redemption code, in full"
-    fields = ("at", address_column, "action", "result", "limit", "who", "form", "request_id")
+    fields = ("at", "address", "action", "result", "limit", "who", "form", "request_id")
     when = time_column("at")
     door = state_column("action", {}, title="door")
     outcome = state_column("result", RESULT_COLOURS, title="outcome")
@@ -90,12 +94,12 @@ class AttemptLogAdmin(ReadOnlyAdmin):
             return Q(request_id=term) | Q(code_digest=digest_of_code(term))
 
 
-class _RuleAdmin(ReadOnlyAdmin):
-    list_display = (address_column, "state", "reason", "from_", "to", "by", "lifted")
+class _RuleAdmin(_WithAddress):
+    list_display = ("address", "state", "reason", "from_", "to", "by", "lifted")
     ordering = ("-created_at",)
     search_help_text = "An address or a network"
     fields = (
-        address_column, "state", "reason", "created_at", "by", "until", "lifted_at", "lifter",
+        "address", "state", "reason", "created_at", "by", "until", "lifted_at", "lifter",
         "lift_reason",
     )  # fmt: skip
     from_ = time_column("created_at", title="from")
@@ -226,7 +230,7 @@ def _rules(facts: AddressFacts) -> list[dict[str, Any]]:
     return [
         {"kind": words[kind], "rule": rule, "step": f"{kind}:{rule.pk}", "button": undo[kind]}
         for kind, rules in groups.items()
-        for rule in cast(tuple[AddressRule, ...], rules)
+        for rule in rules
     ]
 
 

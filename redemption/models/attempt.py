@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 
-class NetworkField(models.CharField):
+class NetworkField(models.CharField):  # type: ignore[type-arg]  # no generic when it runs
     """A network in CIDR notation, an address being a network of one: PostgreSQL's ``cidr``."""
 
     def db_type(self, connection: Any) -> str:

@@ -158,7 +158,7 @@ def clear_attempts(*, now: datetime) -> int:
         (some,) = call_function(
             "SELECT redemption_clear_attempts(%s, %s)", (before, _CLEARED_AT_ONCE)
         )
-        cleared += some
+        cleared += int(some)
         if some < _CLEARED_AT_ONCE:
             break
     clear_old_counts(before=now - timedelta(days=2))

@@ -70,7 +70,7 @@ class TestSlowedForm:
     ) -> None:
         world.stock(1)
         (code,) = world.invite()
-        visitor = Visitor(browser, contexts)
+        visitor = Visitor(browser, contexts, width=390)
         visitor.page.goto(f"{site}/redeem/")
         visitor.page.get_by_label("Your code").fill(code)
         slow_down()

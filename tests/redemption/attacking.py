@@ -20,11 +20,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from unittest import mock
 
 from django.core.handlers.base import BaseHandler
 from django.db import connection
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -180,7 +181,7 @@ def _ask(
     kind: dict[str, Any] = {"content_type": "application/json"} if is_json else {}
     request = RequestFactory(REMOTE_ADDR=event.address).post(path, fields, **kind)
     request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
-    response = handler.get_response(request)
+    response = cast(HttpResponse, handler.get_response(request))
     status = response.status_code
     # Through the API a code that is found is answered at once.
     return (302 if is_json and status == 200 else status), response.content.decode()

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.test import override_settings
 
 from alerts import throttling
-from alerts.errors import ServiceError
 from redemption.models import AttemptLog
 from redemption.services.attempts import guarded
 from redemption.services.redeem import UnknownCodeError
@@ -68,7 +67,7 @@ def attempt(
     address: str = "203.0.113.7",
     code: str | None = None,
     at: float = 0.0,
-    error: ServiceError | None = None,
+    error: Exception | None = None,
     action: AttemptLog.Action = AttemptLog.Action.FORM,
     **further: Any,
 ) -> None:
