@@ -62,7 +62,7 @@ class HeldByColleagueError(ServiceError):
 
     code: ClassVar = ErrorCode.STATE_FORBIDS
 
-    recipient_id: UUID
+    call_id: UUID
 
 
 @seeing(EVERYTHING)
@@ -121,7 +121,7 @@ def choose_recipient(
 
 @seeing(EVERYTHING)
 @durable
-def take_over(*, agent_id: UUID, call_id: UUID, now: datetime) -> None:
+def take_over(*, viewer: Viewer, agent_id: UUID, call_id: UUID, now: datetime) -> None:
     """Hold the call's recipient, whom another agent has who did nothing for ten minutes.
 
     Safe to repeat.
@@ -131,12 +131,11 @@ def take_over(*, agent_id: UUID, call_id: UUID, now: datetime) -> None:
     """
     with transaction():
         call = lock_call(agent_id=agent_id, call_id=call_id)
-        if call.recipient_id is None:
-            raise NoCallError
+        require_sight(call, viewer=viewer)
         CallSession.objects.filter(
-            recipient_id=call.recipient_id, ended_at=None, active_at__lt=now - IDLE_AFTER
+            recipient=call.recipient, ended_at=None, active_at__lt=now - IDLE_AFTER
         ).exclude(pk=call.pk).update(held_at=None)
-        require_hold(call, now=now)
+        require_hold(call, viewer=viewer, now=now)
         _touch(call, now=now)
     log.info("[DESK] Taken over", call_id=str(call_id))
 
@@ -228,16 +227,30 @@ def lock_call(*, agent_id: UUID, call_id: UUID) -> CallSession:
 
 
 @transaction_required
-def require_hold(call: CallSession, *, now: datetime) -> None:
+def require_sight(call: CallSession, *, viewer: Viewer) -> None:
+    """Make sure that a call is about somebody whom the viewer may still see: roles change.
+
+    :raises NoCallError: it is about nobody, or not for this viewer (GC-115).
+    """
+    if call.recipient_id is not None:
+        with viewing(viewer):
+            people = Recipient.objects.filter(viewer.client_filter(), pk=call.recipient_id)
+            if people.exists():
+                return
+    raise NoCallError
+
+
+@transaction_required
+def require_hold(call: CallSession, *, viewer: Viewer, now: datetime) -> None:
     """Make sure that a locked call may act on its recipient.
 
+    :raises NoCallError: see :func:`require_sight`.
     :raises HeldByColleagueError: another agent has them (GC-115).
     """
-    if call.recipient_id is None:
-        raise NoCallError
+    require_sight(call, viewer=viewer)
     if not hold_recipient(call, now=now):
         raise HeldByColleagueError(
-            recipient_id=call.recipient_id,
+            call_id=call.pk,
             errors={"recipient": [_("A colleague has this person on the phone.")]},
         )
 

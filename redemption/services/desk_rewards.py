@@ -16,10 +16,15 @@ from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction
 from credit.models import User
 from credit.selectors.staff import may_show_cards_again
-from credit.selectors.viewers import Viewer
+from credit.selectors.viewers import Viewer, viewing
 from credit.services.audit import record_event
 from redemption.models import CallSession, Condition, ConditionMet, DeskTask, Redemption
-from redemption.services.calls import NoCallError, lock_call, require_hold
+from redemption.services.calls import (
+    NoCallError,
+    lock_call,
+    require_hold,
+    require_sight,
+)
 from redemption.services.desk_tasks import open_task, read_note
 from redemption.services.redeem import (
     AlreadyProvisionedError,
@@ -69,6 +74,7 @@ def give_at_desk(
     :raises ServiceError: whatever speaks against it: see :func:`redeem`.
     """
     met_id, recipient_id = _vouch(
+        viewer=viewer,
         agent_id=agent_id,
         call_id=call_id,
         condition_number=condition_number,
@@ -104,8 +110,9 @@ def see_given_card(
     *, viewer: Viewer, agent_id: UUID, call_id: UUID, now: datetime
 ) -> ShownCard | None:
     """Open the card that an agent has given in their open call; None where there is none to see."""
-    with seeing(EVERYTHING):
+    with viewing(viewer):
         given = CallSession.objects.filter(
+            viewer.client_filter(),
             pk=call_id,
             agent_id=agent_id,
             ended_at=None,
@@ -161,7 +168,9 @@ def show_again(
 
 @seeing(EVERYTHING)
 @durable
-def require_turn(*, agent_id: UUID, call_id: UUID, redemption_id: UUID, now: datetime) -> None:
+def require_turn(
+    *, viewer: Viewer, agent_id: UUID, call_id: UUID, redemption_id: UUID, now: datetime
+) -> None:
     """Make sure that the call may act on a reward: it is its recipient's, and nobody else has them.
 
     :raises NoCallError: the call is over, or is not about this reward's recipient (GC-115).
@@ -169,7 +178,7 @@ def require_turn(*, agent_id: UUID, call_id: UUID, redemption_id: UUID, now: dat
     """
     with transaction():
         call = lock_call(agent_id=agent_id, call_id=call_id)
-        require_hold(call, now=now)
+        require_hold(call, viewer=viewer, now=now)
         if not Redemption.objects.filter(pk=redemption_id, recipient=call.recipient_id).exists():
             raise NoCallError
         CallSession.objects.filter(pk=call.pk).update(active_at=now)
@@ -192,6 +201,7 @@ def promise_call_back(
         call = lock_call(agent_id=agent_id, call_id=call_id)
         if call.recipient_id is None or call.client_id is None:
             raise ValidationFailedError(errors={"due_at": [_("Find the caller first.")]})
+        require_sight(call, viewer=viewer)
         recipient = call.recipient
         phone = call.caller or (recipient.phone if recipient else "")
         return open_task(
@@ -210,6 +220,7 @@ def promise_call_back(
 @seeing(EVERYTHING)
 def _vouch(
     *,
+    viewer: Viewer,
     agent_id: UUID,
     call_id: UUID,
     condition_number: int,
@@ -218,7 +229,7 @@ def _vouch(
 ) -> tuple[UUID, UUID]:
     with transaction():
         call = lock_call(agent_id=agent_id, call_id=call_id)
-        require_hold(call, now=now)
+        require_hold(call, viewer=viewer, now=now)
         recipient = call.recipient
         if recipient is None:  # which require_hold has seen to
             raise AssertionError

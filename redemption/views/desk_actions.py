@@ -89,7 +89,7 @@ def resend(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Send a reward again: to where it went, to a corrected number, or by e-mail instead."""
 
     def work() -> None:
-        redemption_id = _turn(request)
+        redemption_id = _turn(request, viewer)
         resent = resend_reward(
             viewer=viewer,
             redemption_id=redemption_id,
@@ -112,7 +112,7 @@ def by_hand(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     def work() -> None:
         mark_delivered_by_hand(
             viewer=viewer,
-            redemption_id=_turn(request),
+            redemption_id=_turn(request, viewer),
             note=request.POST.get("note", ""),
             now=timezone.now(),
         )
@@ -128,7 +128,7 @@ def replace(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     def work() -> None:
         replace_card(
             viewer=viewer,
-            redemption_id=_turn(request),
+            redemption_id=_turn(request, viewer),
             reason=request.POST.get("reason", ""),
             now=timezone.now(),
         )
@@ -143,7 +143,7 @@ def skip(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
     def work() -> None:
         skip_opt_in(
-            redemption_id=_turn(request),
+            redemption_id=_turn(request, viewer),
             user=agent_of(request),
             reason=request.POST.get("reason", ""),
             now=timezone.now(),
@@ -216,7 +216,9 @@ def take(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
     def work() -> None:
         call = call_in_hand(request)
-        take_over(agent_id=agent_of(request).pk, call_id=call.call_id, now=timezone.now())
+        take_over(
+            viewer=viewer, agent_id=agent_of(request).pk, call_id=call.call_id, now=timezone.now()
+        )
 
     return try_step(request, viewer, work)
 
@@ -293,10 +295,11 @@ def undo(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return try_step(request, viewer, work)
 
 
-def _turn(request: HttpRequest) -> UUID:
+def _turn(request: HttpRequest, viewer: Viewer) -> UUID:
     """Return the reward that a form is about, once it is this call's to help with."""
     call, redemption_id = call_in_hand(request), _reward_id(request)
     require_turn(
+        viewer=viewer,
         agent_id=agent_of(request).pk,
         call_id=call.call_id,
         redemption_id=redemption_id,

@@ -156,7 +156,12 @@ class TestTakeOver:
         colleague = make_agent(world.client)
         call_id = take(colleague, recipient)
         with pytest.raises(HeldByColleagueError):
-            take_over(agent_id=colleague.pk, call_id=call_id, now=now())
+            take_over(
+                viewer=viewer_of(colleague),
+                agent_id=colleague.pk,
+                call_id=call_id,
+                now=now(),
+            )
 
     def test_lets_one_of_two_colleagues_in(self, world: World, agent: User) -> None:
         recipient, _code = someone(world)
@@ -167,7 +172,12 @@ class TestTakeOver:
 
         def step(number: int) -> str:
             try:
-                take_over(agent_id=colleagues[number].pk, call_id=calls[number], now=now())
+                take_over(
+                    viewer=viewer_of(colleagues[number]),
+                    agent_id=colleagues[number].pk,
+                    call_id=calls[number],
+                    now=now(),
+                )
             except HeldByColleagueError:
                 return "held"
             return "taken"
@@ -245,7 +255,13 @@ class TestRequireTurn:
         reward = Redemption.objects.get(pk=ask(code).redemption_id)
         call_id = take(agent, recipient)
         with pytest.raises(NoCallError):
-            require_turn(agent_id=agent.pk, call_id=call_id, redemption_id=reward.pk, now=now())
+            require_turn(
+                viewer=viewer_of(agent),
+                agent_id=agent.pk,
+                call_id=call_id,
+                redemption_id=reward.pk,
+                now=now(),
+            )
 
 
 class TestReopenCall:
