@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,10 +14,11 @@ from alerts.scope import EVERYTHING, NOTHING, Scope, seeing
 from alerts.services.alerts import raise_alert
 from alerts.transactions import savepoint, transaction
 from credit.models import Client
-from redemption.models import Campaign, Redemption
+from redemption.models import CallSession, Campaign, ConditionMet, Redemption
 from redemption.services.desk_tasks import open_task
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
+from tests.redemption.desking import make_agent
 from tests.redemption.reporting import connect_crm
 from tests.redemption.taking_back import replace
 from tests.world import NOW, World, build_world
@@ -44,6 +46,7 @@ def build_lively_world(name: str) -> World:
     served, _ = [ask(code) for code in world.invite(2)]
     world.stock(1)
     replace(served)
+    take_a_call(world, served.redemption_id)
     with transaction():
         open_task(
             kind="call_back",
@@ -64,6 +67,19 @@ def build_lively_world(name: str) -> World:
         now=NOW,
     )
     return world
+
+
+def take_a_call(world: World, redemption_id: UUID) -> None:
+    """Let an agent have the recipient of a redemption on the phone."""
+    agent = make_agent(world.client)
+    reward = Redemption.objects.get(pk=redemption_id)
+    about = {"agent": agent, "client": world.client, "recipient_id": reward.recipient_id}
+    ConditionMet.objects.create(
+        call=CallSession.objects.create(**about),
+        campaign_id=reward.campaign_id,
+        condition_id=reward.condition_id,
+        **about,
+    )
 
 
 def guarded_tables() -> list[str]:
@@ -104,8 +120,10 @@ class TestEveryTable:
             "giftcards_cardevent",
             "giftcards_giftcard",
             "giftcards_pool",
+            "redemption_callsession",
             "redemption_campaign",
             "redemption_condition",
+            "redemption_conditionmet",
             "redemption_eventsource",
             "redemption_eventtry",
             "redemption_inboundevent",
