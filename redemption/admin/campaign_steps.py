@@ -58,7 +58,9 @@ class CampaignSteps:
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., Any]) -> URLPattern:
-            guarded = self.admin_site.admin_view(require_POST(never_cache(view)))
+            guarded: Callable[..., Any] = self.admin_site.admin_view(
+                require_POST(never_cache(view))
+            )
             name = f"redemption_campaign_{route.replace('-', '_')}"
             return path(f"<uuid:campaign_id>/{route}/", guarded, name=name)
 
@@ -154,7 +156,7 @@ class CampaignSteps:
 
 def _print(rows: Iterator[list[str]]) -> Iterator[str]:
     writer = csv.writer(_Line())
-    return (writer.writerow(row) for row in rows)  # type: ignore[misc]  # what _Line.write returns
+    return (writer.writerow(row) for row in rows)
 
 
 def _panel(object_id: str | None, request: HttpRequest) -> dict[str, Any] | None:
@@ -176,7 +178,7 @@ def _panel(object_id: str | None, request: HttpRequest) -> dict[str, Any] | None
         "strength": strength_of(campaign),
         "unused": unused_recipients(campaign).count(),
         "claims_today": claims_on(campaign, now=now),
-        "may_export": may_export_codes(request.user),  # type: ignore[arg-type]
+        "may_export": may_export_codes(request.user),
         "most_codes": MOST_CODES,
         "urls": {
             name: reverse(f"admin:redemption_campaign_{name}", args=[campaign.pk])

@@ -41,7 +41,7 @@ class ExportNotPermittedError(ServiceError):
 
     code: ClassVar = ErrorCode.NOT_PERMITTED
 
-    user_id: int
+    user_id: UUID
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
