@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -42,6 +42,7 @@ WAITING_STATES = frozenset(
 _FINAL_MESSAGES = frozenset(
     {"delivered", "manually_delivered", "undelivered", "failed", "suppressed", "cancelled"}
 )
+_SOON = timedelta(minutes=1)
 _FAILED_MESSAGES = frozenset({"undelivered", "failed", "suppressed"})
 
 
@@ -84,6 +85,7 @@ class RewardPart:
     message: Said | None
     message_error: str
     is_live: bool
+    pace: str
     is_standing: bool
     is_waiting_opt_in: bool
     has_failed_text: bool
@@ -159,11 +161,12 @@ def offer_parts(
     )
 
 
-def reward_part(reward: DeskReward, person: Person, viewer: Viewer) -> RewardPart:
+def reward_part(reward: DeskReward, person: Person, viewer: Viewer, *, now: datetime) -> RewardPart:
     """Lay out a reward; what the platform earns by it is the platform's to see."""
     message = reward.message
     is_waiting = reward.state in WAITING_STATES
     is_live = is_waiting or (message is not None and message.state not in _FINAL_MESSAGES)
+    latest = reward.at if message is None else message.at
     return RewardPart(
         redemption_id=reward.redemption_id,
         is_test=reward.is_test,
@@ -187,6 +190,8 @@ def reward_part(reward: DeskReward, person: Person, viewer: Viewer) -> RewardPar
         message=None if message is None else message_words(message.state, message.channel),
         message_error="" if message is None else message.error_code,
         is_live=is_live,
+        # Most texts arrive within a minute; what takes longer is looked at less often.
+        pace="2s" if now - latest < _SOON else "10s",
         is_standing=reward.state in Redemption.STANDING,
         is_waiting_opt_in=reward.state == State.WAITING_OPT_IN,
         has_failed_text=message is not None and message.state in _FAILED_MESSAGES,

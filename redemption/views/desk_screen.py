@@ -163,7 +163,7 @@ def _at_work(
         # First, since being shown changes how the reward stands.
         shown = see_given_card(viewer=viewer, agent_id=user.pk, call_id=call.call_id, now=now)
     rewards = rewards_at_desk(viewer=viewer, recipient_id=person.recipient_id)
-    parts = [reward_part(reward, person, viewer) for reward in rewards]
+    parts = [reward_part(reward, person, viewer, now=now) for reward in rewards]
     given = next((one for one in parts if one.redemption_id == call.redemption_id), None)
     facts = find_code(recipient_id=person.recipient_id, now=now)
     state = _state(call, facts, given, parts)

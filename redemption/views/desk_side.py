@@ -36,7 +36,7 @@ def status(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     asked = read_id(request, "reward")
     for reward in rewards if person else ():
         if person is not None and reward.redemption_id == asked:
-            part = reward_part(reward, person, viewer)
+            part = reward_part(reward, person, viewer, now=now)
             answer = render(request, "desk/_status.html", {"reward": part})
             if request.GET.get("state") not in (None, part.mark):
                 answer["HX-Trigger"] = "desk-moved"

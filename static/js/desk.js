@@ -143,6 +143,17 @@
     document.body.dispatchEvent(new Event("desk-changed"));
   });
 
+  // The network is away; each step can be pressed again, and the database sees to it that it is one.
+  for (const type of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(type, () => {
+      if (byId("desk-offline").hidden) play("bad");
+      byId("desk-offline").hidden = false;
+    });
+  }
+  document.addEventListener("htmx:afterOnLoad", () => {
+    byId("desk-offline").hidden = true;
+  });
+
   document.addEventListener("change", (event) => {
     if (event.target.name === "condition_number") showPoints();
   });

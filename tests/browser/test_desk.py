@@ -240,6 +240,20 @@ class TestKeys:
         expect(page.get_by_role("heading", name="Ana Sample")).to_be_visible()
 
 
+class TestNetwork:
+    def test_away_is_said_and_the_next_press_goes_on(self, world: World, visitor: Visitor) -> None:
+        _recipient, code = someone(world)
+        page = visitor.page
+        visitor.context.set_offline(offline=True)
+        find_field(page).fill(code)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("No connection.")).to_be_visible()
+        visitor.context.set_offline(offline=False)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Ana Sample")).to_be_visible()
+        expect(page.get_by_text("No connection.")).to_be_hidden()
+
+
 class TestTwoAgents:
     def test_see_each_other(
         self,

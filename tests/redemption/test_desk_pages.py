@@ -48,6 +48,7 @@ class TestDesk:
     def test_waits_for_the_next_call(self, desk: Desk) -> None:
         page = desk.look()
         assert page.status_code == 200
+        assert b'hx-get="/desk/side/" hx-trigger="every 30s' in page.content
         assert "Ready for the next call" in text_of(page)
         assert not CallSession.objects.exists()
 
