@@ -22,6 +22,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "sms_statusevent": ("SELECT", "INSERT"),
     # Written by the trigger that keeps every change of an opt-in.
     "sms_consentevent": ("SELECT",),
+    # Kept by sms_forget_number, in the place of the opt-in that it erases.
+    "sms_keptoptout": ("SELECT", "DELETE"),
     # A redemption begins in redemption_redeem, or not at all.
     "redemption_redemption": ("SELECT", "UPDATE"),
     # Counted by redemption_redeem.
@@ -37,10 +39,13 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_addressclearing": ("SELECT", "INSERT", "UPDATE"),
     # Written by the trigger that keeps every try of an event.
     "redemption_eventtry": ("SELECT",),
+    # An answered Idempotency-Key leads to it.
+    "redemption_recipientbatch": ("SELECT", "INSERT", "UPDATE"),
     # Closed, never removed.
     "redemption_callsession": ("SELECT", "INSERT", "UPDATE"),
     "redemption_conditionmet": ("SELECT", "INSERT", "UPDATE"),
     "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
+    "redemption_erasure": ("SELECT", "INSERT", "UPDATE"),
     # Counted by redemption_count_day, _month and _message_day, and marked by triggers.
     "redemption_reportday": ("SELECT",),
     "redemption_reportmonth": ("SELECT",),

@@ -7,6 +7,7 @@ from redemption.models.attempt import (
 )
 from redemption.models.call import CallSession, ConditionMet
 from redemption.models.campaign import Campaign, Condition, DailyClaims
+from redemption.models.erasure import Erasure
 from redemption.models.event import EventSource, EventTry, InboundEvent
 from redemption.models.message_report import MessageChange, MessageCount, MessageDay
 from redemption.models.recipient import Recipient, StagedRecipient
@@ -19,6 +20,7 @@ from redemption.models.redemption import (
 from redemption.models.replacement import Replacement
 from redemption.models.report import ReportChange, ReportDay, ReportMonth, RewardCount
 from redemption.models.task import DeskTask
+from redemption.models.upload import RecipientBatch
 
 __all__ = [
     "AddressAllow",
@@ -28,9 +30,10 @@ __all__ = [
     "CallSession",
     "Campaign",
     "Condition",
-    "DailyClaims",
     "ConditionMet",
+    "DailyClaims",
     "DeskTask",
+    "Erasure",
     "EventSource",
     "EventTry",
     "FormBreaker",
@@ -41,6 +44,7 @@ __all__ = [
     "PendingReward",
     "ProvisioningTrace",
     "Recipient",
+    "RecipientBatch",
     "Redemption",
     "Replacement",
     "ReportChange",

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from credit.models import Client
 from redemption.models.campaign import Campaign
+from redemption.models.upload import RecipientBatch
 
 
 class Recipient(models.Model):
@@ -41,11 +42,28 @@ class Recipient(models.Model):
     code_last4 = models.CharField(max_length=4)
     approval = models.CharField(max_length=16, choices=Approval, db_default=Approval.NOT_NEEDED)
     is_test = models.BooleanField(db_default=False)
+    # With which file they came, and on which of its lines.
+    batch = models.ForeignKey(
+        RecipientBatch,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="recipients",
+        db_index=False,
+    )
+    line = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    # When the person was forgotten: nothing above says any more who they were.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
+            models.Index(
+                fields=["batch", "line"],
+                condition=Q(batch__isnull=False),
+                name="redemption_recipient_batch",
+            ),
             models.Index(fields=["campaign", "created_at"], name="redemption_recipient_list"),
             models.Index(
                 fields=["phone"], condition=~Q(phone=""), name="redemption_recipient_phone"
