@@ -32,6 +32,7 @@ from tests.guards.forbidden_rewards import (
     PREPARATION,
     REDEMPTIONS,
 )
+from tests.guards.forbidden_rules import RULES
 from tests.guards.forbidden_sales import SALES
 from tests.guards.forbidden_settlements import SETTLEMENTS
 from tests.guards.forbidden_slots import SLOTS
@@ -81,6 +82,8 @@ ONE_ROLE: Final = settings.DATABASES["default"]["USER"] == settings.DATABASES["o
 OUR_APPS: Final = ("alerts", "credit", "giftcards", "sms", "redemption")
 # Triggers that refuse nothing, and where they are tested.
 NOT_GUARDS: Final = {
+    ("redemption_redemption", "redemption_claim_given_back"),  # tests/redemption/test_caps.py
+    ("redemption_campaign", "redemption_cap_taken_away"),
     ("redemption_redemption", "redemption_marks_day"),  # tests/redemption/test_report_days.py
     ("redemption_redemption", "redemption_marks_day_of_new"),
     ("sms_message", "redemption_marks_message_day"),  # tests/redemption/test_message_days.py
