@@ -166,6 +166,9 @@ def _item(request: HttpRequest, words: str, icon: str, name: str) -> dict[str, A
         # Two items of one address, told apart by the filter.
         is_unknown = request.GET.get("state__exact") == "unknown"
         item["active"] = request.path == reverse(f"admin:{page}") and is_unknown == bool(query)
+    if page in ("look_up_address", "redemption_addressblock_changelist"):
+        # The one's address begins with the other's.
+        item["active"] = request.path == item["link"]
     return item
 
 

@@ -30,6 +30,7 @@ from alerts.admin.cells import (
     actor_column,
     label,
     link,
+    link_to_named,
     state_column,
     time_column,
 )
@@ -175,7 +176,11 @@ class DecisionForm(forms.Form):
 
     step = forms.CharField(widget=forms.HiddenInput, required=False)
     lasts = forms.ChoiceField(
-        choices=_LASTS, required=False, label="For how long", widget=UnfoldAdminSelectWidget
+        choices=_LASTS,
+        initial="24",
+        required=False,
+        label="For how long",
+        widget=UnfoldAdminSelectWidget,
     )
     reason = forms.CharField(
         max_length=300,
@@ -228,7 +233,13 @@ def _rules(facts: AddressFacts) -> list[dict[str, Any]]:
     undo = {"block": "Unblock", "allow": "Allow no longer", "clearing": "Undo"}
     groups = {"block": facts.blocks, "allow": facts.allowances, "clearing": facts.clearings}
     return [
-        {"kind": words[kind], "rule": rule, "step": f"{kind}:{rule.pk}", "button": undo[kind]}
+        {
+            "kind": words[kind],
+            "rule": rule,
+            "who": link_to_named(rule.created_by) or rule.created_by,
+            "step": f"{kind}:{rule.pk}",
+            "button": undo[kind],
+        }
         for kind, rules in groups.items()
         for rule in rules
     ]
