@@ -27,8 +27,9 @@ _ADD_KEY = (
     " VALUES ('client:1', 'k', '\\x00', 201, now());"
 )
 _ADD_API_KEY = (
-    "INSERT INTO credit_apikey (id, name, owner_kind, prefix, digest, scopes, client_id)"
-    " VALUES (gen_random_uuid(), 'x', 'client', 'x', '\\x00', '{}', NULL)"
+    "INSERT INTO credit_apikey (id, name, owner_kind, prefix, digest, scopes, allowed_networks,"
+    " client_id)"
+    " VALUES (gen_random_uuid(), 'x', 'client', 'x', '\\x00', '{}', '{}', NULL)"
 )
 _ADD_USER = (
     "INSERT INTO credit_user (id, username, password, first_name, last_name, email,"

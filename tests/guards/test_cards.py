@@ -20,6 +20,7 @@ ALLOWED = {
     ("claimed", "delivered"),
     ("claimed", "quarantined"),
     ("claimed", "available"),  # while undisclosed
+    ("delivered", "available"),  # while undisclosed: the link was never opened
     ("delivered", "redeemed"),
     ("quarantined", "claimed"),  # by the same holder
     *((state, "void") for state in STATES),
