@@ -11,7 +11,7 @@ import base64
 import dataclasses
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -78,12 +78,15 @@ def paginate(
     *,
     query: dict[str, Any],
     order: Sequence[str],
+    read: Callable[..., list[Any]] | None = None,
 ) -> Page[Any]:
     """Return the page of a list that the request asks for.
 
     :param query: what ``read_query`` made of the parameters, ``cursor`` and ``page_size`` too.
     :param order: names of the model's columns that together are unique and never change, each
         with a minus when the greatest comes first; all in the same direction.
+    :param read: a quicker way to the first of the rows than to order them all; it is given them
+        with ``order`` and ``limit``.
     :raises ValidationFailedError: the cursor is none of this list's (GC-012).
     """
     names = [name.removeprefix("-") for name in order]
@@ -96,7 +99,11 @@ def paginate(
     if place is not None:
         rows = rows.filter(_beyond(rows, names, place, is_greater=is_descending == is_backward))
     direction = "-" if is_descending != is_backward else ""
-    found = list(rows.order_by(*(f"{direction}{name}" for name in names))[: size + 1])
+    towards = [f"{direction}{name}" for name in names]
+    if read is None:
+        found = list(rows.order_by(*towards)[: size + 1])
+    else:
+        found = read(rows, order=towards, limit=size + 1)
     has_more = len(found) > size
     found = found[:size]
     if is_backward:
@@ -149,7 +156,8 @@ def _beyond(rows: QuerySet[Any], names: Sequence[str], place: _Place, *, is_grea
         lookup = f"{comparison}e" if is_last and place.is_inclusive else comparison
         same = dict(zip(names[:position], values[:position], strict=True))
         condition |= Q(**same, **{f"{name}__{lookup}": values[position]})
-    return condition
+    # It follows from the rest, but only said like this does it bound the scan of an index.
+    return Q(**{f"{names[0]}__{comparison}e": values[0]}) & condition
 
 
 def _columns(rows: QuerySet[Any], names: Sequence[str]) -> list[Any]:

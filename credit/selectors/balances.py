@@ -19,7 +19,6 @@ from django.db.models import (
     Func,
     Min,
     OuterRef,
-    Q,
     QuerySet,
     Sum,
     When,
@@ -155,32 +154,54 @@ def balance_of(account_id: UUID) -> int:
 def balance_after_debit(transaction_id: UUID) -> int | None:
     """Return what the account that paid held right after; None when it is out of sight.
 
+    See ``balances_after_debits``.
+    """
+    return balances_after_debits([transaction_id]).get(transaction_id)
+
+
+def balances_after_debits(transaction_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what the accounts that paid held right after; those out of sight are left out.
+
     What a capture consumes was paid by its hold. A split account's entries know their slots only:
     there it is what the account holds now.
     """
-    paid = Entry.objects.filter(
-        Q(transaction_id=transaction_id)
-        | Q(transaction__settled_by=transaction_id, transaction__kind=Transaction.Kind.HOLD),
-        amount_minor__lt=0,
-    ).exclude(account__level=Account.Level.PLATFORM)
-    entry = paid.order_by("number").first()
-    if entry is None:
-        return None
-    return entry.balance_after_minor if entry.slot is None else balance_of(entry.account_id)
+    paid = Entry.objects.filter(amount_minor__lt=0).exclude(account__level=Account.Level.PLATFORM)
+    at_once = paid.filter(transaction_id__in=transaction_ids)
+    by_hold = paid.filter(
+        transaction__settled_by__in=transaction_ids, transaction__kind=Transaction.Kind.HOLD
+    )
+    fields = ("number", "account_id", "slot", "balance_after_minor")
+    entries = sorted(
+        [
+            *at_once.annotate(paid_by=F("transaction_id")).values_list(*fields, "paid_by"),
+            *by_hold.annotate(paid_by=F("transaction__settled_by")).values_list(*fields, "paid_by"),
+        ],
+        reverse=True,
+    )
+    # The first entry of each transaction, since the later ones come before it.
+    first = {paid_by: (account, slot, after) for _, account, slot, after, paid_by in entries}
+    split = {account for account, slot, _ in first.values() if slot is not None}
+    now = balances_of(split) if split else {}
+    after_each = {
+        paid_by: after if slot is None else now.get(account)
+        for paid_by, (account, slot, after) in first.items()
+    }
+    return {paid_by: after for paid_by, after in after_each.items() if after is not None}
 
 
 @seeing(EVERYTHING)
-def refunded_of(transaction_id: UUID) -> int:
-    """Return what was given back of a debit or a capture, in minor units; 0 for nothing.
+def refunds_of(transaction_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what was given back of debits and captures, in minor units; 0 is left out.
 
     Whoever knows what was charged may know it, also where an account out of their sight paid.
     """
     given = Entry.objects.filter(
-        transaction__settles_id=transaction_id,
+        transaction__settles_id__in=transaction_ids,
         transaction__kind=Transaction.Kind.REFUND,
         amount_minor__gt=0,
     )
-    return int(given.aggregate(total=Sum("amount_minor", default=0))["total"])
+    totals = given.values_list("transaction__settles_id").annotate(total=Sum("amount_minor"))
+    return {transaction_id: int(total) for transaction_id, total in totals.order_by()}
 
 
 def held_by_account(account_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -174,6 +174,15 @@ REDEMPTION = [
         media_type="application/json",
     ),
 ]
+REDEMPTIONS = [
+    OpenApiExample(
+        "A page, to a key without cards:reveal",
+        value={"next": None, "previous": None, "results": [REDEMPTION[0].value]},
+        response_only=True,
+        status_codes=["200"],
+        media_type="application/json",
+    ),
+]
 CANCELLED = [
     OpenApiExample(
         "Back in stock, and the money with who paid it",

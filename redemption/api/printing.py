@@ -9,6 +9,7 @@ from alerts.codes import ErrorCode
 from credit.money import format_amount
 from giftcards.services.secrets import open_field
 from redemption.codes import TEST_CARD_CODE
+from redemption.models import Redemption
 from redemption.selectors.redemptions import MessageFacts, RedemptionFacts, TraceStep
 from redemption.services.disclosure import Disclosure
 from redemption.services.links import derive_reveal_token
@@ -139,9 +140,32 @@ def print_detail(
     """
     return {
         **print_facts(facts, scopes=scopes, shows_code=is_of(facts, disclosed)),
+        **_print_rest(facts, steps),
+    }
+
+
+def _print_rest(facts: RedemptionFacts, steps: Sequence[TraceStep]) -> dict[str, Any]:
+    return {
         "refunded": _amount(facts.refunded_minor, facts.currency),
         "messages": [print_message(message) for message in facts.messages],
         "trace": [print_step(step) for step in steps],
+    }
+
+
+def print_listed(
+    facts: RedemptionFacts, *, steps: Sequence[TraceStep], scopes: frozenset[str]
+) -> dict[str, Any]:
+    """Print a redemption of a list, as ``print_detail`` does.
+
+    Reading a list must not hand out a page of cards, none of which could go back to stock then:
+    with ``cards:reveal`` it shows what somebody has seen already, and discloses nothing.
+    """
+    was_seen = facts.state in Redemption.STANDING and (
+        facts.is_test if facts.card is None else facts.card.was_disclosed
+    )
+    return {
+        **print_facts(facts, scopes=scopes, shows_code=was_seen and "cards:reveal" in scopes),
+        **_print_rest(facts, steps),
     }
 
 
@@ -177,7 +201,7 @@ def print_step(step: TraceStep) -> dict[str, Any]:
 
 def _print_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any] | None:
     if facts.is_test and facts.issued_at is not None:
-        return _print_test_card(facts)
+        return _print_test_card(facts, shows_code=shows_code)
     card = facts.card
     if card is None:
         return None
@@ -199,13 +223,13 @@ def _print_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any] |
     }
 
 
-def _print_test_card(facts: RedemptionFacts) -> dict[str, Any]:
-    # It looks like a card and is worth nothing.
+def _print_test_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any]:
+    # It looks like a card, hides like one, and is worth nothing.
     return {
         "brand": facts.brand,
         "value": _amount(facts.face_value_minor, facts.currency),
         "currency": facts.currency,
-        "code": TEST_CARD_CODE,
+        "code": TEST_CARD_CODE if shows_code else None,
         "pin": None,
         "number": None,
         "url": None,

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -14,13 +15,14 @@ from rest_framework.views import APIView
 from alerts.codes import ErrorCode
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER, NO_STORE
-from credit.api.inputs import read_body, read_idempotency_key
+from credit.api.inputs import IdField, read_body, read_idempotency_key, read_query
+from credit.api.pagination import ListQuery, page_of, paginate
 from credit.api.problems import problems
 from credit.money import format_amount
 from redemption.api import examples
 from redemption.api.answers import REDEEM_PROBLEMS, answer_once, caller_of, contact_of
 from redemption.api.guarding import guarded_call
-from redemption.api.printing import print_detail
+from redemption.api.printing import print_detail, print_listed
 from redemption.api.serializers import (
     RedeemRequest,
     RedemptionDetailOutput,
@@ -30,7 +32,14 @@ from redemption.api.serializers import (
 )
 from redemption.models import AttemptLog, Redemption
 from redemption.selectors.codes import CodeFacts
-from redemption.selectors.redemptions import find_redemption, list_trace
+from redemption.selectors.redemptions import (
+    find_redemption,
+    first_of_each_client,
+    gather_facts,
+    list_trace,
+    list_traces,
+    redemptions_of,
+)
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.preflight import look_at_code
 from redemption.services.redeem import RedeemResult, UnknownCodeError, redeem
@@ -79,11 +88,63 @@ class ValidateView(APIView):
         return Response(_print_code(facts))
 
 
+class RedemptionsQuery(ListQuery):
+    campaign_id = IdField(required=False, help_text="Of this campaign only.")
+    state = serializers.ChoiceField(
+        choices=Redemption.State.values, required=False, help_text="In this state only."
+    )
+    created_after = serializers.DateTimeField(
+        required=False, help_text="From this moment on: `2026-03-02T15:30:00Z`."
+    )
+    created_before = serializers.DateTimeField(
+        required=False, help_text="Before this moment, which itself is left out."
+    )
+
+
 class RedemptionsView(APIView):
-    """Redeem a code."""
+    """List redemptions, and redeem a code."""
 
     authentication_classes = [ApiKeyAuthentication]
-    throttle_classes: ClassVar[list[type[BaseThrottle]]] = []  # the guard counts the call too
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        # Where a code is given the guard counts the call too.
+        return [] if self.request.method == "POST" else super().get_throttles()
+
+    @extend_schema(
+        operation_id="list_redemptions",
+        summary="List redemptions",
+        description="From the newest to the oldest, each as `GET /redemptions/{id}/` prints it,"
+        " with its messages and trace. A list hands out no card: with the scope `cards:reveal` it"
+        " shows the secrets of cards that somebody has seen already; one that nobody has seen"
+        " stays hidden until you ask for it by its id. Scope `redeem`.",
+        parameters=[RedemptionsQuery],
+        responses={200: page_of(RedemptionDetailOutput), **_READ_PROBLEMS},
+        examples=examples.REDEMPTIONS,
+        tags=["Redemptions"],
+    )
+    def get(self, request: Request) -> Response:
+        partner = require_scope(request, "redeem")
+        query = read_query(RedemptionsQuery, request)
+        page = paginate(
+            request,
+            redemptions_of(
+                viewer=partner.viewer,
+                campaign_id=query.get("campaign_id"),
+                state=query.get("state"),
+                created_from=query.get("created_after"),
+                created_before=query.get("created_before"),
+            ),
+            query=query,
+            order=["-created_at", "-id"],
+            read=None if "campaign_id" in query else first_of_each_client,
+        )
+        facts = gather_facts(page.rows, with_balances="credit:read" in partner.scopes)
+        traces = list_traces(redemption_ids=[one.redemption_id for one in facts])
+        results = (
+            print_listed(one, steps=traces[one.redemption_id], scopes=partner.scopes)
+            for one in facts
+        )
+        return Response(page.printed(results), headers=NO_STORE)
 
     @extend_schema(
         operation_id="create_redemption",

@@ -1,20 +1,31 @@
-"""One redemption with all that is told of it, for whoever may see it."""
+"""Redemptions with all that is told of them, for whoever may see them."""
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from credit.selectors.balances import balance_after_debit, refunded_of
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, OuterRef, QuerySet, UUIDField
+
+from credit.models import Client
+from credit.selectors.balances import balances_after_debits, refunds_of
 from credit.selectors.viewers import Viewer
 from giftcards.models import GiftCard
-from redemption.models import ProvisioningTrace, Redemption
+from redemption.models import ProvisioningTrace, Redemption, RevealLink
 from sms.models import Message
+
+_WITH: Final = ("condition__brand", "card")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """A redemption's card; secrets are encrypted, the value is in minor units."""
+    """A redemption's card; secrets are encrypted, the value is in minor units.
+
+    :param was_disclosed: somebody may have seen its code, so it never goes back to stock.
+    """
 
     card_id: UUID
     brand: str
@@ -27,6 +38,7 @@ class CardFacts:
     pin_encrypted: str
     number_encrypted: str
     url_encrypted: str
+    was_disclosed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,33 +97,114 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
 
     :raises Redemption.DoesNotExist: there is none, or not for this viewer.
     """
-    row = (
-        Redemption.objects.filter(viewer.client_filter())
-        .select_related("condition__brand", "card")
-        .get(pk=redemption_id)
+    rows = Redemption.objects.filter(viewer.client_filter()).select_related(*_WITH)
+    return gather_facts([rows.get(pk=redemption_id)])[0]
+
+
+def redemptions_of(
+    *,
+    viewer: Viewer,
+    campaign_id: UUID | None = None,
+    state: str | None = None,
+    created_from: datetime | None = None,
+    created_before: datetime | None = None,
+) -> QuerySet[Redemption]:
+    """Return the redemptions that the viewer may see, with what ``gather_facts`` reads of each.
+
+    :param created_from: none older than this; None: from the first on.
+    :param created_before: only older ones than this; None: up to the last.
+    """
+    rows = Redemption.objects.filter(viewer.client_filter()).select_related(*_WITH)
+    if campaign_id is not None:
+        rows = rows.filter(campaign_id=campaign_id)
+    if state is not None:
+        rows = rows.filter(state=state)
+    if created_from is not None:
+        rows = rows.filter(created_at__gte=created_from)
+    if created_before is not None:
+        rows = rows.filter(created_at__lt=created_before)
+    return rows
+
+
+def first_of_each_client(
+    rows: QuerySet[Redemption], *, order: Sequence[str], limit: int
+) -> list[Redemption]:
+    """Return the first rows of a long list that is ordered by when they were made.
+
+    There is an index by client and time, and none by time alone, which every redemption would
+    have to write. So each client's first are read from it, and of these the first.
+    """
+    mine = rows.filter(client_id=OuterRef("pk")).order_by(*order).values("pk")[:limit]
+    candidates = Client.objects.annotate(firsts=ArraySubquery(mine)).values_list(
+        Func("firsts", function="unnest", output_field=UUIDField())
     )
-    balance = None if row.transaction_id is None else balance_after_debit(row.transaction_id)
+    # As an array, so that each is looked up by its id; a subquery invites to join it with them all.
+    chosen = _IsAnyOf(F("pk"), ArraySubquery(candidates))
+    found = Redemption.objects.filter(chosen).select_related(*_WITH)
+    return list(found.order_by(*order)[:limit])
+
+
+class _IsAnyOf(Func):
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY ("
+    output_field = BooleanField()
+
+
+def gather_facts(
+    rows: Sequence[Redemption], *, with_balances: bool = True
+) -> list[RedemptionFacts]:
+    """Return what is told of these redemptions, in their order, by as many queries as for one.
+
+    :param rows: read with their card, condition and brand; the caller may see them.
+    :param with_balances: also look what was left of the accounts that paid.
+    """
+    keys = [row.pk for row in rows]
+    charges = [row.transaction_id for row in rows if row.transaction_id is not None]
+    balances = balances_after_debits(charges) if charges and with_balances else {}
+    refunds = refunds_of(charges) if charges else {}
+    versions = _link_versions(keys)
+    messages = _messages(keys)
+    return [
+        RedemptionFacts(
+            redemption_id=row.pk,
+            state=row.state,
+            reason_code=row.reason_code,
+            client_id=row.client_id,
+            campaign_id=row.campaign_id,
+            recipient_id=row.recipient_id,
+            condition_number=row.condition.number,
+            source=row.source,
+            is_test=row.is_test,
+            face_value_minor=row.face_value_minor,
+            charged_minor=row.charged_minor,
+            currency=row.currency,
+            balance_minor=balances.get(row.transaction_id) if row.transaction_id else None,
+            brand=row.condition.brand.name if row.condition.brand else "",
+            card=_card_facts(row),
+            link_version=versions.get(row.pk),
+            messages=tuple(messages[row.pk]),
+            created_at=row.created_at,
+            issued_at=row.issued_at,
+            delivered_at=row.delivered_at,
+            refunded_minor=refunds.get(row.transaction_id, 0) if row.transaction_id else None,
+        )
+        for row in rows
+    ]
+
+
+def _link_versions(redemption_ids: Collection[UUID]) -> dict[UUID, int]:
     # A link that waits for its card leads nowhere yet.
-    links = row.reveal_links.filter(revoked_at=None, redemption__issued_at__isnull=False)
-    link = links.order_by("-version").values("version")[:1]
-    return RedemptionFacts(
-        redemption_id=row.pk,
-        state=row.state,
-        reason_code=row.reason_code,
-        client_id=row.client_id,
-        campaign_id=row.campaign_id,
-        recipient_id=row.recipient_id,
-        condition_number=row.condition.number,
-        source=row.source,
-        is_test=row.is_test,
-        face_value_minor=row.face_value_minor,
-        charged_minor=row.charged_minor,
-        currency=row.currency,
-        balance_minor=balance,
-        brand=row.condition.brand.name if row.condition.brand else "",
-        card=_card_facts(row),
-        link_version=link[0]["version"] if link else None,
-        messages=tuple(
+    links = RevealLink.objects.filter(
+        redemption_id__in=redemption_ids, revoked_at=None, redemption__issued_at__isnull=False
+    )
+    return dict(links.order_by("version").values_list("redemption_id", "version"))
+
+
+def _messages(redemption_ids: Collection[UUID]) -> dict[UUID, list[MessageFacts]]:
+    found: dict[UUID, list[MessageFacts]] = defaultdict(list)
+    rows = Message.objects.filter(reference_kind="redemption", reference_id__in=redemption_ids)
+    for message in rows.order_by("created_at"):
+        found[message.reference_id].append(
             MessageFacts(
                 message_id=message.pk,
                 purpose=message.purpose,
@@ -119,15 +212,8 @@ def find_redemption(*, viewer: Viewer, redemption_id: UUID) -> RedemptionFacts:
                 to=message.to,
                 state=message.state,
             )
-            for message in Message.objects.filter(
-                reference_kind="redemption", reference_id=row.pk
-            ).order_by("created_at")
-        ),
-        created_at=row.created_at,
-        issued_at=row.issued_at,
-        delivered_at=row.delivered_at,
-        refunded_minor=refunded_of(row.transaction_id) if row.transaction_id else None,
-    )
+        )
+    return found
 
 
 def _card_facts(row: Redemption) -> CardFacts | None:
@@ -147,20 +233,28 @@ def _card_facts(row: Redemption) -> CardFacts | None:
         pin_encrypted=card.pin_encrypted,
         number_encrypted=card.number_encrypted,
         url_encrypted=card.url_encrypted,
+        was_disclosed=card.disclosed_at is not None,
     )
 
 
 def list_trace(*, redemption_id: UUID) -> list[TraceStep]:
     """Return the steps of a redemption, oldest first; the caller has checked who asks."""
-    rows: Any = ProvisioningTrace.objects.filter(redemption_id=redemption_id).order_by("pk")
-    return [
-        TraceStep(
-            step=row.step,
-            status=row.status,
-            code=row.error_code,
-            message=row.message,
-            milliseconds=round(row.milliseconds, 3),
-            at=row.at,
+    return list_traces(redemption_ids=[redemption_id])[redemption_id]
+
+
+def list_traces(*, redemption_ids: Collection[UUID]) -> dict[UUID, list[TraceStep]]:
+    """Return the steps of each redemption, oldest first; the caller has checked who asks."""
+    steps: dict[UUID, list[TraceStep]] = {one: [] for one in redemption_ids}
+    rows: Any = ProvisioningTrace.objects.filter(redemption_id__in=redemption_ids).order_by("pk")
+    for row in rows:
+        steps[row.redemption_id].append(
+            TraceStep(
+                step=row.step,
+                status=row.status,
+                code=row.error_code,
+                message=row.message,
+                milliseconds=round(row.milliseconds, 3),
+                at=row.at,
+            )
         )
-        for row in rows
-    ]
+    return steps

@@ -26,6 +26,7 @@ DEMANDED = {
     "POST /pools/{pool_id}/cards/": {"inventory:write"},
     "POST /pools/{pool_id}/sell/": {"inventory:write"},
     "POST /provision/": {"provision"},
+    "GET /redemptions/": {"redeem"},
     "POST /redemptions/": {"redeem"},
     "GET /redemptions/{redemption_id}/": {"redeem"},
     "POST /redemptions/{redemption_id}/cancel/": {"redeem"},
