@@ -18,6 +18,8 @@ class User(AbstractUser):
             ("replace_card", "May replace cards, as a supervisor"),
             ("show_card_again", "May show a card's code again, at the desk"),
             ("export_codes", "May export redemption codes, for the mail house"),
+            ("export_person", "May hand out all that is kept about a person"),
+            ("erase_person", "May erase a person's data, for good"),
         ]
 
     def __str__(self) -> str:

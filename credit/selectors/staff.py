@@ -48,6 +48,16 @@ def may_export_codes(user: User | AnonymousUser) -> bool:
     return is_platform_admin(user) and user.has_perm("credit.export_codes")
 
 
+def may_export_people(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may hand out all that is kept about a person."""
+    return is_platform_admin(user) and user.has_perm("credit.export_person")
+
+
+def may_erase_people(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may erase a person's data, which nobody can undo."""
+    return is_platform_admin(user) and user.has_perm("credit.erase_person")
+
+
 def may_replace_cards(user: User | AnonymousUser) -> bool:
     """Tell whether somebody may give out a second card for a first: a supervisor's right.
 

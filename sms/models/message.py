@@ -18,6 +18,7 @@ class MessageTemplate(models.Model):
         OPT_IN = "opt_in", "Opt-in request"
         RESEND = "resend", "Resend"
         REMINDER = "reminder", "Reminder"
+        APOLOGY = "apology", "Apology"
         # Somebody tries the words of a template; no template is for it.
         TEST = "test", "Test"
 

@@ -17,6 +17,7 @@ from alerts.errors import ServiceError
 from alerts.transactions import transaction_required
 from sms.models import OptIn
 from sms.selectors.conversations import Conversation, text_shown_last
+from sms.services.kept_opt_outs import restore_opt_outs
 
 State = OptIn.State
 
@@ -77,6 +78,7 @@ def grant_consent(*, client_ids: Collection[UUID], phone: str, proof: Proof, now
 @transaction_required
 def lock_opt_ins(*, phone: str) -> list[OptIn]:
     """Return the opt-ins of a number, locked until the end of the transaction."""
+    restore_opt_outs(phone=phone)
     opt_ins = OptIn.objects.select_for_update(no_key=True).filter(phone=phone)
     return list(opt_ins.order_by("client_id"))
 
@@ -128,6 +130,7 @@ def _write(
     *, client_ids: Collection[UUID], phone: str, state: str, proof: Proof, now: datetime
 ) -> set[UUID]:
     """Write an opt-in for each client; return for whom. An opt-out ends by the person's word."""
+    restore_opt_outs(phone=phone)
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITE,

@@ -88,7 +88,8 @@ def apply_answers(
     save_standings(before=before, after=list(standings.values()))
     _note_reports(answers)
     for standing, _, consequences in moved:
-        if consequences.is_opt_out:
+        # Somebody who was erased meanwhile has no number any more.
+        if consequences.is_opt_out and standing.to:
             proof = Proof(way="refused by the provider", actor=SYSTEM)
             revoke_consent(client_ids=[standing.client_id], phone=standing.to, proof=proof, now=now)
     note_phones(moved=[(standing, said) for standing, _, said in moved], now=now)

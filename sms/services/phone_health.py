@@ -15,7 +15,8 @@ def note_phones(*, moved: Sequence[tuple[Standing, Consequences]], now: datetime
     texts = [
         (standing, consequences)
         for standing, consequences in moved
-        if standing.channel == MessageTemplate.Channel.SMS
+        # One of somebody who was erased meanwhile has no number any more.
+        if standing.channel == MessageTemplate.Channel.SMS and standing.to
     ]
     reached = {one.to for one, said in texts if Outcome.DELIVERED in said.outcomes}
     bad = {one.to: one.error_code for one, said in texts if said.is_bad_address}

@@ -17,6 +17,7 @@ from alerts.transactions import durable, transaction, transaction_required
 from sms.models import OptIn
 from sms.queue import ring_bell
 from sms.services.consents import OptedOutError, Proof, grant_consent
+from sms.services.kept_opt_outs import restore_opt_outs
 
 LINK_DAYS: Final = 30
 _ASK: Final = """
@@ -79,6 +80,7 @@ def note_request(*, client_id: UUID, phone: str, actor: str, now: datetime) -> R
 
     Of several at once one is told ``ASKED``: who is, queues the text in the same transaction.
     """
+    restore_opt_outs(phone=phone)
     token = derive_opt_in_token(client_id=client_id, phone=phone)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -23,6 +23,7 @@ from sms.selectors.policies import load_policies
 from sms.services.batches import Batch
 from sms.services.channels import Gate, pass_gate, resume_channel, stop_channel
 from sms.services.claims import Claim, claim_due, has_due
+from sms.services.kept_opt_outs import heed_kept_opt_outs
 from sms.services.outcomes import record_answers
 from sms.services.standing import Finding, Rules
 
@@ -86,7 +87,7 @@ def _work_on_batch(
                 channel=channel, error_code=NOT_CONFIGURED, detail=str(error), now=started_at
             )
         return 0
-    claims = _claim(channel, gate, batch_size, started_at)
+    claims = heed_kept_opt_outs(_claim(channel, gate, batch_size, started_at))
     batch = Batch(
         provider=provider,
         claims=claims,

@@ -1,0 +1,212 @@
+"""Where something of a person stands, table by table, and what an erasure does there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+
+from credit.models import IdempotencyRecord
+from redemption.models import (
+    AttemptLog,
+    ConditionMet,
+    EventTry,
+    PendingReward,
+    ProvisioningTrace,
+    Recipient,
+    Redemption,
+    Replacement,
+    RevealLink,
+)
+from redemption.selectors.personal_data import (
+    Person,
+    at_their_address,
+    bad_phones_of,
+    calls_of,
+    events_of,
+    inbound_of,
+    messages_of,
+    records_of,
+    tasks_of,
+)
+from sms.models import ConsentEvent, DeliveryAttempt, OptIn, StatusEvent
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one table holds of a person, and what an erasure does to it.
+
+    :param left_out: columns that are never handed out: secrets, and digests that say nothing.
+    """
+
+    key: str
+    title: str
+    rows: QuerySet[Any]
+    fate: str
+    left_out: frozenset[str] = frozenset()
+
+
+def list_sections(person: Person) -> list[Section]:
+    """Return where something of a person stands, table by table."""
+    reward = {"redemption__in": person.redemption_ids}
+    messages = messages_of(person)
+    ids = messages.values_list("pk", flat=True)
+    events = events_of(person)
+    by_phone = at_their_address(person, "client", "phone")
+    secret = frozenset({"code_digest", "code_encrypted"})
+    codes = [bytes(one.code_digest) for one in person.recipients]
+    return [
+        Section(
+            key="recipients",
+            title="Who they are",
+            rows=Recipient.objects.filter(pk__in=person.ids).order_by("pk"),
+            fate="Emptied but for the country. The redemption code stays used: only its digest "
+            "is left, which nobody can read, so that it is never given out again.",
+            left_out=secret,
+        ),
+        Section(
+            key="redemptions",
+            title="Rewards",
+            rows=Redemption.objects.filter(pk__in=person.redemption_ids).order_by("pk"),
+            fate="Where it was sent, the address and the browser it was asked from are emptied. "
+            "What was given, when and for how much stays: the ledger stands on it.",
+            left_out=frozenset({"browser_digest"}),
+        ),
+        Section(
+            key="waiting_rewards",
+            title="Waiting for stock",
+            rows=PendingReward.objects.filter(**reward).order_by("pk"),
+            fate="Stays: it holds times only.",
+        ),
+        Section(
+            key="links",
+            title="Links to their cards",
+            rows=RevealLink.objects.filter(**reward).order_by("created_at", "version"),
+            fate="Dead from then on: the card can't be opened any more.",
+            left_out=frozenset({"token_digest", "bound_to"}),
+        ),
+        Section(
+            key="replacements",
+            title="Exchanged cards",
+            rows=Replacement.objects.filter(**reward).order_by("pk"),
+            fate="Stays; a reason that names the person is emptied.",
+        ),
+        Section(
+            key="messages",
+            title="Texts and e-mails to them",
+            rows=messages.order_by("created_at", "pk"),
+            fate="Whom it went to and what it said are emptied, also at the provider. That it was "
+            "sent stays.",
+        ),
+        Section(
+            key="attempts",
+            title="Tries to send them",
+            rows=DeliveryAttempt.objects.filter(message__in=ids).order_by("message", "number"),
+            fate="Stays, without the provider's words.",
+        ),
+        Section(
+            key="status_events",
+            title="What the provider reported",
+            rows=StatusEvent.objects.filter(message__in=ids).order_by("pk"),
+            fate="Stays: it holds states and times only.",
+        ),
+        Section(
+            key="opt_ins",
+            title="Consent to texts",
+            rows=OptIn.objects.filter(by_phone).order_by("pk"),
+            fate="Gone. A STOP is kept by the number's digest, and goes on being honoured.",
+            left_out=frozenset({"link_digest"}),
+        ),
+        Section(
+            key="consents",
+            title="Consent, step by step",
+            rows=ConsentEvent.objects.filter(at_their_address(person, "client", "phone")).order_by(
+                "pk"
+            ),
+            fate="The number and the reason are emptied; that somebody agreed or refused stays.",
+        ),
+        Section(
+            key="inbound",
+            title="Texts from them",
+            rows=inbound_of(person).order_by("pk"),
+            fate="Number, words and answer are emptied, also at the provider.",
+        ),
+        Section(
+            key="bad_phones",
+            title="Numbers that no text reaches",
+            rows=bad_phones_of(person).order_by("pk"),
+            fate="Gone.",
+        ),
+        Section(
+            key="calls",
+            title="Calls",
+            rows=calls_of(person).order_by("started_at", "pk"),
+            fate="The number and the notes are emptied; that somebody called stays.",
+        ),
+        Section(
+            key="conditions_met",
+            title="What agents vouched for",
+            rows=ConditionMet.objects.filter(recipient__in=person.ids).order_by("at", "pk"),
+            fate="Stays: points that were ticked, without a name.",
+        ),
+        Section(
+            key="desk_tasks",
+            title="Desk tasks",
+            rows=tasks_of(person).order_by("created_at", "pk"),
+            fate="Number and notes are emptied; what is open is closed.",
+        ),
+        Section(
+            key="crm_events",
+            title="Events from the CRM",
+            rows=events.order_by("received_at", "pk"),
+            fate="The contact's id and the body are emptied; that an event came stays, so that a "
+            "repeat is known.",
+            left_out=frozenset({"body_digest"}),
+        ),
+        Section(
+            key="event_tries",
+            title="What became of these events",
+            rows=EventTry.objects.filter(event__in=events.values_list("pk", flat=True)).order_by(
+                "pk"
+            ),
+            fate="Stays: it holds outcomes only.",
+        ),
+        Section(
+            key="tries_at_codes",
+            title="Tries at their codes",
+            rows=AttemptLog.objects.filter(code_digest__in=codes).order_by("at", "pk"),
+            fate="Gone, but for the last 25 hours, which the limits against guessing are counted "
+            "from; those go by themselves (ATTEMPTS_KEPT).",
+            left_out=frozenset({"code_digest"}),
+        ),
+        Section(
+            key="traces",
+            title="Steps of the provisioning",
+            rows=ProvisioningTrace.objects.filter(redemption_id__in=person.redemption_ids).order_by(
+                "pk"
+            ),
+            fate="Stays: steps and times, without a name.",
+        ),
+        Section(
+            key="api_requests",
+            title="Requests that may be repeated",
+            rows=IdempotencyRecord.objects.filter(object_id__in=person.redemption_ids).order_by(
+                "pk"
+            ),
+            fate="Goes by itself three days after it was answered.",
+            left_out=frozenset({"fingerprint"}),
+        ),
+        Section(
+            key="records",
+            title="Who did what",
+            rows=records_of(person).order_by("at", "pk"),
+            fate="Stays; a reason that names the person is emptied.",
+        ),
+    ]
+
+
+def count_rows(sections: Iterable[Section]) -> dict[str, int]:
+    """Return how many rows there are, by the section's key."""
+    return {section.key: section.rows.count() for section in sections}
