@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from redemption.dashboard.frame import build_frame
+from redemption.views.embedding import ORIGINS, address_in, embedded_client
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -17,5 +18,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "support_phone": settings.SUPPORT_PHONE_NUMBER,
         "support_email": settings.SUPPORT_EMAIL,
         "is_sandbox": settings.SANDBOX,
+        # Of the customers' form: another one where it is embedded.
+        "form_url": address_in(request, "redeem"),
+        "embed_client": embedded_client(request),
+        "embed_origins": request.META.get(ORIGINS),
         "frame": SimpleLazyObject(lambda: build_frame(request)),
     }

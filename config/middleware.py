@@ -3,13 +3,17 @@
 import re
 import uuid
 from collections.abc import Callable
+from http.cookies import Morsel
+from typing import Any
 
 import structlog
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from alerts.scope import NOTHING, seeing
+from redemption.views.embedding import CLIENT
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -59,6 +63,40 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
                 # The library's own way to change the policy of one answer.
                 response._csp_update = looser  # type: ignore[attr-defined]  # noqa: SLF001
         return super().process_response(request, response)
+
+
+class EmbeddedCookiesMiddleware:
+    """Let an embedded form keep its cookies, apart from those of our own site: Note [Embedded].
+
+    Browsers hand a framed site only cookies that say so, and keep those apart for each site that
+    frames it. Over ``http`` there are none such, and the ordinary ones do on one's own machine.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if CLIENT in request.META and settings.SESSION_COOKIE_SECURE:
+            for name, cookie in response.cookies.items():
+                # Not `cookies[name] = …`, which would make a plain one of it.
+                dict.__setitem__(response.cookies, name, _partitioned(cookie))
+        return response
+
+
+class _PartitionedCookie(Morsel):  # type: ignore[type-arg]
+    """A cookie for one framing site: Python's own knows the word from 3.14 on."""
+
+    def OutputString(self, attrs: Any = None) -> str:  # noqa: N802  the library's name
+        return super().OutputString(attrs) + "; Partitioned"
+
+
+def _partitioned(cookie: Any) -> _PartitionedCookie:
+    other = _PartitionedCookie()
+    other.set(cookie.key, cookie.value, cookie.coded_value)
+    other.update(dict(cookie))
+    other["samesite"], other["secure"] = "None", True
+    return other
 
 
 # What is no page needs nothing, whoever talks a browser into showing it as one.

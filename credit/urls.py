@@ -1,9 +1,9 @@
-"""Signing in and out, and one's own account."""
+"""Signing in and out, one's own account, and how a client's pages look."""
 
 from django.contrib.auth import views as auth_views
 from django.urls import path
 
-from credit.views import account, passwords, second_factor, sign_in
+from credit.views import account, looks, passwords, second_factor, sign_in
 
 urlpatterns = [
     path("login/", sign_in.SignInView.as_view(), name="login"),
@@ -14,5 +14,7 @@ urlpatterns = [
     path("account/second-factor/", second_factor.second_factor, name="second-factor"),
     path("account/sessions/end/", account.end_other_sessions, name="end-other-sessions"),
     path("account/sessions/<uuid:session_id>/end/", account.end_one_session, name="end-session"),
+    path("look/<uuid:client_id>/<slug:digest>.css", looks.look_sheet, name="look-sheet"),
+    path("look/<uuid:client_id>/<slug:digest>.png", looks.look_logo, name="look-logo"),
     path("password/<uidb64>/<token>/", passwords.SetPasswordView.as_view(), name="set-password"),
 ]

@@ -10,12 +10,25 @@ from redemption.dashboard.low_credit import agency_warning, client_warning
 from redemption.dashboard.messages import message_report, message_report_csv
 from redemption.dashboard.reports import card_report, card_report_csv, reports
 from redemption.views import desk, desk_actions, desk_side
+from redemption.views.again import link_again
+from redemption.views.embedding import embedded
+from redemption.views.language import choose_language
 from redemption.views.redeem import message_status, redeem_form
 from redemption.views.reveal import reveal
 
 urlpatterns: list[URLPattern] = [
     path("redeem/", redeem_form, name="redeem"),
     path("redeem/message/", message_status, name="redeem-message"),
+    path("redeem/again/", link_again, name="redeem-again"),
+    path("embed/<uuid:client_id>/", embedded(redeem_form), name="embed-redeem"),
+    path("embed/<uuid:client_id>/message/", embedded(message_status), name="embed-redeem-message"),
+    path("embed/<uuid:client_id>/again/", embedded(link_again), name="embed-redeem-again"),
+    path(
+        "embed/<uuid:client_id>/language/<slug:language>/",
+        embedded(choose_language),
+        name="embed-language",
+    ),
+    path("language/<slug:language>/", choose_language, name="language"),
     path("r/<str:token>/", reveal, name="reveal"),
     path("agency/", agency.agencies, name="agency"),
     path("agency/<uuid:agency_id>/", agency.agency_page, name="agency-page"),

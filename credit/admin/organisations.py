@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin
 
 from alerts.admin.base import PlatformAdmin
-from alerts.admin.cells import time_column
+from alerts.admin.cells import NOTHING, time_column
 from alerts.admin.forms import WordedForm
+from credit.admin.looks import LOOK_FIELDS, LookForm, embedding_lines, look_preview
 from credit.models import Account, Agency, Client
 from credit.services.accounts import open_agency_account, open_client_account
 
@@ -31,8 +32,8 @@ class AgencyForm(WordedForm):
     }
 
 
-class ClientForm(WordedForm):
-    """A client, its agency and what its customers are told to call."""
+class ClientForm(LookForm):
+    """A client, its agency, what its customers are told to call, and how their pages look."""
 
     constraint_words: ClassVar = {
         "credit_client_slug_unique": ("slug", "This agency has another client with this slug."),
@@ -69,17 +70,32 @@ class ClientAdmin(PlatformAdmin):
     list_select_related = ("agency",)
     search_fields = ("name", "slug")
     autocomplete_fields = ("agency",)
-    fields = ("name", "slug", "agency", "is_active", "support_phone", "support_email")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("name", "slug", "agency", "is_active", "support_phone", "support_email")},
+        ),
+        ("The pages for its customers", {"fields": LOOK_FIELDS}),
+    )
     created = time_column("created_at")
 
     def get_readonly_fields(self, request: object, obj: Client | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("agency",)
+        return ("look", "embedding") + (() if obj is None else ("agency",))
 
     def save_model(self, request: Any, obj: Client, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)
         account = Account.objects.filter(level=Account.Level.AGENCY, agency=obj.agency).first()
         if not change and account is not None:
             open_client_account(client=obj, currency=account.currency)
+        form.save_look(obj, user=request.user)
+
+    @admin.display(description="as it is shown")
+    def look(self, client: Client) -> str:
+        return NOTHING if client._state.adding else look_preview(client.pk)  # noqa: SLF001
+
+    @admin.display(description="to put into its web site")
+    def embedding(self, client: Client) -> str:
+        return NOTHING if client._state.adding else embedding_lines(client.pk)  # noqa: SLF001
 
     def get_prepopulated_fields(
         self, request: object, obj: Client | None = None

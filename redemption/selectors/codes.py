@@ -52,6 +52,7 @@ class CodeFacts:
     client_id: UUID
     campaign_id: UUID
     campaign_name: str
+    locale: str
     client_name: str
     support_phone: str
     support_email: str
@@ -140,6 +141,7 @@ def find_code(
         client_id=client.pk,
         campaign_id=campaign.pk,
         campaign_name=campaign.name,
+        locale=campaign.locale,
         client_name=client.name,
         support_phone=client.support_phone,
         support_email=client.support_email,

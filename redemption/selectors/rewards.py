@@ -16,6 +16,8 @@ class RewardFacts:
 
     redemption_id: UUID
     recipient_id: UUID
+    client_id: UUID
+    locale: str
     state: str
     reason_code: str
     is_test: bool
@@ -26,6 +28,7 @@ class RewardFacts:
     redemption_url: str
     terms_url: str
     disclosure: str
+    scannable: str
     campaign: str
     client: str
     support_phone: str
@@ -71,6 +74,8 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
     return RewardFacts(
         redemption_id=row.pk,
         recipient_id=row.recipient_id,
+        client_id=row.client_id,
+        locale=row.campaign.locale,
         state=row.state,
         reason_code=row.reason_code,
         is_test=row.is_test,
@@ -81,6 +86,7 @@ def reward_facts(*, redemption_id: UUID) -> RewardFacts:
         redemption_url=brand.redemption_url if brand else "",
         terms_url=brand.terms_url if brand else "",
         disclosure=brand.disclosure if brand else "",
+        scannable=brand.scannable if brand else "",
         campaign=row.campaign.name,
         client=row.client.name,
         support_phone=row.client.support_phone,

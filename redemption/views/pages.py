@@ -5,12 +5,10 @@ import re
 from datetime import date, datetime
 from typing import Any, Final
 
-import segno
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from alerts.codes import ErrorCode
@@ -20,6 +18,7 @@ from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.rewards import ContactNews, MessageNews, RewardFacts
 from redemption.services.showing import ShownCard
+from redemption.views.barcodes import draw_scannable
 from redemption.views.notices import (
     FINAL,
     opt_in_title,
@@ -39,6 +38,8 @@ _ICONS: Final = {
     ErrorCode.OUT_OF_STOCK: "clock",
     ErrorCode.RATE_LIMITED: "clock",
     ErrorCode.BLOCKED: "lock",
+    ErrorCode.AWAITING_APPROVAL: "check",
+    ErrorCode.DELIVERY_NOT_STARTED: "phone",
     ErrorCode.CODE_EXPIRED: "calendar",
     ErrorCode.CAMPAIGN_NOT_ACTIVE: "calendar",
 }
@@ -64,7 +65,8 @@ class CardPage:
     how_to: tuple[str, ...]
     terms_url: str
     disclosure: str
-    qr_svg: SafeString | str = dataclasses.field(repr=False)
+    scan_kind: str
+    scan_svg: SafeString | str = dataclasses.field(repr=False)
     is_test: bool
     from_name: str
 
@@ -125,6 +127,7 @@ class ProblemPage:
 def card_page(shown: ShownCard) -> CardPage:
     """Lay out an opened card."""
     reward = shown.reward
+    scan = draw_scannable(shown.code, kind=reward.scannable)
     return CardPage(
         brand=reward.brand,
         value=display_amount(reward.value_minor, reward.currency),
@@ -138,13 +141,14 @@ def card_page(shown: ShownCard) -> CardPage:
         how_to=tuple(line.strip() for line in reward.instructions.splitlines() if line.strip()),
         terms_url=reward.terms_url,
         disclosure=reward.disclosure,
-        qr_svg=_qr(shown.code) if shown.code else "",
+        scan_kind=scan.kind,
+        scan_svg=scan.svg,
         is_test=reward.is_test,
         from_name=reward.client,
     )
 
 
-def message_part(news: MessageNews | None) -> MessagePart | None:
+def message_part(news: MessageNews | None, *, url: str) -> MessagePart | None:
     """Lay out what became of a message."""
     if news is None:
         return None
@@ -154,7 +158,7 @@ def message_part(news: MessageNews | None) -> MessagePart | None:
         to_masked=mask_contact(news.channel, news.to),
         outcome=outcome,
         is_final=outcome in FINAL,
-        url=reverse("redeem-message"),
+        url=url,
     )
 
 
@@ -250,9 +254,3 @@ def _groups(code: str) -> tuple[str, ...]:
     if len(groups) > 1:
         return tuple(groups)
     return tuple(code[at : at + _PLAIN_GROUP] for at in range(0, len(code), _PLAIN_GROUP))
-
-
-def _qr(code: str) -> SafeString:
-    # Drawn by a library from the code alone, with no markup of its own.
-    svg = segno.make(code, micro=False).svg_inline(scale=4, border=2, omitsize=True)
-    return mark_safe(svg)  # noqa: S308

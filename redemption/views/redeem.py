@@ -48,9 +48,12 @@ from redemption.services.second_factor import SecondFactorError, Verification
 from redemption.services.showing import show_card
 from redemption.throttling import BlockedError
 from redemption.views import pages
+from redemption.views.again import remember_used
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+from redemption.views.embedding import address_in, embedded_client
 from redemption.views.guarding import address_of, guarded_form
 from redemption.views.slowing import Slowing, has_paid, slow_down
+from redemption.views.whose import speak, whose_client, whose_code, whose_reward
 from sms.providers import NotConfiguredError, choose_provider
 
 _SESSION: Final = "redeem"
@@ -86,8 +89,8 @@ def redeem_form(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         answer = _take_step(request, browser)
     elif "again" in request.GET:
-        request.session.pop(_SESSION, None)
-        answer = redirect("redeem")
+        request.session.pop(_key(request), None)
+        answer = redirect(address_in(request, "redeem"))
     else:
         answer = _show_step(request, browser)
     return remember_browser(answer, browser)
@@ -101,11 +104,9 @@ def message_status(request: HttpRequest) -> HttpResponse:
     news = None if reward is None else latest_message(redemption_id=reward.redemption_id)
     if reward is None or news is None:
         return HttpResponse(status=204)
-    context = {
-        "message": pages.message_part(news),
-        **_support(reward.support_phone, reward.support_email),
-    }
-    return render(request, "redeem/_message.html", context)
+    context = whose_reward(request, reward)
+    part = pages.message_part(news, url=address_in(request, "redeem-message"))
+    return render(request, "redeem/_message.html", {**context, "message": part})
 
 
 def _show_step(request: HttpRequest, browser: str) -> HttpResponse:
@@ -134,7 +135,7 @@ def _take_step(request: HttpRequest, browser: str) -> HttpResponse:
 
 def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     code = request.POST["code"].strip()
-    request.session.pop(_SESSION, None)
+    request.session.pop(_key(request), None)
     if not code:
         return _code_page(request, errors=[_("Please enter the code you were sent.")], status=400)
     if slowed_until(form=_GENERAL, now=timezone.now()) and not has_paid(request, code=code):
@@ -145,21 +146,24 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
         words = error.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER)
         return _code_page(request, code=code, errors=[words], status=error.code.status)
     except (RateLimitedError, BlockedError) as error:
-        return pages.render_problem(request, error)
+        return pages.render_problem(request, error, _around(request))
     if facts.state in _OPEN_STATES:
-        request.session[_SESSION] = {"recipient_id": str(facts.recipient_id)}
-        return redirect("redeem")
+        request.session[_key(request)] = {"recipient_id": str(facts.recipient_id)}
+        return redirect(address_in(request, "redeem"))
     if facts.redemption_id is not None and _is_own(facts.redemption_id, browser):
-        request.session[_SESSION] = {"redemption_id": str(facts.redemption_id)}
-        return redirect("redeem")
+        request.session[_key(request)] = {"redemption_id": str(facts.redemption_id)}
+        return redirect(address_in(request, "redeem"))
     refusal = NotApprovedError() if facts.is_rejected else _REFUSALS[facts.state]
-    return pages.render_problem(request, refusal, _client(facts))
+    whose = whose_code(request, facts)
+    if facts.redemption_id is not None and refusal is ErrorCode.ALREADY_REDEEMED:
+        whose |= remember_used(request, facts.redemption_id)
+    return pages.render_problem(request, refusal, whose)
 
 
 def _look_up(request: HttpRequest, code: str) -> CodeFacts:
     now = timezone.now()
     with guarded_form(request, code=code, now=now):
-        facts = None if "\x00" in code else look_at_code(code=code, now=now)
+        facts = None if "\x00" in code else look_at_code(code=code, now=now, **_scope(request))
         if facts is None:
             raise UnknownCodeError
     return facts
@@ -169,7 +173,8 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
     facts = _code_in_hand(request)
     if facts is None:
         # The session is over, or another tab has gone on: the reward, if there is one, is shown.
-        return redirect("redeem")
+        return redirect(address_in(request, "redeem"))
+    speak(request, facts.locale)
     now = timezone.now()
     try:
         contact, choice = _read_contact(request), _read_choice(request, facts)
@@ -187,32 +192,30 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
     except SecondFactorError as error:
         # An attempt that failed, where an answer was given; its words never tell how near it was.
         if not error.is_on_file:
-            return pages.render_problem(request, error, _client(facts))
+            return pages.render_problem(request, error, whose_code(request, facts))
         words = [words for field in error.errors.values() for words in field]
         return _contact_page(request, facts, errors={"verification": words}, status=403)
     except AlreadyProvisionedError as error:
         redemption_id = UUID(str(error.redemption_id))
         if not _is_own(redemption_id, browser):
-            return pages.render_problem(request, error, _client(facts))
-        request.session[_SESSION] = {"redemption_id": str(redemption_id)}
-        return redirect("redeem")
+            whose = whose_code(request, facts) | remember_used(request, redemption_id)
+            return pages.render_problem(request, error, whose)
+        request.session[_key(request)] = {"redemption_id": str(redemption_id)}
+        return redirect(address_in(request, "redeem"))
     except ServiceError as error:
-        return pages.render_problem(request, error, _client(facts))
-    request.session[_SESSION] = {"redemption_id": str(result.redemption_id)}
+        return pages.render_problem(request, error, whose_code(request, facts))
+    request.session[_key(request)] = {"redemption_id": str(result.redemption_id)}
     if result.is_ordered:
         await_card(redemption_id=result.redemption_id, asked_at=now, now=timezone.now())
-    return redirect("redeem")
+    return redirect(address_in(request, "redeem"))
 
 
 def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
     shown = show_card(redemption_id=reward.redemption_id, actor="customer", now=timezone.now())
-    context: dict[str, object] = {
-        "client_name": reward.client,
-        **_support(reward.support_phone, reward.support_email),
-    }
+    context = whose_reward(request, reward)
     if shown is None and reward.state == Redemption.State.FAILED:
         # Their code is as good as before: trying again leads to the question where to send it.
-        request.session[_SESSION] = {"recipient_id": str(reward.recipient_id)}
+        request.session[_key(request)] = {"recipient_id": str(reward.recipient_id)}
         request.session.save()  # which Django leaves out where the answer is a 5xx
         code = ErrorCode.from_code(reward.reason_code or ErrorCode.PROVIDER_FAILED.code)
         is_rejected = code is ErrorCode.STATE_FORBIDS
@@ -226,7 +229,7 @@ def _show_reward(request: HttpRequest, reward: RewardFacts) -> HttpResponse:
         return render(request, "redeem/waiting.html", context)
     news = latest_message(redemption_id=reward.redemption_id)
     context["card"] = pages.card_page(shown)
-    context["message"] = pages.message_part(news)
+    context["message"] = pages.message_part(news, url=address_in(request, "redeem-message"))
     return render(request, "redeem/card.html", context)
 
 
@@ -248,7 +251,8 @@ def _code_page(
         # Not after a try at it, which could go on for ever.
         "resumes": bool(slowing and slowing.wait and "work" not in request.POST),
     }
-    return render(request, "redeem/code.html", {"page": page}, status=status)
+    context = {"page": page, **_around(request)}
+    return render(request, "redeem/code.html", context, status=status)
 
 
 def _slow_page(request: HttpRequest, code: str) -> HttpResponse:
@@ -282,11 +286,13 @@ def _contact_page(
         "errors": errors or {},
         "problem": "",
     }
-    return render(request, "redeem/contact.html", {"page": page, **_client(facts)}, status=status)
+    return render(
+        request, "redeem/contact.html", {"page": page, **whose_code(request, facts)}, status=status
+    )
 
 
 def _state(request: HttpRequest) -> dict[str, str]:
-    return cast(dict[str, str], request.session.get(_SESSION) or {})
+    return cast(dict[str, str], request.session.get(_key(request)) or {})
 
 
 def _code_in_hand(request: HttpRequest) -> CodeFacts | None:
@@ -369,15 +375,18 @@ def _condition_number(request: HttpRequest) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None
 
 
-def _client(facts: CodeFacts) -> dict[str, Any]:
-    return {
-        "client_name": facts.client_name,
-        **_support(facts.support_phone, facts.support_email),
-    }
+def _scope(request: HttpRequest) -> dict[str, Any]:
+    # Note [Embedded]: a client's own form knows its own codes.
+    client_id = embedded_client(request)
+    return {} if client_id is None else {"scope_kind": "client", "scope_id": client_id}
 
 
-def _support(phone: str, email: str) -> dict[str, str]:
-    return {
-        "support_phone": phone or settings.SUPPORT_PHONE_NUMBER,
-        "support_email": email or settings.SUPPORT_EMAIL,
-    }
+def _key(request: HttpRequest) -> str:
+    # Note [Embedded]: apart from what this browser has done on our own site.
+    client_id = embedded_client(request)
+    return _SESSION if client_id is None else f"{_SESSION}:{client_id}"
+
+
+def _around(request: HttpRequest) -> dict[str, Any]:
+    client_id = embedded_client(request)
+    return {} if client_id is None else whose_client(client_id)

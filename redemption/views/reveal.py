@@ -1,6 +1,5 @@
 """The link of the text: opening it shows who it is from, its button shows the card."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -10,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from alerts.errors import ServiceError
 from alerts.throttling import RateLimitedError, count_press
 from credit.money import display_amount
-from redemption.selectors.rewards import RewardFacts, reward_facts
+from redemption.selectors.rewards import reward_facts
 from redemption.services.showing import (
     LinkBoundElsewhereError,
     LinkExpiredError,
@@ -21,6 +20,7 @@ from redemption.services.showing import (
 )
 from redemption.views import pages
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
+from redemption.views.whose import whose_reward
 
 
 @never_cache
@@ -46,7 +46,7 @@ def _answer(request: HttpRequest, token: str, browser_digest: bytes) -> HttpResp
         return redirect("reveal", token=token)
     opened = open_link(token=token, browser_digest=browser_digest, now=now)
     reward = opened.reward
-    context = _whose(reward)
+    context = whose_reward(request, reward)
     if not opened.is_proven:
         return render(request, "reveal/open.html", {**context, "page": _open_page(opened)})
     shown = show_card(redemption_id=reward.redemption_id, actor="customer", now=now)
@@ -56,14 +56,6 @@ def _answer(request: HttpRequest, token: str, browser_digest: bytes) -> HttpResp
     return render(
         request, "redeem/card.html", {**context, "card": pages.card_page(shown), "message": None}
     )
-
-
-def _whose(reward: RewardFacts) -> dict[str, object]:
-    return {
-        "client_name": reward.client,
-        "support_phone": reward.support_phone or settings.SUPPORT_PHONE_NUMBER,
-        "support_email": reward.support_email or settings.SUPPORT_EMAIL,
-    }
 
 
 def _open_page(opened: OpenedLink) -> dict[str, object]:
@@ -79,10 +71,11 @@ def _open_page(opened: OpenedLink) -> dict[str, object]:
 
 
 def _gone(request: HttpRequest, error: ServiceError) -> HttpResponse:
-    kind, context = "unknown", {}
+    kind: str = "unknown"
+    context: dict[str, object] = {}
     if isinstance(error, (LinkBoundElsewhereError, LinkExpiredError)):
         # Who has the link may know whose it is, and whom to call.
-        context = _whose(reward_facts(redemption_id=error.redemption_id))
+        context = whose_reward(request, reward_facts(redemption_id=error.redemption_id))
         kind = "expired" if isinstance(error, LinkExpiredError) else "elsewhere"
     return render(
         request,

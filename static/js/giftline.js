@@ -4,24 +4,63 @@
 
   // A second press while the first is under way does nothing. The server would answer it with the
   // same card anyway; this only spares the wait.
+  const rest = (form) => {
+    delete form.dataset.sent;
+    form.querySelector("[aria-disabled]")?.removeAttribute("aria-disabled");
+  };
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("form[data-once]") || event.defaultPrevented) return;
-    const button = form.querySelector("button:not([type=button])");
     if (form.dataset.sent) {
       event.preventDefault();
       return;
     }
     form.dataset.sent = "1";
-    button?.setAttribute("aria-disabled", "true");
+    form.querySelector("button:not([type=button])")?.setAttribute("aria-disabled", "true");
+    const lost = form.querySelector("[data-lost]");
+    if (!lost) return;
+    event.preventDefault();
+    lost.hidden = true;
+    send(form).catch(() => {
+      rest(form);
+      lost.hidden = false;
+      lost.focus();
+    });
   });
+
+  // A browser's own error page would take the form away when the answer is lost. A good answer is
+  // a redirect, which is followed by the window and not here: what it shows is not fetched twice.
+  const send = async (form) => {
+    const wait = new AbortController();
+    const timer = setTimeout(() => wait.abort(), 30000);
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form)),
+      redirect: "manual",
+      signal: wait.signal,
+    });
+    if (answer.type === "opaqueredirect") {
+      clearTimeout(timer);
+      location.assign(form.action);
+      return;
+    }
+    // A machine in between that says so itself: ours is not there.
+    if ([502, 503, 504].includes(answer.status) && !answer.headers.has("X-Request-ID")) {
+      throw new Error("away");
+    }
+    const page = await answer.text();
+    clearTimeout(timer);
+    document.open();
+    document.write(page);
+    document.close();
+    scrollTo(0, 0);
+    document.querySelector("[autofocus]")?.focus();
+  };
 
   // The back button may bring a page back from memory as it was left: with its form "sent".
   window.addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) {
-      delete form.dataset.sent;
-      form.querySelector("[aria-disabled]")?.removeAttribute("aria-disabled");
-    }
+    document.querySelectorAll("form[data-sent]").forEach(rest);
   });
 
   const say = (button, words) => {
