@@ -79,6 +79,14 @@ def read_header(file: ByteSource) -> Header:
     return _read_header(_Lines(file), frozenset())
 
 
+def header_of(content: bytes) -> Header | None:
+    """Return the header of a file in memory, None when it is none that can be read."""
+    try:
+        return read_header(io.BytesIO(content))
+    except FileProblem:
+        return None
+
+
 def find_fields(header: Header, *, fields: Sequence[str]) -> dict[str, int]:
     """Return the place of each field whose name a header has, the first of several."""
     simplified = [_simplify(name) for name in header.names]
@@ -236,6 +244,8 @@ def _find_columns(
             columns[field] = places[0]
         elif field in required:
             raise FileProblem(f'The column "{name}" is missing. Is the first line a header?')
+    if not columns:
+        raise FileProblem("No column has a name that is known here. Is the first line a header?")
     return columns
 
 

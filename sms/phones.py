@@ -13,6 +13,10 @@ _LONGEST_TEXT: Final = 40
 _PUNCTUATION: Final = frozenset(" +-()./")
 _MASK: Final = "•••"
 
+# ISO 3166: where people have numbers, and the few places that nobody has given any.
+COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS) | {
+    "AQ", "BV", "GS", "HM", "PN", "TF", "UM",
+}  # fmt: skip
 # They charge the sender or end at a machine; a form that texts them is a way to steal money.
 _NEVER_A_CUSTOMER: Final = frozenset(
     {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.VOICEMAIL}

@@ -7,7 +7,8 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Final, Literal
+from pathlib import PurePath
+from typing import Any, BinaryIO, ClassVar, Final, Literal
 from uuid import UUID
 
 from alerts.codes import ErrorCode
@@ -19,6 +20,8 @@ Mode = Literal["all_or_nothing", "valid_rows"]
 # Rows read so far, and the share of the file that was (0 to 1).
 Progress = Callable[[int, float], None]
 
+# What is checked and written while somebody waits; the commands take any number.
+ROWS_AT_ONCE: Final = 10_000
 # A file with more mistakes than a person reads; the rest is counted.
 PROBLEMS_KEPT: Final = 10_000
 SPREADSHEET_HINT: Final = (
@@ -68,6 +71,14 @@ class ImportReport:
     problems: tuple[RowProblem, ...]
     problem_count: int
     warnings: tuple[str, ...] = ()
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a repeat of the request is told, where nothing was written to read."""
+        return {
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "rejects": [problem._asdict() for problem in self.problems],
+        }
 
 
 class Rejects:
@@ -139,6 +150,11 @@ def digest_file(source: BinaryIO, *, purpose: str) -> bytes:
         sha256.update(chunk)
     source.seek(0)
     return digest(sha256.hexdigest(), purpose=purpose)
+
+
+def clean_file_name(name: str) -> str:
+    """Return a file's name without folders, as it can be kept."""
+    return PurePath(name.replace("\0", "")).name[:255]
 
 
 def check_mapping(mapping: Mapping[str, str], *, fields: Iterable[str]) -> None:

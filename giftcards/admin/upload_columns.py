@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
 from django.http import HttpRequest
 
-from alerts.csvfiles import find_fields
+from alerts.admin.upload_columns import Column, Source, choose_columns
 from giftcards.models import Pool
 from giftcards.patterns import CodePattern, PatternError
-from giftcards.services.card_rows import FIELDS, REQUIRED
-from giftcards.services.pasted import columns_of
+from giftcards.services.card_rows import REQUIRED
 
 _FIELD_WORDS: Final = {
     "code": "Code",
@@ -26,25 +24,6 @@ NO_HEADER: Final = (
 _LONGEST_NAME: Final = 60
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """What somebody has sent, as a file; ``first_line`` is the number of its first line."""
-
-    content: bytes
-    name: str
-    first_line: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A field of a card, with the columns of the file to choose from: ``(place, words)``."""
-
-    field: str
-    words: str
-    choices: list[tuple[int, str]]
-    chosen: int | None
-
-
 def find_missing(pool: Pool, source: Source, columns: list[Column]) -> dict[str, Any]:
     """Return what the page says where a column is missing; nothing where all are there."""
     missing = [one for one in columns if one.field in REQUIRED and one.chosen is None]
@@ -55,38 +34,17 @@ def find_missing(pool: Pool, source: Source, columns: list[Column]) -> dict[str,
 
 def columns_for(request: HttpRequest, pool: Pool, source: Source) -> list[Column]:
     """Return which column is which: as was chosen, else by name; none of a file without any."""
-    header = columns_of(source.content, first_line=source.first_line)
-    if header is None:
-        return []
-    by_name = find_fields(header, fields=FIELDS)
-    names = [words for words, _ in _named(pool, source)]
-    columns = []
-    for field in FIELDS:
-        chosen = request.POST.get(f"column_{field}", "")
-        place = int(chosen) if chosen.isascii() and chosen.isdigit() else by_name.get(field)
-        columns.append(
-            Column(
-                field=field,
-                words=_FIELD_WORDS[field],
-                choices=list(enumerate(names)),
-                chosen=place if place is not None and place < len(names) else None,
-            )
-        )
-    return columns
-
-
-def mapping_of(source: Source, columns: list[Column]) -> dict[str, str]:
-    header = columns_of(source.content, first_line=source.first_line)
-    if header is None:
-        return {}
-    return {
-        column.field: header.names[column.chosen] for column in columns if column.chosen is not None
-    }
+    return choose_columns(
+        request,
+        source,
+        words=_FIELD_WORDS,
+        name_column=lambda name, place: _name_column(name, place, pool),
+    )
 
 
 def _named(pool: Pool, source: Source) -> list[tuple[str, str]]:
     """Return what each column is called on the page, beside its name in the file."""
-    header = columns_of(source.content, first_line=source.first_line)
+    header = source.header
     names = () if header is None else header.names
     return [(_name_column(name, place, pool), name) for place, name in enumerate(names)]
 

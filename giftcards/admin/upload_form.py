@@ -8,9 +8,9 @@ from django import forms
 from django.conf import settings
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from giftcards.admin.upload_columns import Source
+from alerts.admin.upload_columns import Source
+from alerts.services.imports import ROWS_AT_ONCE
 from giftcards.services.pasted import to_card_file
-from giftcards.services.uploads import ROWS_AT_ONCE
 
 
 class SilentTextarea(UnfoldAdminTextareaWidget):  # type: ignore[misc]

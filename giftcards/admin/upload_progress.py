@@ -15,11 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from alerts.admin.dialogs import leave_for
-from alerts.services.imports import Mode
+from alerts.admin.upload_preview import MODES
 from giftcards.selectors.uploads import UploadProgress, find_upload
 from giftcards.services.large_uploads import confirm_upload, stop_upload
 
-_MODES: Final[dict[str, Mode]] = {"import_all": "all_or_nothing", "import_good": "valid_rows"}
 _TOO_LATE: Final = "It has moved on in the meantime: here is how it stands."
 
 
@@ -66,7 +65,7 @@ class UploadProgressPages:
 
     def confirm(self, request: HttpRequest, batch_id: UUID) -> HttpResponse:
         """Have what was looked at imported."""
-        mode = _MODES.get(request.POST.get("step", ""))
+        mode = MODES.get(request.POST.get("step", ""))
         if mode is None:
             raise Http404
         actor = f"user:{request.user.pk}"

@@ -1,17 +1,15 @@
 """Uploading cards from a pool's page: choose, look, confirm.
 
-Note [Nothing between the steps]
-The browser keeps a file of up to 10,000 rows and sends it with each step. Nothing of it rests here
-between looking and confirming, neither in plain nor encrypted: not in the session, not in a table,
-not on a disk. ``seen`` says that what is confirmed is what was looked at.
-A larger file is sent once: Note [Large uploads]. It is looked at and confirmed on its own page.
+What may be checked while somebody waits goes by Note [Nothing between the steps]. A larger file is
+sent once: Note [Large uploads]. It is looked at and confirmed on its own page.
 """
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import io
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -28,24 +26,17 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from unfold.decorators import action
 
 from alerts.admin.dialogs import leave_for
+from alerts.admin.upload_columns import Column, Source, mapping_of
+from alerts.admin.upload_preview import explain_refusal, look_or_import
 from alerts.errors import ServiceError
-from alerts.keyring import derive_token
-from alerts.services.imports import (
-    FileAlreadyUploadedError,
-    FileTooLargeError,
-    ImportReport,
-    Mode,
-)
+from alerts.services.imports import ROWS_AT_ONCE, FileTooLargeError, ImportReport
 from credit.selectors.viewers import viewer_of_user
 from giftcards.admin.form_stream import FormStream
-from giftcards.admin.upload_columns import Column, Source, columns_for, find_missing, mapping_of
+from giftcards.admin.upload_columns import columns_for, find_missing
 from giftcards.admin.upload_form import UploadForm, megabytes
 from giftcards.models import Pool
 from giftcards.services.receiving import receive_cards
-from giftcards.services.uploads import ROWS_AT_ONCE, upload_cards
-
-_MODES: Final[dict[str, Mode]] = {"import_all": "all_or_nothing", "import_good": "valid_rows"}
-_PROBLEMS_SHOWN: Final = 50
+from giftcards.services.uploads import upload_cards
 
 
 class PoolUploads:
@@ -140,11 +131,11 @@ def _receive_large(
             first_line=source.first_line,
         )
     except ServiceError as error:
-        return {**context, **_explain(error)}
+        return {**context, **explain_refusal(error, _page_of)}
     finally:
         if rest is not None:
             rest.read_to_end()
-    return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[batch_id]))
+    return leave_for(request, _page_of(batch_id))
 
 
 class _Joined:
@@ -174,51 +165,34 @@ def _look(
     request: HttpRequest, pool: Pool, source: Source, columns: list[Column]
 ) -> dict[str, Any]:
     """Check the file, and bring it in if that is what was pressed after looking at it."""
-    context: dict[str, Any] = {"columns": columns}
     refusal = find_missing(pool, source, columns)
     if refusal:
-        return {**context, **refusal}
-    mapping = mapping_of(source, columns)
-    seen = _seen(pool, source, mapping)
-    mode = _MODES.get(request.POST.get("step", ""))
-    is_confirmed = mode is not None and request.POST.get("seen") == seen
+        return {"columns": columns, **refusal}
+    upload = functools.partial(
+        upload_cards,
+        viewer=viewer_of_user(request.user.pk),  # type: ignore[arg-type]  # signed in
+        pool_id=pool.pk,
+        source=io.BytesIO(source.content),
+        file_name=source.name,
+        now=timezone.now(),
+        first_line=source.first_line,
+    )
     try:
-        report = upload_cards(
-            viewer=viewer_of_user(request.user.pk),  # type: ignore[arg-type]  # signed in
-            pool_id=pool.pk,
-            source=io.BytesIO(source.content),
-            file_name=source.name,
-            mode=(mode if is_confirmed and mode else "valid_rows"),
-            dry_run=not is_confirmed,
-            now=timezone.now(),
-            mapping=mapping,
-            first_line=source.first_line,
+        return look_or_import(
+            request,
+            source,
+            columns,
+            target_id=pool.pk,
+            purpose="card_preview",
+            upload=upload,
+            page_of=_page_of,
         )
     except FileTooLargeError:
         return {"is_large": True}
-    except ServiceError as error:
-        return {**context, **_explain(error)}
-    return {
-        **context,
-        "report": report,
-        "seen": seen,
-        "has_changed": mode is not None and not is_confirmed,
-        "problems": report.problems[:_PROBLEMS_SHOWN],
-        "problems_left": max(report.problem_count - _PROBLEMS_SHOWN, 0),
-    }
 
 
-def _seen(pool: Pool, source: Source, mapping: dict[str, str]) -> str:
-    content = hashlib.sha256(source.content).hexdigest()
-    return derive_token(f"{pool.pk}\n{content}\n{sorted(mapping.items())}", purpose="card_preview")
-
-
-def _explain(error: ServiceError) -> dict[str, Any]:
-    said = [words for several in error.errors.values() for words in several]
-    context: dict[str, Any] = {"refusals": said or [f"{error.code.operator} {error.code.action}"]}
-    if isinstance(error, FileAlreadyUploadedError) and error.batch_id is not None:
-        context["earlier"] = reverse("admin:giftcards_cardbatch_change", args=[error.batch_id])
-    return context
+def _page_of(batch_id: UUID) -> str:
+    return reverse("admin:giftcards_cardbatch_change", args=[batch_id])
 
 
 def _show_batch(request: HttpRequest, report: ImportReport) -> HttpResponse:
@@ -229,7 +203,8 @@ def _show_batch(request: HttpRequest, report: ImportReport) -> HttpResponse:
         messages.success(request, words)
     else:
         messages.error(request, "Nothing was written: the rows below have to be put right first.")
-    return leave_for(request, reverse("admin:giftcards_cardbatch_change", args=[report.batch_id]))
+    assert report.batch_id is not None  # noqa: S101  only a preview has none
+    return leave_for(request, _page_of(report.batch_id))
 
 
 def _find(object_id: str) -> Pool:

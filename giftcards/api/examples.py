@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from credit.api.problems import PROBLEM_TYPE
+
 _POOL = {
     "id": "6d2f4b18-93c5-4e7a-8b0d-1c2e3f4a5b01",
     "name": "Acorn Ltd, $25",
@@ -37,7 +39,7 @@ def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
         value=value,
         response_only=True,
         status_codes=[status],
-        media_type="application/json",
+        media_type="application/json" if status < "400" else PROBLEM_TYPE,
     )
 
 

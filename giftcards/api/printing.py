@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, ClassVar
+from typing import Any
+from uuid import UUID
 
-from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
-from alerts.services.imports import ImportReport
-from credit.models import IdempotencyRecord
+from credit.api.uploads import print_batch
 from credit.money import format_amount
 from giftcards.models import CardBatch, Pool
 from giftcards.selectors.pools import PoolCounts
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
-class RowsRefusedError(ServiceError):
-    """Nothing of the file was written; ``errors`` has the rows' lines and reasons."""
-
-    code: ClassVar = ErrorCode.INVALID_INPUT
-    answer_fields: ClassVar = ("batch", "accepted", "rejected")
-
-    errors: list[dict[str, Any]]  # type: ignore[assignment]  # of rows instead of fields
-    batch: dict[str, Any]
-    accepted: int
-    rejected: int
-    is_replay: bool = False
 
 
 def print_pool(pool: Pool, counts: PoolCounts) -> dict[str, Any]:
@@ -60,35 +43,13 @@ def print_pool(pool: Pool, counts: PoolCounts) -> dict[str, Any]:
     }
 
 
-def print_report(report: ImportReport) -> dict[str, Any]:
-    """Print what became of a file."""
-    return {
-        "batch": {
-            "id": None if report.batch_id is None else str(report.batch_id),
-            "state": report.state,
-        },
-        "accepted": report.accepted,
-        "rejected": report.rejected,
-        "errors": [problem._asdict() for problem in report.problems],
-    }
-
-
-def print_kept_report(record: IdempotencyRecord) -> dict[str, Any]:
-    """Print the first answer to a key again, whatever became of the upload since."""
-    if record.details:
-        return {
-            "batch": {"id": None, "state": CardBatch.State.PREVIEWED.value},
-            "accepted": record.details["accepted"],
-            "rejected": record.details["rejected"],
-            "errors": record.details["rejects"],
-        }
-    assert record.object_id is not None  # noqa: S101  held by the function that writes it
-    batch = CardBatch.objects.get(pk=record.object_id)
-    is_refused = batch.state == CardBatch.State.REFUSED
-    state = CardBatch.State.REFUSED if is_refused else CardBatch.State.IMPORTED
-    return {
-        "batch": {"id": str(batch.pk), "state": state.value},
-        "accepted": batch.accepted,
-        "rejected": batch.rejected,
-        "errors": batch.rejects,
-    }
+def print_kept_batch(object_id: UUID) -> dict[str, Any]:
+    """Print the first answer about an upload again, whatever became of it since."""
+    batch = CardBatch.objects.get(pk=object_id)
+    return print_batch(
+        batch_id=batch.pk,
+        is_refused=batch.state == CardBatch.State.REFUSED,
+        accepted=batch.accepted,
+        rejected=batch.rejected,
+        rejects=batch.rejects,
+    )

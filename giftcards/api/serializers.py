@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from credit.api.inputs import StrictSerializer, TextField
 from credit.api.pagination import ListQuery
-from giftcards.models import CardBatch, Pool
+from giftcards.models import Pool
 
 _LONGEST_CELL = 255
 
@@ -16,18 +16,6 @@ class PoolsQuery(ListQuery):
         required=False,
         default=False,
         help_text="`true` lists the pools that are out of use too.",
-    )
-
-
-class UploadQuery(StrictSerializer):
-    dry_run = serializers.BooleanField(
-        required=False, default=False, help_text="`1` checks the file and writes nothing."
-    )
-    mode = serializers.ChoiceField(
-        choices=["all_or_nothing", "valid_rows"],
-        required=False,
-        default="all_or_nothing",
-        help_text="`valid_rows` brings in the good rows and leaves the others out.",
     )
 
 
@@ -46,11 +34,6 @@ class CardRequest(StrictSerializer):
 
 class CardsRequest(StrictSerializer):
     cards = serializers.ListField(child=CardRequest(), allow_empty=False, min_length=1)
-
-
-class FormRequest(StrictSerializer):
-    # That there is nothing in it is the importer's to say.
-    file = serializers.FileField(allow_empty_file=True)
 
 
 class _Output(serializers.Serializer[Any]):
@@ -79,43 +62,3 @@ class PoolOutput(_Output):
     utilisation = serializers.FloatField()
     level = serializers.ChoiceField(choices=["green", "amber", "red"])
     archived_at = serializers.DateTimeField(allow_null=True)
-
-
-class BatchOutput(_Output):
-    id = serializers.UUIDField(allow_null=True)
-    state = serializers.ChoiceField(choices=CardBatch.State.values)
-
-
-class RowErrorOutput(_Output):
-    line = serializers.IntegerField()
-    field = serializers.CharField()
-    message = serializers.CharField()
-
-
-class UploadOutput(_Output):
-    def get_fields(self) -> dict[str, Any]:
-        # One of the names is a property of the class.
-        return {
-            "batch": BatchOutput(),
-            "accepted": serializers.IntegerField(),
-            "rejected": serializers.IntegerField(),
-            "errors": RowErrorOutput(many=True),
-        }
-
-
-class RefusedUploadOutput(_Output):
-    """The problem of a refused file: rows under ``errors``; fields, when it is about no row."""
-
-    def get_fields(self) -> dict[str, Any]:
-        return {
-            "type": serializers.CharField(),
-            "title": serializers.CharField(),
-            "status": serializers.IntegerField(),
-            "detail": serializers.CharField(),
-            "code": serializers.CharField(),
-            "request_id": serializers.CharField(),
-            "batch": BatchOutput(required=False),
-            "accepted": serializers.IntegerField(required=False),
-            "rejected": serializers.IntegerField(required=False),
-            "errors": serializers.JSONField(required=False),
-        }

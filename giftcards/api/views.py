@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,30 +16,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
 from alerts.services.imports import ImportReport
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
+from credit.api.files import CSVParser, FormParser, FormRequest, read_file
 from credit.api.headers import KEY_HEADER, NO_STORE
-from credit.api.inputs import read_idempotency_key, read_query
+from credit.api.inputs import read_query
 from credit.api.pagination import page_of, paginate
 from credit.api.problems import PROBLEM_TYPE, describe_problem, problems
-from credit.api.replays import refusal_of
-from credit.models import IdempotencyRecord
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from credit.api.uploads import RefusedUploadOutput, UploadOutput, UploadQuery, answer_upload
+from credit.services.idempotency import KeyClaim
 from giftcards.api import examples
-from giftcards.api.files import CSVParser, FormParser, read_card_file, say_for_key
-from giftcards.api.printing import RowsRefusedError, print_kept_report, print_pool, print_report
-from giftcards.api.serializers import (
-    CardsRequest,
-    FormRequest,
-    PoolOutput,
-    PoolsQuery,
-    RefusedUploadOutput,
-    UploadOutput,
-    UploadQuery,
-)
+from giftcards.api.printing import print_kept_batch, print_pool
+from giftcards.api.serializers import CardsRequest, PoolOutput, PoolsQuery
 from giftcards.models import Pool
 from giftcards.selectors.pools import PoolCounts, count_cards, find_pool, list_pools
+from giftcards.services.card_rows import FIELDS
 from giftcards.services.uploads import upload_cards
 
 _READING = problems(401, 403, 404)
@@ -130,37 +120,17 @@ class CardsView(APIView):
     )
     def post(self, request: Request, pool_id: UUID) -> Response:
         partner = require_scope(request, "inventory:write")
-        claim = read_idempotency_key(
+        return answer_upload(
             request,
             organisation=partner.organisation,
-            required=True,
-            body=say_for_key(request),
+            upload=lambda claim: _upload(request, partner, pool_id, claim),
+            print_kept=print_kept_batch,
         )
-        assert claim is not None  # noqa: S101  it is required
-        record = find_record(claim=claim)
-        if record is not None:
-            return _replay(record)
-        try:
-            report = _upload(request, partner, pool_id, claim)
-        except KeyAnsweredError:
-            return _replay(find_record(claim=claim))
-        except ServiceError as error:
-            # A call with the same key may have come to its end a moment ago.
-            record = find_record(claim=claim)
-            if record is not None:
-                return _replay(record)
-            keep_refusal(claim=claim, error=error, status=error.code.status, now=timezone.now())
-            raise
-        printed = print_report(report)
-        if report.state == "refused":
-            raise RowsRefusedError(**printed)
-        status = 200 if report.state == "previewed" else 201
-        return Response(printed, status=status, headers=NO_STORE)
 
 
 def _upload(request: Request, partner: Partner, pool_id: UUID, claim: KeyClaim) -> ImportReport:
     query = read_query(UploadQuery, request)
-    file = read_card_file(request)
+    file = read_file(request, rows="cards", as_json=CardsRequest, fields=FIELDS)
     return upload_cards(
         viewer=partner.viewer,
         pool_id=pool_id,
@@ -171,18 +141,6 @@ def _upload(request: Request, partner: Partner, pool_id: UUID, claim: KeyClaim) 
         now=timezone.now(),
         first_line=file.first_line,
         claim=claim,
-    )
-
-
-def _replay(record: IdempotencyRecord | None) -> Response:
-    assert record is not None  # noqa: S101  nothing else says that a key was answered
-    if record.error_code:
-        raise refusal_of(record)
-    printed: dict[str, Any] = print_kept_report(record)
-    if record.status == RowsRefusedError.code.status:
-        raise RowsRefusedError(**printed, is_replay=True)
-    return Response(
-        printed, status=record.status, headers={**NO_STORE, "Idempotency-Replayed": "true"}
     )
 
 

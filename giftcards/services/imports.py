@@ -21,6 +21,7 @@ from alerts.services.imports import (
     Progress,
     Rejects,
     check_mapping,
+    clean_file_name,
     digest_file,
     error_of,
 )
@@ -36,7 +37,6 @@ from giftcards.services.card_staging import (
     stage_cards,
 )
 from giftcards.services.upload_rules import (
-    clean_file_name,
     pattern_for,
     record_upload,
     refuse_known_file,
@@ -246,11 +246,5 @@ def _keep_answer(report: ImportReport, upload: _Upload, claim: KeyClaim) -> None
         status=_STATUSES[report.state],
         now=upload.now,
         # A preview leaves nothing that its answer could be printed from again.
-        details=None
-        if report.batch_id
-        else {
-            "accepted": report.accepted,
-            "rejected": report.rejected,
-            "rejects": [problem._asdict() for problem in report.problems],
-        },
+        details=None if report.batch_id else report.kept(),
     )

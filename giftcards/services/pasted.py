@@ -4,30 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerts.csvfiles import FileProblem, Header, find_fields, read_header
+from alerts.csvfiles import find_fields, header_of
 from giftcards.services.card_rows import FIELDS
 
 _DELIMITERS: Final = ("\t", ";", ",")
-
-
-class _Bytes:
-    """A few bytes to be read once."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int, /) -> bytes:
-        chunk, self._content = self._content[:size], self._content[size:]
-        return chunk
-
-
-def columns_of(content: bytes, *, first_line: int = 1) -> Header | None:
-    """Return the header of a file, None when it is none that can be read."""
-    try:
-        header = read_header(_Bytes(content))
-    except FileProblem:
-        return None
-    return header if first_line else None
 
 
 def to_card_file(text: str) -> tuple[bytes, int]:
@@ -38,7 +18,7 @@ def to_card_file(text: str) -> tuple[bytes, int]:
     """
     lines = text.removeprefix("\ufeff").splitlines()
     content = "\n".join([*lines, ""]).encode("utf-8", "replace") if lines else b""
-    header = columns_of(content)
+    header = header_of(content)
     if header is None or find_fields(header, fields=FIELDS):
         return content, 1
     if not any(symbol.isdigit() for symbol in header.names[0] if header.names):

@@ -27,14 +27,20 @@ from alerts.errors import ServiceError, ValidationFailedError
 from alerts.keyring import digest
 from alerts.queue import ring_bell
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.imports import FileTooLargeError, Rejects, check_mapping, error_of
+from alerts.services.imports import (
+    FileTooLargeError,
+    Rejects,
+    check_mapping,
+    clean_file_name,
+    error_of,
+)
 from alerts.transactions import durable, transaction
 from credit.selectors.viewers import Viewer
 from giftcards.models import CardBatch, Pool, UploadJob
 from giftcards.services.card_rows import FIELDS, REQUIRED, copy_lines
 from giftcards.services.card_staging import stage_cards, tell_nobody
 from giftcards.services.upload_ends import UploadStoppedError, end_upload, forget_upload
-from giftcards.services.upload_rules import clean_file_name, pattern_for, refuse_known_file
+from giftcards.services.upload_rules import pattern_for, refuse_known_file
 from giftcards.services.uploads import find_pool_to_fill
 
 WORK_TASK: Final = "giftcards.tasks.run_uploads"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import PurePath
 from uuid import UUID
 
 from django.conf import settings
@@ -69,8 +68,3 @@ def record_upload(
 def ring_for_new_stock() -> None:
     """Tell that cards have come, once they are committed: somebody may be waiting for them."""
     ring_bell(settings.RESTOCK_TASK)
-
-
-def clean_file_name(name: str) -> str:
-    """Return a file's name without folders, as it can be kept."""
-    return PurePath(name.replace("\0", "")).name[:255]

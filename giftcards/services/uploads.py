@@ -13,7 +13,7 @@ from django.db import connection
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.imports import ImportReport, Mode
+from alerts.services.imports import ROWS_AT_ONCE, ImportReport, Mode
 from alerts.transactions import durable, transaction, transaction_required
 from credit.selectors.viewers import MANAGERS, SYSTEM, Viewer
 from credit.services.audit import record_event
@@ -28,8 +28,6 @@ from giftcards.services.card_staging import (
 )
 from giftcards.services.imports import import_cards
 
-# What is checked and written while somebody waits; the command takes any number.
-ROWS_AT_ONCE: Final = 10_000
 # What a partner's key needs to bring cards in.
 _SCOPE: Final = "inventory:write"
 

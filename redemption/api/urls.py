@@ -1,17 +1,23 @@
 from django.urls import path
 
 from redemption.api.campaigns import CampaignsView
-from redemption.api.provisioning import ProvisionView
 from redemption.api.events import EventsView
+from redemption.api.provisioning import ProvisionView
+from redemption.api.recipients import RecipientsView
 from redemption.api.resending import ResendView
 from redemption.api.taking_back import CancelView, ReplaceView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
 
 urlpatterns = [
     path("campaigns/", CampaignsView.as_view(), name="api-campaigns"),
+    path(
+        "campaigns/<uuid:campaign_id>/recipients/",
+        RecipientsView.as_view(),
+        name="api-recipients",
+    ),
     path("codes/validate/", ValidateView.as_view(), name="api-validate"),
-    path("provision/", ProvisionView.as_view(), name="api-provision"),
     path("events/<str:source>/", EventsView.as_view(), name="api-events"),
+    path("provision/", ProvisionView.as_view(), name="api-provision"),
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),
     path("redemptions/<uuid:redemption_id>/cancel/", CancelView.as_view(), name="api-cancel"),

@@ -15,7 +15,7 @@ from alerts.csvfiles import Row, RowProblem, is_spreadsheet_number
 from alerts.services.imports import SPREADSHEET_HINT, Rejects
 from redemption.codes import CodeFormatError, generate_code, parse_imported_code
 from redemption.services.recipients import seal_redemption_code
-from sms.phones import PhoneError, parse_phone
+from sms.phones import COUNTRIES, PhoneError, parse_phone
 
 FIELDS: Final = (
     "first_name", "last_name", "phone", "email", "city", "region", "postal_code", "country",
@@ -109,10 +109,10 @@ def _read(field: str, text: str, country: str) -> str:
         raise FieldError(SPREADSHEET_HINT)
     try:
         if field == "phone":
-            region = country.upper() if _COUNTRY.fullmatch(country) else ""
+            region = country.upper()
             return parse_phone(
                 text,
-                region=region or settings.DEFAULT_PHONE_REGION,
+                region=region if region in COUNTRIES else settings.DEFAULT_PHONE_REGION,
                 allow_possible=settings.SANDBOX,
             )
         if field == "redemption_code":
@@ -122,6 +122,8 @@ def _read(field: str, text: str, country: str) -> str:
     if field == "country":
         if not _COUNTRY.fullmatch(text):
             raise FieldError("Write the country as two letters, such as US.")
+        if text.upper() not in COUNTRIES:
+            raise FieldError("No country has these two letters (ISO 3166); Britain is GB.")
         return text.upper()
     return _read_text(field, text)
 

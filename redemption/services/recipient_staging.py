@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from alerts.csvfiles import RowProblem
+from alerts.csvfiles import RowProblem, safe_cell
 from alerts.services.imports import PROBLEMS_KEPT
 from alerts.transactions import transaction_required
 from redemption.codes import format_code
@@ -52,9 +52,12 @@ _TAKE_OUT_DUPLICATES: Final = """
 
 _INSERT: Final = f"""
     INSERT INTO redemption_recipient
-        (campaign_id, client_id, approval, created_at, {_PERSON})
-    SELECT %(campaign)s, %(client)s, %(approval)s, %(now)s, {_PERSON}
-    FROM redemption_stagedrecipient WHERE batch_id = %(batch)s ORDER BY line
+        (campaign_id, client_id, approval, created_at, batch_id, line, {_PERSON})
+    SELECT c.id, c.client_id,
+        CASE WHEN c.approval_required THEN 'pending' ELSE 'not_needed' END,
+        %(now)s, s.batch_id, s.line, {_PERSON}
+    FROM redemption_stagedrecipient s JOIN redemption_campaign c ON c.id = %(campaign)s
+    WHERE s.batch_id = %(batch)s ORDER BY s.line
     ON CONFLICT DO NOTHING
 """  # noqa: S608  constants only
 
@@ -93,21 +96,12 @@ def take_out_duplicates(*, batch_id: UUID, campaign: Campaign) -> tuple[list[Row
 
 @transaction_required
 def make_recipients(*, batch_id: UUID, campaign: Campaign, now: datetime) -> int:
-    """Make recipients of what is staged; return how many."""
-    approval = Recipient.Approval.NOT_NEEDED
-    if campaign.approval_required:
-        approval = Recipient.Approval.PENDING
+    """Make recipients of what is staged; return how many.
+
+    Whether they wait for approval is as the campaign says at this moment.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            {
-                "batch": batch_id,
-                "campaign": campaign.pk,
-                "client": campaign.client_id,
-                "approval": approval,
-                "now": now,
-            },
-        )
+        cursor.execute(_INSERT, {"batch": batch_id, "campaign": campaign.pk, "now": now})
         return int(cursor.rowcount)
 
 
@@ -127,7 +121,12 @@ def write_codes(*, batch_id: UUID, file: TextIO) -> None:
 def print_with_code(row: StagedRecipient | Recipient) -> list[str]:
     """Return a person's cells for the mail house, the last of them their code in plain."""
     cells = [getattr(row, field) or "" for field in FIELDS[:-1]]
-    return [*map(_defuse, FIELDS, cells), format_code(open_redemption_code(row))]
+    # A phone number begins with a plus, and is ours and harmless.
+    safe = [
+        cell if field == "phone" else safe_cell(cell)
+        for field, cell in zip(FIELDS, cells, strict=False)
+    ]
+    return [*safe, format_code(open_redemption_code(row))]
 
 
 @transaction_required
@@ -147,8 +146,3 @@ def _explain(row: tuple[Any, ...]) -> Iterator[RowProblem]:
         yield RowProblem(line, "external_crm_id", "This campaign has a recipient with this id.")
     elif line > crm_id_line:
         yield RowProblem(line, "external_crm_id", f"The same id is on line {crm_id_line}.")
-
-
-def _defuse(field: str, cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula; phone numbers are ours and harmless."""
-    return f"'{cell}" if field != "phone" and cell.startswith(("=", "+", "-", "@")) else cell

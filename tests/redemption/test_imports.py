@@ -12,7 +12,7 @@ from alerts.csvfiles import RowProblem
 from alerts.errors import ValidationFailedError
 from alerts.services.imports import SPREADSHEET_HINT, FileAlreadyUploadedError, ImportReport
 from redemption.codes import has_valid_check_symbol, normalise_code
-from redemption.models import Recipient, Redemption, StagedRecipient
+from redemption.models import Campaign, Recipient, Redemption, StagedRecipient
 from redemption.services.imports import import_recipients
 from redemption.services.recipients import open_redemption_code
 from redemption.services.redeem import Caller, Contact, redeem
@@ -77,7 +77,8 @@ class TestImportRecipients:
     def test_lets_people_wait_for_approval_where_the_campaign_asks_for_it(
         self, world: World
     ) -> None:
-        world.campaign.approval_required = True
+        # As it is asked for when they are written, whatever was read before.
+        Campaign.objects.filter(pk=world.campaign.pk).update(approval_required=True)
         upload(world, "first_name\nAna\n")
         assert Recipient.objects.get().approval == "pending"
 
@@ -110,6 +111,11 @@ class TestImportRecipients:
                 "first_name,country",
                 "Ana,USA",
                 ("country", "Write the country as two letters, such as US."),
+            ),
+            (
+                "first_name,country",
+                "Ana,UK",
+                ("country", "No country has these two letters (ISO 3166); Britain is GB."),
             ),
             ("first_name,city", ",Springfield", ("", "Nothing in this row says who it is.")),
             ("first_name,city", "Ana", ("", "Cells in this row: 1; columns: 2.")),

@@ -55,6 +55,8 @@ class Command(ImportCommand):
                 mode=mode,
                 dry_run=options["dry_run"],
                 now=datetime.now(UTC),
+                file_name=options["file"].name,
+                actor="command",
                 mapping=mapping,
                 progress=progress,
                 codes_out=codes_out,
