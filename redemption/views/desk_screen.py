@@ -136,13 +136,13 @@ def _before(viewer: Viewer, call: OpenCall | None, tried: Tried) -> dict[str, An
         state = "invalid" if found.seems_code else "nobody"
     elif tried.caller:
         matches = find_by_phone(viewer=viewer, phone=tried.caller)
-        state = "choose" if len(matches) > 1 else "idle"
+        state = "choose" if len(matches) > 1 else "incoming" if matches else "idle"
     return {
         "state": state,
         "matches": matches,
         "incoming": tried.caller or None,
         "caller": tried.caller or (call.caller if call else ""),
-        "script": script_for(state),
+        "script": script_for(state, first_name=matches[0].name if state == "incoming" else ""),
         "focus": "matches" if matches else "find",
     }
 

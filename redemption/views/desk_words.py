@@ -42,6 +42,11 @@ def script_for(state: str, *, first_name: str = "", colleague: str = "") -> Scri
             _("“Thank you for calling. May I have the code from your letter or message?”"),
             _("Type or scan the code, or look them up by phone, last name or CRM id."),
         ),
+        "incoming": lambda: Script(
+            _("Somebody is calling"),
+            _("“Thank you for calling. Am I speaking with %(name)s?”") % {"name": name},
+            _("Press Enter to take the call; it begins then."),
+        ),
         "choose": lambda: Script(
             _("More than one person fits"),
             _("“May I have your full name and the town you live in?”"),

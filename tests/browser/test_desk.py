@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from credit.models import User
 from redemption.models import CallSession, Condition, Redemption
 from sms.models import Message
+from tests.browser.axe import violations
 from tests.browser.conftest import Visitor
 from tests.browser.desk_visit import Scheme, sit_at_desk
 from tests.redemption.desking import PHONE, ask_to_check, make_agent, someone
@@ -277,7 +278,7 @@ class TestTwoAgents:
 class TestScreen:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 320])
-    def test_fits_and_names_every_field(
+    def test_fits_and_is_for_everybody(
         self,
         world: World,
         agent: User,
@@ -291,14 +292,22 @@ class TestScreen:
         visitor = sit_at_desk(browser, contexts, site, agent, width=width, scheme=scheme)
         page = visitor.page
         assert visitor.fits()
+        assert violations(page) == []
+        find_field(page).fill("0000-0000-00000")
+        page.get_by_role("button", name="Find").click()
+        expect(page.locator(".desk-problem")).to_be_visible()
+        assert visitor.fits()
+        assert violations(page) == []
         find_field(page).fill(code)
         page.get_by_role("button", name="Find").click()
         expect(page.locator("#give")).to_be_visible()
         assert visitor.fits()
+        assert violations(page) == []
         page.get_by_role("radio", name="Signed up").check()
         page.get_by_role("button", name=re.compile("Give the card")).click()
         expect(page.locator("#card-code")).to_be_visible()
         assert visitor.fits()
+        assert violations(page) == []
         unnamed = page.evaluate(
             """() => [...document.querySelectorAll("input:not([type=hidden]), textarea, select")]
               .filter((one) => !one.labels?.length && !one.getAttribute("aria-label"))

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from credit.models import Client, Membership, User
 from credit.selectors.viewers import Viewer, viewer_of_user
-from redemption.models import CallSession, Condition, Recipient
+from giftcards.services.secrets import open_field
+from redemption.models import CallSession, Condition, Recipient, Redemption
 from redemption.services.calls import DESK_ROLES
 from tests.staff import make_user, sign_in
 from tests.world import World
@@ -58,6 +59,12 @@ def ask_to_check(world: World, *points: str) -> None:
 
 def call_of(user: User) -> CallSession:
     return CallSession.objects.get(agent=user, ended_at=None)
+
+
+def code_of_card(redemption: Redemption) -> str:
+    """Return the code that whoever may see the card reads."""
+    assert redemption.card is not None
+    return open_field(redemption.card.code_encrypted, field="code")
 
 
 class Desk:
