@@ -45,7 +45,10 @@ class Offer:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFacts:
-    """A code that exists: whose it is and what it is good for now."""
+    """A code that exists: whose it is and what it is good for now.
+
+    :param is_incomplete: nothing is offered because no card was chosen yet, or no value.
+    """
 
     state: CodeState
     is_valid: bool
@@ -62,6 +65,7 @@ class CodeFacts:
     requires: tuple[str, ...]
     second_factor: str
     is_rejected: bool
+    is_incomplete: bool
     redemption_id: UUID | None
     is_test: bool
 
@@ -160,6 +164,8 @@ def find_code(
         requires=_requires(campaign, conditions, state),
         second_factor=campaign.second_factor,
         is_rejected=recipient.approval == Recipient.Approval.REJECTED,
+        is_incomplete=bool(left)
+        and all(one.brand_id is None or one.card_value_minor is None for one in left),
         redemption_id=latest.pk if latest else None,
         is_test=is_test,
     )

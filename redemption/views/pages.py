@@ -43,9 +43,14 @@ _ICONS: Final = {
     ErrorCode.CODE_EXPIRED: "calendar",
     ErrorCode.CAMPAIGN_NOT_ACTIVE: "calendar",
 }
-# Trying again with the same code makes no sense: it is over, or somebody else's.
+# Trying again with the same code makes no sense: it is over, turned down, or somebody else's.
 _FINAL: Final = frozenset(
-    {ErrorCode.ALREADY_REDEEMED, ErrorCode.CODE_EXPIRED, ErrorCode.UNKNOWN_CODE}
+    {
+        ErrorCode.ALREADY_REDEEMED,
+        ErrorCode.CODE_EXPIRED,
+        ErrorCode.STATE_FORBIDS,
+        ErrorCode.UNKNOWN_CODE,
+    }
 )
 
 

@@ -153,11 +153,17 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     if facts.redemption_id is not None and _is_own(facts.redemption_id, browser):
         request.session[_key(request)] = {"redemption_id": str(facts.redemption_id)}
         return redirect(address_in(request, "redeem"))
-    refusal = NotApprovedError() if facts.is_rejected else _REFUSALS[facts.state]
+    refusal = NotApprovedError() if facts.is_rejected else _refusal_of(facts)
     whose = whose_code(request, facts)
     if facts.redemption_id is not None and refusal is ErrorCode.ALREADY_REDEEMED:
         whose |= remember_used(request, facts.redemption_id)
     return pages.render_problem(request, refusal, whose)
+
+
+def _refusal_of(facts: CodeFacts) -> ErrorCode:
+    if facts.state == "not_offered" and facts.is_incomplete:
+        return ErrorCode.CONDITION_INCOMPLETE
+    return _REFUSALS[facts.state]
 
 
 def _look_up(request: HttpRequest, code: str) -> CodeFacts:
