@@ -32,6 +32,8 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Desk", "headset_mic", "desk"),
             ("To do at the desk", "support_agent", "redemption_desktask_changelist"),
             ("Recipients", "group", "redemption_recipient_changelist"),
+            ("Duplicate claims", "content_copy", "duplicate_claims"),
+            ("Files of people", "group_add", "redemption_recipientbatch_changelist"),
             ("Campaigns", "campaign", "redemption_campaign_changelist"),
             ("CRM events", "webhook", "redemption_inboundevent_changelist"),
         ),
@@ -106,6 +108,8 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         "Operations",
         False,
         (
+            ("A person's data", "person_search", "find_person"),
+            ("Erasures", "person_off", "redemption_erasure_changelist"),
             ("Jobs", "schedule", "django_celery_beat_periodictask_changelist"),
             ("Error codes", "help", "error_catalogue"),
         ),

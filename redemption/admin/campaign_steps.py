@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -20,6 +19,7 @@ from alerts.errors import ServiceError, ValidationFailedError
 from credit.models import User
 from credit.selectors.staff import may_export_codes
 from redemption.admin.changing import viewer_of
+from redemption.admin.code_files import answer_with_codes
 from redemption.models import Campaign
 from redemption.selectors.caps import claims_on
 from redemption.selectors.code_strength import strength_of, unused_recipients
@@ -40,13 +40,6 @@ _DONE: Final = {
     Status.ENDED: "The campaign has ended.",
 }
 _SHORT: Final = "It is out of credit, though: allocate credit, and it goes on by itself."
-
-
-class _Line:
-    """What a CSV writer writes to: the line itself."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 class CampaignSteps:
@@ -149,14 +142,7 @@ class CampaignSteps:
             rows = export_codes(campaign_id=campaign_id, user=_user(request), now=timezone.now())
         except ServiceError as error:
             return _refuse(request, campaign_id, error)
-        answer = StreamingHttpResponse(_print(rows), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="codes-{campaign_id}.csv"'
-        return answer
-
-
-def _print(rows: Iterator[list[str]]) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    return (writer.writerow(row) for row in rows)
+        return answer_with_codes(rows, of=campaign_id)
 
 
 def _panel(object_id: str | None, request: HttpRequest) -> dict[str, Any] | None:

@@ -33,6 +33,7 @@ from redemption.admin.forms import (
     ConditionFormSet,
     PoolChoiceField,
 )
+from redemption.admin.recipient_uploads import CampaignUploads
 from redemption.models import Campaign, Condition
 from redemption.services.budgets import assign_payer
 
@@ -71,7 +72,7 @@ class ConditionInline(EditableInline):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(CampaignSteps, PlatformAdmin):
+class CampaignAdmin(CampaignUploads, CampaignSteps, PlatformAdmin):
     """Campaigns; ended rather than deleted, and never moved to another client.
 
     Its status is not edited: it follows from the steps of the panel.

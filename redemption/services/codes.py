@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
@@ -20,7 +22,7 @@ from credit.models import User
 from credit.selectors.staff import may_export_codes
 from credit.services.audit import record_event
 from redemption.codes import format_code
-from redemption.models import Campaign
+from redemption.models import Campaign, Recipient
 from redemption.selectors.code_strength import unused_recipients
 from redemption.services.recipient_rows import FIELDS
 from redemption.services.recipient_staging import print_with_code
@@ -126,12 +128,15 @@ def make_test_code(*, campaign_id: UUID, user: User, now: datetime) -> TestCode:
 
 
 @durable
-def export_codes(*, campaign_id: UUID, user: User, now: datetime) -> Iterator[list[str]]:
+def export_codes(
+    *, campaign_id: UUID, user: User, now: datetime, batch_id: UUID | None = None
+) -> Iterator[list[str]]:
     """Return the rows of a file for the mail house: a header, then who holds an unused code.
 
     That they are taken out, by whom and how many, is committed before the first row is there.
     Tests, used codes and people who were turned down are left out.
 
+    :param batch_id: only of those who came with this upload.
     :raises ExportNotPermittedError: the person lacks the right (GC-110).
     """
     if not may_export_codes(user):
@@ -144,19 +149,27 @@ def export_codes(*, campaign_id: UUID, user: User, now: datetime) -> Iterator[li
             object_kind="campaign",
             object_id=campaign.pk,
             now=now,
-            after={"count": unused_recipients(campaign).count()},
+            after={
+                "count": _unused(campaign, batch_id).count(),
+                **({"batch_id": str(batch_id)} if batch_id else {}),
+            },
             owner=campaign.client,
         )
-    return _rows(campaign)
+    return _rows(campaign, batch_id)
 
 
-def _rows(campaign: Campaign) -> Iterator[list[str]]:
+def _unused(campaign: Campaign, batch_id: UUID | None) -> QuerySet[Recipient]:
+    unused = unused_recipients(campaign)
+    return unused.filter(batch=batch_id) if batch_id else unused
+
+
+def _rows(campaign: Campaign, batch_id: UUID | None) -> Iterator[list[str]]:
     yield list(FIELDS)
     last: UUID | None = None
     while True:
         # A scope ends before the next page is asked for, not when somebody has read it all.
         with seeing(EVERYTHING):
-            unused = unused_recipients(campaign)
+            unused = _unused(campaign, batch_id)
             page = list((unused.filter(pk__gt=last) if last else unused)[:_PAGE])
         yield from (print_with_code(recipient) for recipient in page)
         if len(page) < _PAGE:

@@ -36,7 +36,7 @@
     const most = Number(file.dataset.maxBytes);
     if (file.files.length && file.files[0].size > most) {
       event.preventDefault();
-      refuse(`The file is over ${Math.round(most / 2 ** 20)} MB, and nothing was sent. Split it, or use the command import_cards for it.`);
+      refuse(`The file is over ${Math.round(most / 2 ** 20)} MB, and nothing was sent. Split it, or use the command ${file.dataset.command || "import_cards"} for it.`);
       return;
     }
     bar.removeAttribute("value");

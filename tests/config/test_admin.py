@@ -51,6 +51,7 @@ from redemption.models import (
     PendingReward,
     ProvisioningTrace,
     Recipient,
+    RecipientBatch,
     Redemption,
     RevealLink,
 )
@@ -93,7 +94,7 @@ OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
-    ProvisioningTrace, InboundEvent, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
+    ProvisioningTrace, RecipientBatch, InboundEvent, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
     Alert, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
     ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
 ]  # fmt: skip
@@ -135,6 +136,15 @@ def everything(db: None) -> World:
         file_hash=b"x" * 32,
         state="refused",
         rejects=[{"line": 2, "field": "code", "message": "Twice in this file."}],
+        actor="system",
+    )
+    RecipientBatch.objects.create(
+        campaign=world.campaign,
+        client=world.client,
+        file_name="people.csv",
+        file_hash=b"x" * 32,
+        state="refused",
+        rejects=[{"line": 2, "field": "phone", "message": "This number doesn't exist."}],
         actor="system",
     )
     sell(world, master_pool(world, cards=1), 1)
