@@ -66,9 +66,11 @@ SELECT credit_show_to_client('redemption_conditionmet');
 -- Finding people by their names, as they come to an agent's ear. The policies of the recipients
 -- would be asked of every row before the index of names may be used, so this has its owner's
 -- rights and is told whose people: NULL means everybody's. Names are compared without regard to
--- case, the last name from its beginning and the first name likewise.
-CREATE INDEX IF NOT EXISTS redemption_recipient_by_name ON redemption_recipient
-    (lower(last_name) text_pattern_ops, lower(first_name) text_pattern_ops)
+-- case, the last name from its beginning and the first name likewise. Each client's names are read
+-- in the index's own order, so that the common ones cost no more than the rare.
+DROP INDEX IF EXISTS redemption_recipient_by_name;
+CREATE INDEX IF NOT EXISTS redemption_recipient_people ON redemption_recipient
+    (client_id, lower(last_name) text_pattern_ops, lower(first_name) text_pattern_ops)
     WHERE last_name <> '';
 
 CREATE OR REPLACE FUNCTION redemption_find_people(
@@ -79,10 +81,15 @@ DECLARE
     v_last text := replace(replace(replace(lower(p_last_name), '\', '\\'), '%', '\%'), '_', '\_');
     v_first text := replace(replace(replace(lower(p_first_name), '\', '\\'), '%', '\%'), '_', '\_');
 BEGIN
+    -- Written out, since only a pattern that is known when it is planned can use the index.
     RETURN QUERY EXECUTE format(
-        'SELECT id FROM redemption_recipient WHERE last_name <> '''' AND lower(last_name) LIKE %L'
-        ' AND lower(first_name) LIKE %L AND ($1 IS NULL OR client_id = ANY ($1))'
-        ' ORDER BY lower(last_name), lower(first_name), id LIMIT %s',
+        'SELECT found.id FROM credit_client c CROSS JOIN LATERAL ('
+        ' SELECT r.id, lower(r.last_name) AS last_name, lower(r.first_name) AS first_name'
+        ' FROM redemption_recipient r WHERE r.client_id = c.id AND r.last_name <> '''''
+        ' AND lower(r.last_name) LIKE %1$L AND lower(r.first_name) LIKE %2$L'
+        ' ORDER BY lower(r.last_name) USING ~<~, lower(r.first_name) USING ~<~ LIMIT %3$s'
+        ') found WHERE $1 IS NULL OR c.id = ANY ($1)'
+        ' ORDER BY found.last_name, found.first_name, found.id LIMIT %3$s',
         v_last || '%', v_first || '%', p_limit)
         USING p_clients;
 END

@@ -338,6 +338,35 @@ class TestFindCallers:
         assert seems_code(text) is is_code
 
 
+class TestFindPeople:
+    def test_reads_the_index_in_its_own_order(self, world: World) -> None:
+        # Thousands of one name: the first nine are found without looking at the others.
+        world.invite()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO redemption_recipient (id, campaign_id, client_id, first_name,"
+                " last_name, code_digest, code_encrypted, code_last4, approval, is_test)"
+                " SELECT gen_random_uuid(), campaign_id, client_id, 'A' || n, 'Smith',"
+                " sha256(n::text::bytea), 'x', '0000', approval, false"
+                " FROM redemption_recipient, generate_series(1, 20000) n"
+            )
+            cursor.execute(
+                "SELECT count(*) FROM redemption_find_people(%s, 'Smi', 'a1', 9)",
+                [[world.client.pk]],
+            )
+            assert cursor.fetchone() == (9,)
+        with as_owner() as owner:
+            owner.execute("ANALYZE redemption_recipient")
+            plan = owner.execute(
+                "EXPLAIN SELECT id FROM redemption_recipient"
+                f" WHERE client_id = '{world.client.pk}' AND last_name <> ''"
+                " AND lower(last_name) LIKE 'smith%' AND lower(first_name) LIKE '%'"
+                " ORDER BY lower(last_name) USING ~<~, lower(first_name) USING ~<~ LIMIT 9"
+            ).fetchall()
+        assert "redemption_recipient_people" in str(plan)
+        assert "Sort" not in str(plan)
+
+
 class TestPersonAtDesk:
     def test_is_not_there_for_a_stranger(self, world: World) -> None:
         recipient, code = someone(world)

@@ -25,7 +25,7 @@ from tests.world import World, build_world
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Role = Membership.Role
-STEPS = [pattern.name for pattern in urlpatterns if str(pattern.name).startswith("desk")]
+STEPS = [str(one.name) for one in urlpatterns if str(one.name).startswith("desk")]
 
 
 @pytest.fixture
