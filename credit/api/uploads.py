@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,9 +16,10 @@ from rest_framework.response import Response
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.services.imports import ImportReport
-from credit.api.files import say_for_key
+from credit.api.files import FormRequest, say_for_key
 from credit.api.headers import NO_STORE
 from credit.api.inputs import StrictSerializer, read_idempotency_key
+from credit.api.problems import PROBLEM_TYPE, describe_problem, problems
 from credit.api.replays import refusal_of
 from credit.models import IdempotencyRecord
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
@@ -92,6 +94,27 @@ def answer_upload(
     statuses = {"imported": 201, "previewed": 200, "refused": RowsRefusedError.code.status}
     printed = _print(report.batch_id or report.kept(), print_kept, preview_fields)
     return _answer(printed, statuses[report.state], is_replay=False)
+
+
+def upload_request(as_json: type[StrictSerializer]) -> dict[str, Any]:
+    """Describe the three ways in which a file is sent."""
+    return {
+        "application/json": as_json,
+        "text/csv": OpenApiTypes.STR,
+        "multipart/form-data": FormRequest,
+    }
+
+
+def upload_responses(shape: type[serializers.Serializer[Any]]) -> dict[Any, Any]:
+    """Describe the answers to an upload, whose report has this shape."""
+    return {
+        200: shape,
+        201: shape,
+        **problems(401, 403, 404, 409, ErrorCode.FILE_ALREADY_UPLOADED, 413, 415, 422),
+        (400, PROBLEM_TYPE): describe_problem(
+            400, [ErrorCode.INVALID_INPUT], shape=RefusedUploadOutput
+        ),
+    }
 
 
 def print_batch(

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
-from credit.api.problems import PROBLEM_TYPE
+from credit.api.upload_examples import upload_examples
 
 _POOL = {
     "id": "6d2f4b18-93c5-4e7a-8b0d-1c2e3f4a5b01",
@@ -29,8 +29,6 @@ _POOL = {
     "level": "green",
     "archived_at": None,
 }
-_BATCH = "4a5b6c7d-8e9f-4012-a345-6789abcdef04"
-_ROW = {"line": 3, "field": "code", "message": "The same code is on line 2."}
 
 
 def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
@@ -39,63 +37,27 @@ def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
         value=value,
         response_only=True,
         status_codes=[status],
-        media_type="application/json" if status < "400" else PROBLEM_TYPE,
+        media_type="application/json",
     )
 
 
 POOLS = [_answer("A client's pool", {"next": None, "previous": None, "results": [_POOL]})]
 POOL = [_answer("A client's pool", _POOL)]
-UPLOAD = [
-    OpenApiExample(
-        "Two cards",
-        value={
-            "cards": [
-                {"code": "0012-3456-7890", "pin": "0042", "expires_on": "2031-12-31"},
-                {"code": "0012-3456-7891"},
-            ]
-        },
-        request_only=True,
-        media_type="application/json",
-    ),
-    OpenApiExample(
-        "A file",
-        value="code,pin,expires_on\n0012-3456-7890,0042,12/2031\n0012-3456-7891,,\n",
-        request_only=True,
-        media_type="text/csv",
-    ),
-    _answer(
-        "Imported",
-        {
-            "batch": {"id": _BATCH, "state": "imported"},
-            "accepted": 2,
-            "rejected": 0,
-            "errors": [],
-        },
-        "201",
-    ),
-    _answer(
-        "A dry run",
-        {
-            "batch": {"id": None, "state": "previewed"},
-            "accepted": 0,
-            "rejected": 1,
-            "errors": [_ROW],
-        },
-    ),
-    _answer(
-        "A bad row",
-        {
-            "type": "https://rewards.example.com/api/errors/#GC-012",
-            "title": "Invalid input",
-            "status": 400,
-            "detail": "Some of what was sent is not right. Please check it.",
-            "code": "GC-012",
-            "request_id": "7f2c9d",
-            "batch": {"id": _BATCH, "state": "refused"},
-            "accepted": 0,
-            "rejected": 1,
-            "errors": [_ROW],
-        },
-        "400",
-    ),
-]
+UPLOAD = upload_examples(
+    sent={
+        "application/json": (
+            "Two cards",
+            {
+                "cards": [
+                    {"code": "0012-3456-7890", "pin": "0042", "expires_on": "2031-12-31"},
+                    {"code": "0012-3456-7891"},
+                ]
+            },
+        ),
+        "text/csv": (
+            "A file",
+            "code,pin,expires_on\n0012-3456-7890,0042,12/2031\n0012-3456-7891,,\n",
+        ),
+    },
+    row={"line": 3, "field": "code", "message": "The same code is on line 2."},
+)

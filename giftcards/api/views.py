@@ -9,21 +9,25 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alerts.codes import ErrorCode
 from alerts.services.imports import ImportReport
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
-from credit.api.files import CSVParser, FormParser, FormRequest, read_file
+from credit.api.files import CSVParser, FormParser, read_file
 from credit.api.headers import KEY_HEADER, NO_STORE
 from credit.api.inputs import read_query
 from credit.api.pagination import page_of, paginate
-from credit.api.problems import PROBLEM_TYPE, describe_problem, problems
-from credit.api.uploads import RefusedUploadOutput, UploadOutput, UploadQuery, answer_upload
+from credit.api.problems import problems
+from credit.api.uploads import (
+    UploadOutput,
+    UploadQuery,
+    answer_upload,
+    upload_request,
+    upload_responses,
+)
 from credit.services.idempotency import KeyClaim
 from giftcards.api import examples
 from giftcards.api.printing import print_kept_batch, print_pool
@@ -101,19 +105,8 @@ class CardsView(APIView):
         " unless `mode=valid_rows`. A dry run always answers 200: `accepted` is what would be"
         " written, and `batch.id` is null. The first 10,000 errors are told."
         " 409 GC-114: the same file was uploaded before. Scope `inventory:write`.",
-        request={
-            "application/json": CardsRequest,
-            "text/csv": OpenApiTypes.STR,
-            "multipart/form-data": FormRequest,
-        },
-        responses={
-            200: UploadOutput,
-            201: UploadOutput,
-            **problems(401, 403, 404, 409, ErrorCode.FILE_ALREADY_UPLOADED, 413, 415, 422),
-            (400, PROBLEM_TYPE): describe_problem(
-                400, [ErrorCode.INVALID_INPUT], shape=RefusedUploadOutput
-            ),
-        },
+        request=upload_request(CardsRequest),
+        responses=upload_responses(UploadOutput),
         parameters=[KEY_HEADER, UploadQuery],
         examples=examples.UPLOAD,
         tags=["Inventory"],

@@ -7,26 +7,24 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alerts.codes import ErrorCode
 from alerts.services.imports import ImportReport
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
-from credit.api.files import CSVParser, FormParser, FormRequest, read_file
+from credit.api.files import CSVParser, FormParser, read_file
 from credit.api.headers import KEY_HEADER
 from credit.api.inputs import StrictSerializer, TextField, read_query
-from credit.api.problems import PROBLEM_TYPE, describe_problem, problems
 from credit.api.uploads import (
-    RefusedUploadOutput,
     UploadOutput,
     UploadQuery,
     answer_upload,
     print_batch,
+    upload_request,
+    upload_responses,
 )
 from credit.services.idempotency import KeyClaim
 from redemption.api import recipient_examples as examples
@@ -109,19 +107,8 @@ class RecipientsView(APIView):
         " as they are there. Codes that can be guessed are taken only where the campaign asks for"
         " a second factor. 409 GC-114: the same file was uploaded before. Scope"
         " `recipients:write`.",
-        request={
-            "application/json": RecipientsRequest,
-            "text/csv": OpenApiTypes.STR,
-            "multipart/form-data": FormRequest,
-        },
-        responses={
-            200: RecipientsOutput,
-            201: RecipientsOutput,
-            **problems(401, 403, 404, 409, ErrorCode.FILE_ALREADY_UPLOADED, 413, 415, 422),
-            (400, PROBLEM_TYPE): describe_problem(
-                400, [ErrorCode.INVALID_INPUT], shape=RefusedUploadOutput
-            ),
-        },
+        request=upload_request(RecipientsRequest),
+        responses=upload_responses(RecipientsOutput),
         parameters=[KEY_HEADER, UploadQuery],
         examples=examples.UPLOAD,
         tags=["Recipients"],

@@ -94,7 +94,8 @@ OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
-    ProvisioningTrace, RecipientBatch, InboundEvent, Message, DeliveryAttempt, StatusEvent, OptIn, ChannelStop,
+    ProvisioningTrace, RecipientBatch, InboundEvent, Message, DeliveryAttempt, StatusEvent, OptIn,
+    ChannelStop,
     Alert, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
     ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
 ]  # fmt: skip

@@ -38,6 +38,7 @@ from tests.guards.forbidden_settlements import SETTLEMENTS
 from tests.guards.forbidden_slots import SLOTS
 from tests.guards.forbidden_taking_back import TAKING_BACK
 from tests.guards.forbidden_tasks import TASKS
+from tests.guards.forbidden_uploads import UPLOADS
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.world import build_world
@@ -63,6 +64,7 @@ FORBIDDEN: Final = [
     *CALLS,
     *EVENTS,
     *ALERTS,
+    *UPLOADS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
 # tests/giftcards/test_order_guards.py).

@@ -184,7 +184,7 @@ class TestExport:
         assert not AuditEvent.objects.filter(action="codes.exported").exists()
         operator.user_permissions.add(Permission.objects.get(codename="export_codes"))
         response = browser.post(page_of(batch, "export"))
-        lines = b"".join(response.streaming_content).decode().splitlines()
+        lines = b"".join(response.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
         assert len(lines) == 2
         assert lines[1].startswith("'=1+1,")
         assert lines[1].endswith(format_code(open_redemption_code(person)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from alerts.transactions import savepoint, transaction
 from credit.models import Client
 from redemption.models import CallSession, Campaign, ConditionMet, Redemption
 from redemption.services.desk_tasks import open_task
+from redemption.services.imports import import_recipients
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.redemption.desking import make_agent
@@ -47,6 +49,13 @@ def build_lively_world(name: str) -> World:
     world.stock(1)
     replace(served)
     take_a_call(world, served.redemption_id)
+    import_recipients(
+        campaign=world.campaign,
+        source=io.BytesIO(b"first_name\nBo\n"),
+        mode="all_or_nothing",
+        dry_run=False,
+        now=NOW,
+    )
     with transaction():
         open_task(
             kind="call_back",
@@ -131,6 +140,7 @@ class TestEveryTable:
             "redemption_pendingreward",
             "redemption_provisioningtrace",
             "redemption_recipient",
+            "redemption_recipientbatch",
             "redemption_redemption",
             "redemption_replacement",
             "redemption_reveallink",
