@@ -68,7 +68,7 @@ REDEEM = [
             "message": {
                 "id": "c2b1a0f9-8e7d-4c6b-9a5f-4e3d2c1b0a99",
                 "channel": "sms",
-                "to_masked": "••• 0123",
+                "to_masked": "•••0123",
                 "state": "queued",
             },
             "created_at": "2026-03-02T15:30:00Z",

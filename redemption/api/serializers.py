@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from credit.api.inputs import StrictSerializer, TextField
+from redemption.models import Redemption
+from sms.models import Message, MessageTemplate
 
 LONGEST_CODE = 80
 
@@ -90,9 +92,9 @@ class CardOutput(_Output):
 
 class MessageOutput(_Output):
     id = serializers.UUIDField()
-    channel = serializers.CharField()
+    channel = serializers.ChoiceField(choices=MessageTemplate.Channel.values)
     to_masked = serializers.CharField()
-    state = serializers.CharField()
+    state = serializers.CharField(help_text=f"One of {', '.join(Message.State.values)}.")
 
 
 class TraceOutput(_Output):
@@ -106,12 +108,14 @@ class TraceOutput(_Output):
 
 class RedemptionOutput(_Output):
     id = serializers.UUIDField()
-    state = serializers.CharField()
+    state = serializers.CharField(help_text=f"One of {', '.join(Redemption.State.values)}.")
     reason = ReasonOutput(allow_null=True)
     campaign_id = serializers.UUIDField()
     recipient_id = serializers.UUIDField()
     condition_number = serializers.IntegerField()
-    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # a field's name
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field's name
+        choices=Redemption.Source.values, allow_null=True
+    )
     face_value = serializers.CharField(allow_null=True)
     charged = serializers.CharField(allow_null=True)
     currency = serializers.CharField()

@@ -24,6 +24,7 @@ from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record,
 from redemption.api import examples
 from redemption.api.printing import print_detail
 from redemption.api.serializers import RedemptionDetailOutput
+from redemption.models import Redemption
 from redemption.selectors.redemptions import find_redemption, list_trace
 from redemption.services.cancelling import LONGEST_REASON, cancel_redemption
 from redemption.services.disclosure import disclose_redemption
@@ -75,7 +76,9 @@ class CancelView(APIView):
                 claim=claim,
             )
 
-        return _answer(request, partner, redemption_id, cancel)
+        return _answer(
+            request, partner, redemption_id, cancel, first_state=Redemption.State.CANCELLED
+        )
 
 
 class ReplaceView(APIView):
@@ -111,7 +114,14 @@ class ReplaceView(APIView):
                 claim=claim,
             )
 
-        return _answer(request, partner, redemption_id, replace, shows_code=True)
+        return _answer(
+            request,
+            partner,
+            redemption_id,
+            replace,
+            first_state=Redemption.State.DELIVERED,
+            shows_code=True,
+        )
 
 
 def _answer(
@@ -120,6 +130,7 @@ def _answer(
     redemption_id: UUID,
     work: Callable[[str, KeyClaim | None], None],
     *,
+    first_state: Redemption.State,
     shows_code: bool = False,
 ) -> Response:
     claim = read_idempotency_key(request, organisation=partner.organisation, required=False)
@@ -137,6 +148,9 @@ def _answer(
     if record is not None and record.error_code:
         raise refusal_of(record)
     printed = _print(partner, redemption_id, record, shows_code=shows_code)
+    if record is not None:
+        # As it was told the first time, whatever has become of it since.
+        printed.update(state=first_state.value, reason=None)
     replayed = {} if record is None else {"Idempotency-Replayed": "true"}
     return Response(printed, headers={**NO_STORE, **replayed})
 

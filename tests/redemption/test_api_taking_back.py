@@ -308,3 +308,17 @@ class TestOfAnyDoor:
         Redemption.objects.update(door="web")
         assert cancel(api, result).status_code == 200
         assert GiftCard.objects.get().status == "available"
+
+
+class TestRepeat:
+    def test_of_a_replacement_tells_the_first_state(self, world: World, api: Api) -> None:
+        result = redeem_one(world, disclose=True)
+        world.stock(1)
+        first = replace(api, result, key="one").json()
+        cancel(api, result)
+        again = replace(api, result, key="one")
+        assert again["Idempotency-Replayed"] == "true"
+        assert (first["state"], again.json()["state"]) == ("delivered", "delivered")
+        assert again.json()["reason"] is None
+        # The card has been void since then: its code is nobody's.
+        assert again.json()["card"]["code"] is None
