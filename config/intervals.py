@@ -126,6 +126,24 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often forms that were slowed down are looked at again.",
     ),
     Setting(
+        "EVERY_RETENTION",
+        Kind.SECONDS,
+        "24h",
+        "How often what is older than the RETAIN_… settings say is emptied.",
+    ),
+    Setting(
+        "EVERY_ERASURE_SWEEP",
+        Kind.SECONDS,
+        "10m",
+        "How often erasures of people's data that broke off are gone on with.",
+    ),
+    Setting(
+        "EVERY_DUPLICATE_SEARCH",
+        Kind.SECONDS,
+        "24h",
+        "How often codes are looked for that two people hold.",
+    ),
+    Setting(
         "EVERY_ATTEMPT_CLEARING",
         Kind.SECONDS,
         "24h",

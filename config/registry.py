@@ -250,6 +250,42 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "How long tries at codes stay in the log; never less than 25 hours.",
     ),
     Setting(
+        "RETAIN_MESSAGES",
+        Kind.SECONDS,
+        "400d",
+        "How long it is kept whom messages and rewards went to, and what they said; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_INBOUND_TEXTS",
+        Kind.SECONDS,
+        "400d",
+        "How long texts that people sent us are kept; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_CALLS",
+        Kind.SECONDS,
+        "400d",
+        "How long callers' numbers and the notes on calls and desk tasks are kept; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_EVENTS",
+        Kind.SECONDS,
+        "400d",
+        "How long it is kept whom a CRM's events were about; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_BROWSERS",
+        Kind.SECONDS,
+        "180d",
+        "How long the address and browser that redeemed are kept; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_RECIPIENTS",
+        Kind.SECONDS,
+        "0",
+        "How long after a campaign's end its recipients are forgotten; 0: they are kept.",
+    ),
+    Setting(
         "UPLOAD_MAX_BYTES",
         Kind.NUMBER,
         "209715200",

@@ -173,6 +173,9 @@ PERIODIC_TASKS = {
     "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
     "redemption.tasks.review_forms": ENV.seconds("EVERY_FORM_REVIEW"),
     "redemption.tasks.clear_attempts": ENV.seconds("EVERY_ATTEMPT_CLEARING"),
+    "redemption.tasks.apply_retention": ENV.seconds("EVERY_RETENTION"),
+    "redemption.tasks.sweep_erasures": ENV.seconds("EVERY_ERASURE_SWEEP"),
+    "redemption.tasks.find_duplicates": ENV.seconds("EVERY_DUPLICATE_SEARCH"),
     "redemption.tasks.expire_claims": ENV.seconds("EVERY_CLAIM_EXPIRY"),
     "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
@@ -197,6 +200,14 @@ SLOW_FORM_AFTER = ENV.rate("SLOW_FORM_AFTER")
 SLOW_FORM_SHARE = ENV.number("SLOW_FORM_SHARE")
 SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
 ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
+
+# --- How long what is about people is kept (docs/privacy.md); 0: for ever -----------------------
+RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")
+RETAIN_INBOUND_TEXTS = ENV.seconds("RETAIN_INBOUND_TEXTS")
+RETAIN_CALLS = ENV.seconds("RETAIN_CALLS")
+RETAIN_EVENTS = ENV.seconds("RETAIN_EVENTS")
+RETAIN_BROWSERS = ENV.seconds("RETAIN_BROWSERS")
+RETAIN_RECIPIENTS = ENV.seconds("RETAIN_RECIPIENTS")
 
 # --- People -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "credit.User"

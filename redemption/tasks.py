@@ -8,10 +8,13 @@ from redemption.services import (
     attempts,
     budgets,
     claim_expiry,
+    duplicates,
+    erasing,
     form_alerts,
     inbound_events,
     message_days,
     report_days,
+    retention,
     serving,
     stuck,
 )
@@ -78,3 +81,21 @@ def review_forms() -> None:
 def clear_attempts() -> None:
     """Clear tries at codes that are older than they are kept."""
     attempts.clear_attempts(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.apply_retention")
+def apply_retention() -> None:
+    """Empty what is about people and older than it is kept."""
+    retention.apply_retention(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.sweep_erasures")
+def sweep_erasures() -> None:
+    """Go on with forgetting people where it broke off or had to wait."""
+    erasing.work_off_erasures(now=timezone.now(), limit=_AT_MOST)
+
+
+@shared_task(name="redemption.tasks.find_duplicates")
+def find_duplicates() -> None:
+    """Look for codes that two people hold, and raise the alarm."""
+    duplicates.alert_duplicates(now=timezone.now())

@@ -34,6 +34,7 @@ from sms.selectors.phone_health import find_bad_phone
 
 State = Message.State
 Section = tuple[str, SafeString | str]
+_BRINGS_REWARD: Final = ("reward", "resend", "apology")
 
 _VERDICTS: Final = {
     State.QUEUED: "It waits for its next attempt, at {due}.",
@@ -121,7 +122,7 @@ class DidNotCome:
 
 def _verdict(messages: list[Message], errors: dict[str, ErrorWords]) -> list[str]:
     """Say how the latest message that brings the reward stands, and what its error asks for."""
-    brought = [one for one in messages if one.purpose in ("reward", "resend")] or messages
+    brought = [one for one in messages if one.purpose in _BRINGS_REWARD] or messages
     if not brought:
         return ["No message was asked for: the card was shown or returned where it was asked for."]
     last = brought[-1]

@@ -32,6 +32,7 @@ from credit.admin.amounts import money_column
 from credit.money import display_amount
 from giftcards.models import GiftCard
 from redemption.admin.did_not_come import DidNotCome
+from redemption.admin.duplicates import Duplicates
 from redemption.admin.reaching import Reaching
 from redemption.admin.taking_back import TakingBack
 from redemption.models import PendingReward, ProvisioningTrace, Redemption
@@ -54,7 +55,7 @@ STATE_COLOURS = {
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(DidNotCome, Reaching, TakingBack, ReadOnlyAdmin):
+class RedemptionAdmin(Duplicates, DidNotCome, Reaching, TakingBack, ReadOnlyAdmin):
     """Every redemption, newest first."""
 
     actions_detail = ("did_not_come", "resend", "by_hand", "replace", "cancel")

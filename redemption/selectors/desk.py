@@ -18,7 +18,11 @@ from sms.selectors.phone_health import BadPhone, find_bad_phone
 
 # As in redemption/services/calls.py, which decides.
 _IDLE_AFTER: Final = timedelta(minutes=10)
-_BRINGS_REWARD: Final = (MessageTemplate.Purpose.REWARD, MessageTemplate.Purpose.RESEND)
+_BRINGS_REWARD: Final = (
+    MessageTemplate.Purpose.REWARD,
+    MessageTemplate.Purpose.RESEND,
+    MessageTemplate.Purpose.APOLOGY,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,11 @@ def latest_message(*, redemption_id: UUID) -> MessageNews | None:
         Message.objects.filter(
             reference_kind="redemption",
             reference_id=redemption_id,
-            purpose__in=[MessageTemplate.Purpose.REWARD, MessageTemplate.Purpose.RESEND],
+            purpose__in=[
+                MessageTemplate.Purpose.REWARD,
+                MessageTemplate.Purpose.RESEND,
+                MessageTemplate.Purpose.APOLOGY,
+            ],
         )
         .order_by("-created_at")
         .values("channel", "to", "state")[:1]

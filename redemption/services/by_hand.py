@@ -26,7 +26,13 @@ from sms.services.by_hand import mark_message_delivered
 from sms.services.cancelling import cancel_messages
 
 _OK: Final = 200
-_BRINGS_REWARD: Final = frozenset({MessageTemplate.Purpose.REWARD, MessageTemplate.Purpose.RESEND})
+_BRINGS_REWARD: Final = frozenset(
+    {
+        MessageTemplate.Purpose.REWARD,
+        MessageTemplate.Purpose.RESEND,
+        MessageTemplate.Purpose.APOLOGY,
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

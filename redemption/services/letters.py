@@ -85,6 +85,30 @@ _LETTERS: Final[Mapping[tuple[str, str], Letter]] = {
             "Si tiene preguntas, llame al {{support_phone}}.",
         ),
     ),
+    (Purpose.APOLOGY, "en"): Letter(
+        "We are sorry: here is another {{brand}} gift card",
+        (
+            "Hello {{first_name}},",
+            (
+                "The {{brand}} gift card that you got from {{company}} was not right, and we are "
+                "sorry for it. Please don't use it any more. Here is another one of {{amount}}:"
+            ),
+            "{{reveal_link}}",
+            "If you have questions, call {{support_phone}}.",
+        ),
+    ),
+    (Purpose.APOLOGY, "es"): Letter(
+        "Lo sentimos: aquí tiene otra tarjeta {{brand}}",
+        (
+            "Hola {{first_name}},",
+            (
+                "La tarjeta {{brand}} que recibió de {{company}} no era correcta, y lo sentimos. "
+                "Por favor, no la use más. Aquí tiene otra de {{amount}}:"
+            ),
+            "{{reveal_link}}",
+            "Si tiene preguntas, llame al {{support_phone}}.",
+        ),
+    ),
     (Purpose.DELAY_NOTICE, "en"): Letter(
         "Your {{brand}} gift card takes a little longer",
         (

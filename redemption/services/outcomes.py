@@ -30,7 +30,7 @@ Channel = MessageTemplate.Channel
 log = structlog.get_logger()
 
 # The messages that bring the reward itself; of the others nothing follows.
-_BRINGS_REWARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND})
+_BRINGS_REWARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.APOLOGY})
 _REACHED: Final = frozenset({Outcome.ACCEPTED, Outcome.DELIVERED})
 _ACTOR: Final = "system"
 _FAILED: Final = frozenset(

@@ -6,6 +6,7 @@ See Note [Exchange] in redemption/sql/facts.sql for who pays, and Note [Taking b
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
@@ -54,6 +55,13 @@ class ReplaceNotPermittedError(ServiceError):
     code: ClassVar = ErrorCode.NOT_PERMITTED
 
 
+@dataclasses.dataclass(eq=False, kw_only=True)
+class CardChangedError(ServiceError):
+    """The redemption has another card by now than the one that was to be replaced."""
+
+    code: ClassVar = ErrorCode.STATE_FORBIDS
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Replaced:
     """A redemption with its new card."""
@@ -75,6 +83,9 @@ def replace_card(
     now: datetime,
     discloses: bool = False,
     claim: KeyClaim | None = None,
+    card_id: UUID | None = None,
+    purpose: str = "resend",
+    also: Callable[[LockedReward, Replaced], None] | None = None,
 ) -> Replaced:
     """Give a redemption another card of the same worth; the one it had becomes void for good.
 
@@ -85,6 +96,10 @@ def replace_card(
 
     :param reason: for the records, readable by the client; no code in it.
     :param discloses: the answer will show the new card's code (Note [Disclosure]).
+    :param card_id: only this one is replaced: with another one nothing is done.
+    :param purpose: of the message that brings the new link.
+    :param also: what else belongs to it, in the same transaction.
+    :raises CardChangedError: it has another card than ``card_id`` (GC-115).
     :raises RedemptionNotFoundError: GC-111.
     :raises ReplaceNotPermittedError: the viewer is no supervisor (GC-110).
     :raises ValidationFailedError: no reason, or one that names a card's code (GC-012).
@@ -100,7 +115,13 @@ def replace_card(
     def work(reward: LockedReward) -> Replaced:
         if claim is not None and find_record(claim=claim) is not None:
             raise KeyAnsweredError
-        replaced = _exchange(reward, actor=viewer.actor, reason=reason, seen=discloses, now=now)
+        if card_id is not None and reward.redemption.card_id != card_id:
+            raise CardChangedError
+        replaced = _exchange(
+            reward, actor=viewer.actor, reason=reason, seen=discloses, purpose=purpose, now=now
+        )
+        if also is not None:
+            also(reward, replaced)
         if claim is not None:
             keep_answer(
                 claim=claim,
@@ -130,7 +151,7 @@ def _check_supervisor(viewer: Viewer) -> None:
 
 @transaction_required
 def _exchange(
-    reward: LockedReward, *, actor: str, reason: str, seen: bool, now: datetime
+    reward: LockedReward, *, actor: str, reason: str, seen: bool, purpose: str, now: datetime
 ) -> Replaced:
     redemption, old = reward.redemption, reward.card
     if redemption.state not in Redemption.STANDING or old is None:
@@ -157,7 +178,7 @@ def _exchange(
         at=now,
     )
     (message_id,) = call_function(
-        "SELECT redemption_queue_message(%s, 'resend', %s)", [redemption.pk, now]
+        "SELECT redemption_queue_message(%s, %s, %s)", [redemption.pk, purpose, now]
     )
     _write_down(redemption, old, new, cost_minor, actor=actor, reason=reason, now=now)
     account_id = None

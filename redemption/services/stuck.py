@@ -214,7 +214,8 @@ def _keep(reward: LockedReward, *, now: datetime) -> Verdict:
     redemption, card = reward.redemption, reward.card
     assert card is not None  # noqa: S101  it is what was found stuck
     was_resent = any(
-        message.purpose == MessageTemplate.Purpose.RESEND and message.created_at >= card.claimed_at
+        message.purpose in (MessageTemplate.Purpose.RESEND, MessageTemplate.Purpose.APOLOGY)
+        and message.created_at >= card.claimed_at
         for message in reward.messages
         if card.claimed_at is not None
     )

@@ -39,7 +39,7 @@ _PREVIEW_LENGTH: Final = 320
 _SECRET_TAGS: Final = ("code", "pin")
 _READY: Final = frozenset({State.ISSUED, State.DELIVERED, State.CONFIRMED})
 # The messages that bring the card, which must be there and have a link that opens.
-_BRINGS_CARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.REMINDER})
+_BRINGS_CARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.REMINDER, Purpose.APOLOGY})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

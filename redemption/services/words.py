@@ -41,6 +41,16 @@ _SENTENCES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "{{company}}: su tarjeta de regalo de {{amount}} sigue esperando: {{reveal_link}}",
         "Su tarjeta de regalo sigue esperando: {{reveal_link}}",
     ),
+    (Purpose.APOLOGY, "en"): (
+        "{{company}}: sorry, your {{brand}} gift card was not right. Another one: {{reveal_link}}",
+        "{{company}}: sorry, your gift card was not right. A new one: {{reveal_link}}",
+        "Sorry, your gift card was not right. A new one: {{reveal_link}}",
+    ),
+    (Purpose.APOLOGY, "es"): (
+        "{{company}}: perdón, su tarjeta {{brand}} no era correcta. Otra nueva: {{reveal_link}}",
+        "{{company}}: lo sentimos, su tarjeta no era correcta. Una nueva: {{reveal_link}}",
+        "Lo sentimos, su tarjeta no era correcta. Una nueva: {{reveal_link}}",
+    ),
     (Purpose.DELAY_NOTICE, "en"): (
         "{{company}}: your {{brand}} gift card takes a little longer: {hours} hours at most.",
         "{{company}}: your gift card takes a little longer: {hours} hours at most.",

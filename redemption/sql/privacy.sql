@@ -15,6 +15,8 @@ CREATE OR REPLACE TRIGGER redemption_recipient_stays_erased
 -- That a card was exchanged stays; why, may name a person: Note [Emptying].
 CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON redemption_replacement
     FOR EACH ROW EXECUTE FUNCTION alerts_refuse_all_but_emptying('reason');
+CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON giftcards_cardevent
+    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_all_but_emptying('reason');
 
 -- What is kept of people by tables that the server may not write to: the reasons of exchanges
 -- that hold one of the marks, and tries at their codes that no limit is counted from any more.
@@ -23,6 +25,15 @@ CREATE OR REPLACE FUNCTION redemption_forget_facts(
     OUT reasons integer, OUT attempts integer
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    UPDATE giftcards_cardevent SET reason = ''
+    WHERE reason <> '' AND card_id IN (
+            SELECT card_id FROM redemption_redemption WHERE id = ANY (p_redemption_ids)
+            UNION SELECT old_card_id FROM redemption_replacement
+                WHERE redemption_id = ANY (p_redemption_ids)
+            UNION SELECT new_card_id FROM redemption_replacement
+                WHERE redemption_id = ANY (p_redemption_ids))
+        AND EXISTS (SELECT 1 FROM unnest(p_marks) AS mark
+            WHERE mark <> '' AND strpos(lower(reason), lower(mark)) > 0);
     UPDATE redemption_replacement SET reason = ''
     WHERE redemption_id = ANY (p_redemption_ids) AND reason <> ''
         AND EXISTS (SELECT 1 FROM unnest(p_marks) AS mark

@@ -27,7 +27,7 @@ Channel = MessageTemplate.Channel
 
 # What the provider takes at most, in characters.
 LONGEST_TEXT: Final = 1600
-_BRINGS_CARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.REMINDER})
+_BRINGS_CARD: Final = frozenset({Purpose.REWARD, Purpose.RESEND, Purpose.REMINDER, Purpose.APOLOGY})
 _SECRETS: Final = frozenset({"code", "pin"})
 # What stays empty, because there is no card yet or it is not asked for.
 _EMPTY: Final[Mapping[str, frozenset[str]]] = {

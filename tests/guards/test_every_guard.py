@@ -25,6 +25,7 @@ from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
 from tests.guards.forbidden_preparation import PREPARATIONS
+from tests.guards.forbidden_privacy import PRIVACY
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -63,6 +64,7 @@ FORBIDDEN: Final = [
     *CONSENTS,
     *CALLS,
     *EVENTS,
+    *PRIVACY,
     *ALERTS,
     *UPLOADS,
 ]

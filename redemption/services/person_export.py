@@ -1,0 +1,123 @@
+"""Handing a person all that is kept about them: as data for machines and as a page to read."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import zipfile
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.template.loader import render_to_string
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError
+from alerts.keyring import decrypt
+from alerts.scope import EVERYTHING, seeing
+from alerts.transactions import durable, snapshot, transaction
+from credit.models import User
+from credit.selectors.staff import may_export_people
+from credit.services.audit import record_event
+from redemption.models import InboundEvent, Redemption
+from redemption.selectors.personal_data import Person, read_person
+from redemption.selectors.personal_sections import Section, list_sections
+from redemption.services.cancelling import read_reason
+from redemption.services.erasing import PersonUnknownError
+from redemption.services.inbound_events import BODY_CONTEXT
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class ExportNotPermittedError(ServiceError):
+    """Handing out a person's data takes a right of its own."""
+
+    code: ClassVar = ErrorCode.NOT_PERMITTED
+
+
+@seeing(EVERYTHING)
+@durable
+def export_person(
+    *, user: User, recipient_ids: Collection[UUID], reason: str, now: datetime
+) -> bytes:
+    """Return a ZIP archive of all that is kept about the person whom these recipients are.
+
+    ``data.json`` is for machines, ``index.html`` for people. Of cards and redemption codes the
+    last four symbols are in it, of secrets nothing. Who took it out, and why, is written down.
+
+    :raises ExportNotPermittedError: GC-110.
+    :raises PersonUnknownError: GC-111.
+    :raises ValidationFailedError: no reason (GC-012).
+    """
+    if not may_export_people(user):
+        raise ExportNotPermittedError
+    reason = read_reason(reason)
+    with snapshot():
+        person = read_person(recipient_ids=recipient_ids)
+        if not person.recipients:
+            raise PersonUnknownError
+        sections = [_read(section) for section in list_sections(person)]
+        _add_cards(sections, person)
+    with transaction():
+        for one in person.recipients:
+            record_event(
+                actor=f"user:{user.pk}",
+                action="person.exported",
+                object_kind="recipient",
+                object_id=one.pk,
+                now=now,
+                reason=reason,
+                owner=one.client,
+            )
+    return _pack(sections, now=now)
+
+
+def _read(section: Section) -> dict[str, Any]:
+    model = section.rows.model
+    columns = [
+        field
+        for field in model._meta.concrete_fields  # noqa: SLF001  Django's public door
+        if field.name not in section.left_out
+    ]
+    rows = [
+        {str(field.name): _value(row, field.attname) for field in columns} for row in section.rows
+    ]
+    return {"key": section.key, "title": section.title, "rows": rows}
+
+
+def _value(row: Any, name: str) -> Any:
+    value = getattr(row, name)
+    if isinstance(row, InboundEvent) and name == "body_encrypted":
+        return json.loads(decrypt(value, context=BODY_CONTEXT)) if value else None
+    if isinstance(value, memoryview | bytes):
+        return base64.b64encode(bytes(value)).decode()
+    return value
+
+
+def _add_cards(sections: list[dict[str, Any]], person: Person) -> None:
+    """Say of each reward which card it was, without its code."""
+    rewards = Redemption.objects.filter(pk__in=person.redemption_ids)
+    cards = {one.pk: one.card for one in rewards.select_related("card__brand").exclude(card=None)}
+    for section in sections:
+        if section["key"] != "redemptions":
+            continue
+        for row in section["rows"]:
+            card = cards.get(row["id"])
+            if card is not None:
+                row["card"] = f"{card.brand.name} …{card.last4}"
+
+
+def _pack(sections: list[dict[str, Any]], *, now: datetime) -> bytes:
+    data = {"exported_at": now, "sections": {one["key"]: one["rows"] for one in sections}}
+    filled = [one for one in sections if one["rows"]]
+    page = render_to_string("privacy/person.html", {"exported_at": now, "sections": filled})
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "data.json", json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+        )
+        archive.writestr("index.html", page)
+    return file.getvalue()
