@@ -15,7 +15,6 @@ from alerts.errors import ServiceError
 from credit.models import User
 from credit.selectors.staff import may_replace_cards, may_show_cards_again, may_skip_opt_ins
 from credit.selectors.viewers import MANAGERS, Viewer
-from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts, find_code
 from redemption.selectors.desk import (
     OpenCall,
@@ -43,6 +42,13 @@ from sms.providers import carries_email
 
 # What can be given, be it that it waits for something first.
 _OPEN_STATES: Final = frozenset({"ready", "waiting_opt_in", "waiting_approval", "out_of_stock"})
+
+# What is said of a reward that was given in this call and waits.
+_WAITING: Final = {
+    "waiting_stock": "in_line",
+    "waiting_opt_in": "asked",
+    "waiting_approval": "to_approve",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +235,9 @@ def _state(
             return "text_failed"
         if given.is_standing:
             return "arrived" if given.has_arrived else "given"
-        known = {"waiting_stock": "out_of_stock"}
-        waiting = {"waiting_opt_in", "waiting_approval"}
-        if given.state in waiting or given.state in known:
-            return known.get(given.state, given.state)
-        if given.state not in Redemption.STANDING and given.state not in ("failed", "cancelled"):
+        if given.state in _WAITING:
+            return _WAITING[given.state]
+        if given.state not in ("failed", "cancelled"):
             return "in_progress"
     if facts is None:
         return "not_active"

@@ -102,6 +102,27 @@ def script_for(state: str, *, first_name: str = "", colleague: str = "") -> Scri
             _("Give the card: the question goes out by text. E-mail needs no answer."),
             "warn",
         ),
+        "asked": lambda: Script(
+            _("Waiting for their YES"),
+            _("“I've sent you a text, %(name)s. Answer YES, and your card follows at once.”")
+            % {"name": name},
+            _("This page follows by itself; you can end the call, the card comes anyway."),
+            "warn",
+        ),
+        "in_line": lambda: Script(
+            _("Waiting in line"),
+            _("“Your reward is kept for you, %(name)s. It is sent by itself within a day.”")
+            % {"name": name},
+            _("Nothing is left to do. If they would rather be called, promise it."),
+            "warn",
+        ),
+        "to_approve": lambda: Script(
+            _("Waiting for approval"),
+            _("“Your reward is being checked, %(name)s. It comes by itself after that.”")
+            % {"name": name},
+            _("Nothing is left to do: whoever approves it sends it on its way."),
+            "warn",
+        ),
         "waiting_approval": lambda: Script(
             _("Waiting for approval"),
             _("“Your reward still has to be approved. It comes by itself once that is done.”"),

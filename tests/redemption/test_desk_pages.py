@@ -190,6 +190,7 @@ class TestGive:
         assert "Out of cards for now" in text_of(page)
         page = desk.give()
         assert "Waits for cards" in text_of(page)
+        assert "Waiting in line" in text_of(page)
         assert Redemption.objects.get().state == "waiting_stock"
 
 
@@ -283,7 +284,7 @@ class TestOptIn:
         desk = Desk(make_agent(world.client, "skip_opt_in"))
         desk.find(self.code)
         page = desk.give()
-        assert "They must agree to texts first" in text_of(page)
+        assert "Waiting for their YES" in text_of(page)
         reward = Redemption.objects.get()
         page = desk.press("skip", redemption=str(reward.pk), reason="Said so on the phone")
         assert "Noted. The reward goes on by itself." in text_of(page)
