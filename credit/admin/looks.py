@@ -26,7 +26,7 @@ from credit.services.colours import read_colour, shades_of
 from credit.services.logos import Logo, read_logo
 from credit.services.looks import change_look, find_embed_origins, find_look, read_origins
 
-LOOK_FIELDS: Final = ("colour", "logo", "drop_logo", "look", "embed_origins", "embedding")
+LOOK_FIELDS: Final = ("colour", "logo", "drop_logo", "shown_as", "embed_origins", "embedding")
 
 
 class LookForm(WordedForm):

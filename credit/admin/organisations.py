@@ -80,7 +80,7 @@ class ClientAdmin(PlatformAdmin):
     created = time_column("created_at")
 
     def get_readonly_fields(self, request: object, obj: Client | None = None) -> tuple[str, ...]:
-        return ("look", "embedding") + (() if obj is None else ("agency",))
+        return ("shown_as", "embedding") + (() if obj is None else ("agency",))
 
     def save_model(self, request: Any, obj: Client, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)
@@ -90,7 +90,7 @@ class ClientAdmin(PlatformAdmin):
         form.save_look(obj, user=request.user)
 
     @admin.display(description="as it is shown")
-    def look(self, client: Client) -> str:
+    def shown_as(self, client: Client) -> str:
         return NOTHING if client._state.adding else look_preview(client.pk)  # noqa: SLF001
 
     @admin.display(description="to put into its web site")

@@ -5,15 +5,30 @@ Their addresses name their content, so a browser keeps them for good; a new look
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from credit.services.looks import digest_of_sheet, find_logo, find_sheet
+from credit.services.looks import digest_of_sheet, find_logo, find_look, find_sheet
 
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+
+def look_of(client_id: UUID) -> dict[str, Any]:
+    """Return what templates/base_plain.html takes of a client's look, where it has one."""
+    look = find_look(client_id)
+    context: dict[str, Any] = {}
+    if look.sheet_digest:
+        context["theme_url"] = reverse("look-sheet", args=[client_id, look.sheet_digest])
+    if look.logo_digest:
+        context["logo_url"] = reverse("look-logo", args=[client_id, look.logo_digest])
+        # Kept at twice the points it is shown in.
+        context["logo_width"] = max(1, look.logo_width // 2)
+        context["logo_height"] = max(1, look.logo_height // 2)
+    return context
 
 
 @require_safe
@@ -36,6 +51,4 @@ def look_logo(request: HttpRequest, client_id: UUID, digest: str) -> HttpRespons
 
 def _keep(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = _FOR_GOOD
-    # Where a client embeds its form, its own web site may show its own logo.
-    response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

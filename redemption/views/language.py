@@ -40,5 +40,8 @@ def _back(request: HttpRequest) -> str:
     # Not in the address of the link: that of a reward's page opens it.
     given = request.META.get("HTTP_REFERER", "")
     if url_has_allowed_host_and_scheme(given, allowed_hosts={request.get_host()}):
-        return urlsplit(given).path or "/"
+        path = urlsplit(given).path
+        # "//elsewhere/" would be another site.
+        if path.startswith("/") and not path.startswith("//"):
+            return path
     return address_in(request, "redeem")

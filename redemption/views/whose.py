@@ -7,12 +7,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import translation
 
 from alerts.scope import EVERYTHING, seeing
 from credit.models import Client
-from credit.services.looks import Look, find_look
+from credit.views.looks import look_of
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.rewards import RewardFacts
 
@@ -48,18 +47,6 @@ def whose_client(client_id: UUID) -> dict[str, Any]:
     }
 
 
-def look_of(client_id: UUID) -> dict[str, Any]:
-    """Return the addresses of a client's stylesheet and logo, where it has them."""
-    look = find_look(client_id)
-    context: dict[str, Any] = {}
-    if look.sheet_digest:
-        context["theme_url"] = reverse("look-sheet", args=[client_id, look.sheet_digest])
-    if look.logo_digest:
-        context["logo_url"] = reverse("look-logo", args=[client_id, look.logo_digest])
-        context["logo_width"], context["logo_height"] = _size(look)
-    return context
-
-
 def speak(request: HttpRequest, locale: str) -> None:
     """Go on in a campaign's language, unless the customer has chosen one.
 
@@ -70,11 +57,6 @@ def speak(request: HttpRequest, locale: str) -> None:
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(locale)
         request.LANGUAGE_CODE = locale
-
-
-def _size(look: Look) -> tuple[int, int]:
-    # Kept at twice the points it is shown in.
-    return max(1, look.logo_width // 2), max(1, look.logo_height // 2)
 
 
 def _support(phone: str, email: str) -> dict[str, str]:

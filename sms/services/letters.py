@@ -3,13 +3,19 @@
 import re
 from typing import Final
 
+from django.conf import settings
 from django.template.loader import render_to_string
+from django.urls import reverse
 
+from credit.services.colours import shades_of
+from credit.services.looks import Look
 from sms.services.parties import RenderedText
 
 _PARAGRAPHS: Final = re.compile(r"\n\s*\n")
 _LINK: Final = re.compile(r"https?://\S+")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
+# The colour of static/css/giftline.css, where a client has none of its own.
+_OUR_COLOUR: Final = "#10604d"
 _BUTTONS: Final = {"en": "Open", "es": "Abrir"}
 
 
@@ -23,6 +29,7 @@ def write_html(rendered: RenderedText, *, locale: str) -> str:
             "language": language if _LANGUAGE.fullmatch(language) else "en",
             "subject": rendered.subject,
             "from_name": rendered.from_name,
+            **_look_of(rendered.look),
             "button": _BUTTONS.get(language, _BUTTONS["en"]),
             "paragraphs": [
                 {"text": part, "is_link": bool(_LINK.fullmatch(part))}
@@ -31,3 +38,15 @@ def write_html(rendered: RenderedText, *, locale: str) -> str:
             ],
         },
     )
+
+
+def _look_of(look: Look | None) -> dict[str, object]:
+    context: dict[str, object] = {"colour": _OUR_COLOUR}
+    if look is not None and look.colour:
+        context["colour"] = shades_of(look.colour).light
+    if look is not None and look.logo_digest:
+        path = reverse("look-logo", args=[look.client_id, look.logo_digest])
+        context["logo_url"] = f"{settings.PUBLIC_BASE_URL}{path}"
+        context["logo_width"] = max(1, look.logo_width // 2)
+        context["logo_height"] = max(1, look.logo_height // 2)
+    return context

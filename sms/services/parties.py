@@ -18,6 +18,8 @@ from django.db import InterfaceError, OperationalError
 from django.utils.module_loading import import_string
 
 from alerts.transactions import durable, transaction_required
+from credit.services.looks import Look, find_look
+from sms.models import MessageTemplate
 
 log = structlog.get_logger()
 
@@ -49,7 +51,8 @@ class RenderedText:
     """The words of a message.
 
     ``body`` may hold secrets and is kept nowhere; ``preview`` is the same with them masked. An
-    e-mail has a ``subject``, the name it comes from and the address that answers to it go to.
+    e-mail has a ``subject``, the name it comes from, the address that answers to it go to, and
+    the look of the client it comes from.
     ``holds_secret`` is whether ``body`` shows a card's code.
     """
 
@@ -60,6 +63,7 @@ class RenderedText:
     from_name: str = ""
     reply_to: str = ""
     holds_secret: bool = False
+    look: Look | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -119,6 +123,17 @@ def render_drafts(*, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rende
             continue
         render = cast(Render, _party(kind, "render"))
         rendered |= _render_group(render, group, now)
+    return _with_looks(drafts, rendered)
+
+
+def _with_looks(drafts: Sequence[Draft], rendered: dict[UUID, Rendering]) -> dict[UUID, Rendering]:
+    looks: dict[UUID, Look] = {}
+    for draft in drafts:
+        written = rendered[draft.message_id]
+        if draft.channel == MessageTemplate.Channel.EMAIL and isinstance(written, RenderedText):
+            look = looks.get(draft.client_id) or find_look(draft.client_id)
+            looks[draft.client_id] = look
+            rendered[draft.message_id] = dataclasses.replace(written, look=look)
     return rendered
 
 

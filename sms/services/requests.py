@@ -61,6 +61,7 @@ class RequestExpiredError(ServiceError):
 class OpenRequest:
     """A request as the person who tapped its link sees it."""
 
+    client_id: UUID
     client_name: str
     support_phone: str
     support_email: str
@@ -114,6 +115,7 @@ def open_request(*, token: str, now: datetime) -> OpenRequest:
     if is_old and opt_in.state != OptIn.State.GRANTED:
         raise RequestExpiredError
     return OpenRequest(
+        client_id=opt_in.client_id,
         client_name=opt_in.client.name,
         support_phone=opt_in.client.support_phone,
         support_email=opt_in.client.support_email,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.errors import ServiceError
 from alerts.throttling import RateLimitedError, count_press
+from credit.views.looks import look_of
 from sms.phones import mask_phone
 from sms.services.consents import OptedOutError
 from sms.services.requests import (
@@ -56,6 +57,7 @@ def _whose(asked: OpenRequest) -> dict[str, object]:
         "client_name": asked.client_name,
         "support_phone": asked.support_phone or settings.SUPPORT_PHONE_NUMBER,
         "support_email": asked.support_email or settings.SUPPORT_EMAIL,
+        **look_of(asked.client_id),
     }
 
 

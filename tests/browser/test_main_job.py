@@ -54,6 +54,7 @@ class TestRedeeming:
         (code,) = world.invite()
         visitor = Visitor(browser, contexts, width=width)
         give_code(visitor, site, code)
+        expect(visitor.page.get_by_label("Mobile number")).to_be_visible()
         assert visitor.fits()
         give_phone(visitor)
         expect(visitor.page.get_by_role("heading", name="Here is your gift card")).to_be_visible()

@@ -3,11 +3,14 @@
 import socket
 import threading
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
 
 from alerts.models import Alert
+from credit.services.colours import shades_of
+from credit.services.looks import Look
 from sms.emulator import Emulator
 from sms.models import ChannelStop, PhoneHealth
 from sms.policies import POLICIES, Reaction, policy_of
@@ -271,6 +274,26 @@ class TestPolicyOf:
 
 
 class TestWriteHtml:
+    def test_has_the_look_of_the_client(self, settings: Settings) -> None:
+        settings.PUBLIC_BASE_URL = "https://gifts.example.com"
+        look = Look(
+            client_id=UUID(int=7),
+            colour="#ffe600",
+            logo_digest="abc",
+            logo_width=300,
+            logo_height=96,
+        )
+        words = {"body": "http://x.example/r/a/", "preview": "", "from_name": "Acorn"}
+        html = write_html(RenderedText(**words, look=look), locale="en")  # type: ignore[arg-type]
+        # The palest of colours, darkened until white words can be read on it.
+        assert "background:#ffe600" not in html
+        assert f"background:{shades_of('#ffe600').light}" in html
+        assert f'src="https://gifts.example.com/look/{UUID(int=7)}/abc.png" alt="Acorn"' in html
+        assert 'width="150" height="48"' in html
+        ours = write_html(RenderedText(**words), locale="en")  # type: ignore[arg-type]
+        assert "background:#10604d" in ours
+        assert "<img" not in ours
+
     def test_escapes_everything(self) -> None:
         rendered = RenderedText(
             body="Dear <b>Ana</b> & {{code}},\n\nhttp://x.example/r/a/\n\nLine one\nline two",
