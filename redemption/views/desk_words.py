@@ -141,6 +141,12 @@ def script_for(state: str, *, first_name: str = "", colleague: str = "") -> Scri
             _("Only the client can extend it. Note what the caller says."),
             "warn",
         ),
+        "cap_reached": lambda: Script(
+            _("The limit for now is reached"),
+            _("“All of today's rewards are given out. Your code stays good: may I call you back?”"),
+            _("A limit of the day opens again tomorrow. Promise a call back."),
+            "warn",
+        ),
         "out_of_credit": lambda: Script(
             _("Rewards are paused"),
             _("“We can't give this out today. Your code stays good. May I call you back?”"),

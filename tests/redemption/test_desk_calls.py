@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from uuid import UUID
 
 import pytest
 
 from redemption.models import CallSession, DeskTask, Recipient, Redemption
+from redemption.selectors.codes import CodeState
+from redemption.views.desk_words import script_for
 from sms.models import Message
 from tests.redemption.client_visiting import text_of
 from tests.redemption.desking import PHONE, Desk, ago, call_of, code_of_card, make_agent, someone
@@ -25,6 +28,18 @@ def world() -> World:
 @pytest.fixture
 def desk(world: World) -> Desk:
     return Desk(make_agent(world.client, name="Bea"))
+
+
+class TestScript:
+    @pytest.mark.parametrize("state", get_args(CodeState))
+    def test_knows_what_to_say_of_every_code(self, state: str) -> None:
+        words = script_for(state, first_name="Ana")
+        assert words.title
+        assert words.say.startswith("“")
+        assert words.do
+        # What nobody has written lines for would be called closed.
+        is_closed = words.title == "This offer is not open"
+        assert is_closed is (state == "not_active")
 
 
 class TestTwoAgents:
