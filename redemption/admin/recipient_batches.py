@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -28,6 +28,8 @@ from redemption.services.recipient_uploads import (
     undo_recipients,
 )
 
+# They take a few seconds; of a million somebody's browser would give up.
+_UNDONE_ON_A_PAGE: Final = 50_000
 _COLOURS = {"imported": GREEN, "refused": RED, "undone": GREY}
 
 
@@ -118,6 +120,10 @@ class RecipientBatchAdmin(RejectedRows, ReadOnlyAdmin):
     )
     def undo(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
         batch: RecipientBatch = self.find(object_id)
+        if batch.accepted > _UNDONE_ON_A_PAGE:
+            words = "So many people are removed by the command: undo_recipients with this id,"
+            messages.error(request, f"{words} {batch.pk}.")
+            return leave_for(request, page_of_upload(batch.pk))
         try:
             count = undo_recipients(
                 batch_id=batch.pk, actor=f"user:{request.user.pk}", now=timezone.now()

@@ -11,14 +11,18 @@ from credit.models import AuditEvent
 from redemption.codes import has_valid_check_symbol, normalise_code
 from redemption.models import Campaign, Recipient, RecipientBatch
 from redemption.services.recipients import WEAK_CODES, open_redemption_code
+from redemption.services.redeem import Contact
+from sms.models import OptIn
 from tests.credit.partners import Partner, assert_problem
 from tests.giftcards.api_sending import form
 from tests.giftcards.files import SAVE_AS_HINT
+from tests.redemption.asking import ask
 from tests.redemption.people_sending import BAD, TWO, assert_nobody_added, send
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+OPEN_QUOTE = "The row that begins on line 2 is longer than 64 kB. Is a quotation mark left open?"
 AS_JSON = {"content_type": "application/json"}
 
 
@@ -136,6 +140,16 @@ class TestUpload:
         send(client, world.campaign, TWO)
         assert set(Recipient.objects.values_list("approval", flat=True)) == {"pending"}
 
+    def test_takes_a_phone_number_for_no_leave_to_text_it(
+        self, world: World, client: Partner
+    ) -> None:
+        world.stock(1)
+        Campaign.objects.filter(pk=world.campaign.pk).update(opt_in_required=True)
+        ana, _ = send(client, world.campaign, TWO).json()["recipients"]
+        assert not OptIn.objects.exists()
+        waiting = ask(ana["redemption_code"], contact=Contact(method="sms", to="+12025550143"))
+        assert waiting.state == "waiting_opt_in"
+
     def test_takes_no_codes_that_can_be_guessed(self, world: World, client: Partner) -> None:
         text = "redemption_code\n" + "".join(f"{number:04d}\n" for number in range(60))
         body = assert_problem(send(client, world.campaign, text), 400, "GC-012")
@@ -180,8 +194,7 @@ class TestHostile:
             (b"phone,Phone\n1,2\n", 'The column "phone" is there 2 times.'),
             (
                 b'first_name\n"Ana\n' + b"Bo\n" * 30_000,
-                "The row that begins on line 2 is longer than 64 kB."
-                + " Is a quotation mark left open?",
+                OPEN_QUOTE,
             ),
         ],
     )

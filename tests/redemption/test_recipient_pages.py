@@ -154,6 +154,16 @@ class TestUndo:
         add(browser, world)
         assert Recipient.objects.count() == 2
 
+    def test_of_very_many_is_left_to_the_command(
+        self, browser: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("redemption.admin.recipient_batches._UNDONE_ON_A_PAGE", 1)
+        add(browser, world)
+        batch = RecipientBatch.objects.get()
+        browser.post(page_of(batch, "undo"), {"_form_submitted": "True"})
+        assert Recipient.objects.count() == 2
+        assert f"undo_recipients with this id, {batch.pk}" in words_of(browser.get(page_of(batch)))
+
     def test_is_offered_for_a_day(self, browser: Browser, world: World) -> None:
         old = datetime.now(UTC) - timedelta(hours=25)
         batch = RecipientBatch.objects.create(

@@ -6,10 +6,12 @@ import functools
 import io
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from alerts.errors import ServiceError
 from alerts.services.imports import FileAlreadyUploadedError, ImportReport
@@ -130,6 +132,20 @@ class TestUndoRecipients:
 
 def _take_one(work: list[Callable[[], Any]]) -> Any:
     return work.pop()()
+
+
+class TestUndoCommand:
+    def test_removes_them_and_says_why_where_it_does_not(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        batch_id = str(upload(world, now=datetime.now(UTC)).batch_id)
+        call_command("undo_recipients", batch_id)
+        assert capsys.readouterr().out == "50 people were removed again.\n"
+        assert not Recipient.objects.exists()
+        with pytest.raises(CommandError, match="There is nothing to undo"):
+            call_command("undo_recipients", batch_id)
+        with pytest.raises(CommandError, match="There is no such upload"):
+            call_command("undo_recipients", str(world.campaign.pk))
 
 
 class TestUploadsAtOnce:
