@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -84,7 +84,7 @@ class TestProvision:
     @pytest.mark.parametrize(
         ("name", "value", "words"),
         [
-            ("brand_id", str(uuid4()), "This condition is for Acorn Shop."),
+            ("brand_id", str(UUID(int=1)), "This condition is for Acorn Shop."),
             ("denomination", "50.00", "This condition is for $25.00."),
             ("denomination", "a lot", None),
             ("condition_number", 2, "This campaign has no such condition."),
