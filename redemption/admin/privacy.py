@@ -69,12 +69,13 @@ class EraseForm(ReasonForm):
 class ErasureAdmin(ReadOnlyAdmin):
     """Who was forgotten, when and why; the pages to find somebody and see what is kept."""
 
-    list_display = (id_column, "state", "reason", "by", "asked", "done", "waits_for")
+    list_display = ("id_column", "state", "reason", "by", "asked", "done", "waits_for")
     ordering = ("-requested_at",)
     search_help_text = "The id of an erasure or of a recipient"
     fields = (
         "state", "reason", "by", "requested_at", "erased_at", "waits_for", "people", "rows",
     )  # fmt: skip
+    id_column = id_column
     by = actor_column("requested_by", title="by")
     asked = time_column("requested_at", title="asked for")
     done = time_column("erased_at", title="erased")

@@ -83,7 +83,8 @@ def _read(section: Section) -> dict[str, Any]:
         if field.name not in section.left_out
     ]
     rows = [
-        {str(field.name): _value(row, field.attname) for field in columns} for row in section.rows
+        {field.name.removesuffix("_encrypted"): _value(row, field.attname) for field in columns}
+        for row in section.rows
     ]
     return {"key": section.key, "title": section.title, "rows": rows}
 
