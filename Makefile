@@ -68,7 +68,10 @@ provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_
 
 schema-test: $(READY) ## Ask the whole API all that its schema allows and forbids (SCHEMA_EXAMPLES=100, SCHEMA_SEED=1)
 	@SCHEMA_EXAMPLES=$(or $(SCHEMA_EXAMPLES),100) SCHEMA_SEED=$(or $(SCHEMA_SEED),1) \
-		$(BIN)/python -m pytest -q -n 0 -s tests/api/test_schema_run.py $(ARGS)
+		SCHEMA_PHASES="$${SCHEMA_PHASES:-examples,coverage,fuzzing,stateful}" API_MATRIX=full \
+		$(BIN)/python -m pytest -q -n 0 -s tests/api/test_schema_run.py \
+		tests/api/test_hostile_bodies.py tests/api/test_hostile_requests.py \
+		tests/api/test_repeats.py $(ARGS)
 
 attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK_ADDRESSES=10000: 20 guesses each)
 	@ATTACK_ADDRESSES=$(or $(ATTACK_ADDRESSES),10000) ATTACK_HONEST=$(or $(ATTACK_HONEST),1000) \

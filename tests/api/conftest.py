@@ -1,4 +1,4 @@
-"""One web server for all the tests of a file."""
+"""One web server for all the tests that ask one over a socket."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from config.bench.web import Web
 from tests.api.serving import Caller, make_secret, serving
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """A running gunicorn; whatever it reports as its own failure fails the file."""
+    """A running gunicorn; whatever it reports as its own failure fails the last test."""
     folder = tmp_path_factory.mktemp("web")
     with serving(folder) as running:
         yield running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from config.bench.web import Web, web_server
 from credit.models import Agency, Client
 from credit.services.api_keys import SCOPES, create_api_key
 from tests.world import NOW
+
+# A line for each of thousands of requests costs more than it tells; the server writes its own.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # A second is long for any of these calls, but two cores may be shared by many tests.
 _PATIENCE_SECONDS = 30
