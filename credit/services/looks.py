@@ -104,7 +104,7 @@ def change_look(
     :param logo: a new one; None keeps the one there is, unless ``drops_logo``.
     """
     look = ClientLook.objects.filter(pk=client.pk).order_by("pk").first()
-    look = look or ClientLook(client=client)
+    look = look or ClientLook(client=client, colour="", logo_digest="")
     before = _facts_of(look)
     look.colour, look.embed_origins = colour, embed_origins
     if logo is not None:
@@ -164,8 +164,8 @@ def read_origins(text: str) -> list[str]:
 
 def _facts_of(look: ClientLook) -> dict[str, object]:
     return {
-        "colour": look.colour if isinstance(look.colour, str) else "",
-        "logo": look.logo_digest if isinstance(look.logo_digest, str) else "",
+        "colour": look.colour,
+        "logo": look.logo_digest,
         "embed_origins": list(look.embed_origins),
     }
 

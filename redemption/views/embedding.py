@@ -65,6 +65,6 @@ def embedded(view: View) -> View:
 def _framable(response: HttpResponse, origins: list[str]) -> HttpResponse:
     if origins:
         # The libraries' own ways to change the policy of one answer.
-        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True
         response._csp_replace = {"frame-ancestors": origins}  # type: ignore[attr-defined]  # noqa: SLF001
     return response

@@ -40,7 +40,7 @@ def _back(request: HttpRequest) -> str:
     # Not in the address of the link: that of a reward's page opens it.
     given = request.META.get("HTTP_REFERER", "")
     if url_has_allowed_host_and_scheme(given, allowed_hosts={request.get_host()}):
-        path = urlsplit(given).path
+        path: str = urlsplit(given).path
         # "//elsewhere/" would be another site.
         if path.startswith("/") and not path.startswith("//"):
             return path

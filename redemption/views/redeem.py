@@ -48,7 +48,7 @@ from redemption.services.second_factor import SecondFactorError, Verification
 from redemption.services.showing import show_card
 from redemption.throttling import BlockedError
 from redemption.views import pages
-from redemption.views.again import remember_used
+from redemption.views.again import used_before
 from redemption.views.browsers import browser_of, digest_of_browser, remember_browser
 from redemption.views.embedding import address_in, embedded_client
 from redemption.views.guarding import address_of, guarded_form
@@ -156,7 +156,7 @@ def _take_code(request: HttpRequest, browser: str) -> HttpResponse:
     refusal = NotApprovedError() if facts.is_rejected else _refusal_of(facts)
     whose = whose_code(request, facts)
     if facts.redemption_id is not None and refusal is ErrorCode.ALREADY_REDEEMED:
-        whose |= remember_used(request, facts.redemption_id)
+        whose = used_before(request, facts, facts.redemption_id)
     return pages.render_problem(request, refusal, whose)
 
 
@@ -204,7 +204,7 @@ def _take_contact(request: HttpRequest, browser: str) -> HttpResponse:
     except AlreadyProvisionedError as error:
         redemption_id = UUID(str(error.redemption_id))
         if not _is_own(redemption_id, browser):
-            whose = whose_code(request, facts) | remember_used(request, redemption_id)
+            whose = used_before(request, facts, redemption_id)
             return pages.render_problem(request, error, whose)
         request.session[_key(request)] = {"redemption_id": str(redemption_id)}
         return redirect(address_in(request, "redeem"))

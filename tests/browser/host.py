@@ -6,19 +6,22 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from uuid import UUID
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta name="viewport" content="width=device-width"><title>Acorn</title></head>
-<body><h1>Acorn's own page</h1>
-<div data-giftline="{client_id}"><a href="{site}/redeem/">Redeem your code</a></div>
-<script src="{site}/static/js/embed.js" async></script>
-</body></html>"""
+from django.conf import settings
+
+_EXAMPLE = Path(settings.BASE_DIR) / "docs" / "examples" / "embedded-form.html"
+_SERVER, _CLIENT = "https://gifts.example.com", str(UUID(int=0))
 
 
 @contextlib.contextmanager
 def host_page(*, site: str, client_id: object) -> Iterator[str]:
     """Serve a page that embeds a client's form; yields the page's origin."""
-    page = _PAGE.format(site=site, client_id=client_id).encode()
+    text = _EXAMPLE.read_text()
+    assert text.count(_SERVER) == 2
+    assert text.count(_CLIENT) == 1
+    page = text.replace(_SERVER, site).replace(_CLIENT, str(client_id)).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -11,7 +11,7 @@ from django.test import Client as Http
 
 from alerts.throttling import RateLimitedError
 from alerts.transactions import transaction
-from redemption.models import AttemptLog, Redemption, RevealLink
+from redemption.models import AttemptLog, Campaign, Redemption, RevealLink
 from redemption.services.asking_again import (
     find_way_back,
     send_link_again,
@@ -81,6 +81,17 @@ class TestUsedCode:
             assert "0123" not in plain(page).replace(page.context.get("request_id", "-"), "")
         assert Message.objects.count() == 1
         assert RevealLink.objects.get().bound_to is None
+
+    def test_that_can_be_guessed_does_not_even_tell_the_end_of_a_number(self, code: str) -> None:
+        redeem(Http(), code)
+        Campaign.objects.update(second_factor="last_name")
+        stranger = Http()
+        answer = enter(stranger, code)
+        assert "to where we sent it before" in plain(answer)
+        assert "ending in" not in plain(answer)
+        answer = stranger.post("/redeem/again/", follow=True)
+        assert "ending in" not in plain(answer)
+        assert Message.objects.filter(purpose="resend", to=NUMBER).count() == 1
 
     def test_sends_the_link_again_to_where_it_went_and_shows_nothing(self, code: str) -> None:
         card = redeem(Http(), code)

@@ -14,7 +14,7 @@ from alerts.models import Alert
 from alerts.scope import EVERYTHING, NOTHING, Scope, seeing
 from alerts.services.alerts import raise_alert
 from alerts.transactions import savepoint, transaction
-from credit.models import Client
+from credit.models import Client, ClientLook
 from redemption.models import CallSession, Campaign, ConditionMet, Redemption
 from redemption.services.desk_tasks import open_task
 from redemption.services.imports import import_recipients
@@ -44,6 +44,7 @@ def birch() -> World:
 def build_lively_world(name: str) -> World:
     """Build a world in which one redemption was served, and served again, and one waits."""
     world = build_world(name=name)
+    ClientLook.objects.create(client=world.client, colour="#0f5c4c")
     world.stock(1)
     served, _ = [ask(code) for code in world.invite(2)]
     world.stock(1)
@@ -124,6 +125,7 @@ class TestEveryTable:
             "credit_account",
             "credit_agency",
             "credit_client",
+            "credit_clientlook",
             "credit_entry",
             "credit_transaction",
             "giftcards_cardevent",
