@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -57,13 +58,13 @@ class Duplicates:
 
 def _settle(request: HttpRequest) -> None:
     card_id = read_key("UUIDField", request.POST.get("card", ""))
-    if card_id is None:
+    if not isinstance(card_id, UUID):
         messages.error(request, "Choose one of the buttons.")
         return
     try:
         done = settle_duplicate(
             viewer=viewer_of(request),
-            card_id=card_id,  # type: ignore[arg-type]  what it reads of a UUIDField is one
+            card_id=card_id,
             now=timezone.now(),
         )
     except OutOfStockError:

@@ -13,7 +13,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -118,6 +117,8 @@ class ErasureAdmin(ReadOnlyAdmin):
             "text": text,
             "is_asked": request.method == "POST",
             "people": [_line(one) for one in people[:MOST_FOUND]],
+            # Of several by one name each is chosen by hand: they may be different people.
+            "is_one": len(people) == 1,
             "has_more": len(people) > MOST_FOUND,
             "person_url": reverse("admin:person_data"),
         }
@@ -157,11 +158,6 @@ class ErasureAdmin(ReadOnlyAdmin):
 
     def _context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
-
-
-def person_url(recipient_ids: list[UUID]) -> str:
-    """Return the page that tells what is kept about the person whom these recipients are."""
-    return f"{reverse('admin:person_data')}?{urlencode({'r': recipient_ids}, doseq=True)}"
 
 
 def _line(one: Recipient) -> dict[str, Any]:

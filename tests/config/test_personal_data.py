@@ -9,7 +9,6 @@ from django.apps import apps
 from django.db import connection, models
 
 from config.environment import PROJECT_DIR
-from config.kinds import Setting
 from config.personal_data import IMPERSONAL, PERSONAL, STAFF, Fate
 from config.registry import SETTINGS
 from redemption.services.retention import RULES
@@ -62,7 +61,7 @@ class TestRegistry:
         assert {table: sorted(columns) for table, columns in declared().items()} == asked
 
     def test_names_settings_that_there_are(self) -> None:
-        names = {setting.name for setting in SETTINGS if isinstance(setting, Setting)}
+        names = {setting.name for setting in SETTINGS}
         kept = {held.kept for columns in PERSONAL.values() for held in columns.values()}
         settings = {one for one in kept if one.isupper()}
         assert settings <= names
