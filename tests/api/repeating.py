@@ -50,6 +50,11 @@ def upload(world: World, _caller: Caller) -> Asked:
     return f"/pools/{world.pool.pk}/cards/", {"cards": cards}
 
 
+def people(world: World, _caller: Caller) -> Asked:
+    people = [{"external_crm_id": secrets.token_hex(6)} for _ in range(3)]
+    return f"/campaigns/{world.campaign.pk}/recipients/", {"recipients": people}
+
+
 def sale(world: World, _caller: Caller) -> Asked:
     pool = master_pool(world, 3)
     return f"/pools/{pool.pk}/sell/", {
@@ -84,6 +89,7 @@ KINDS: dict[str, Callable[[World, Caller], Asked]] = {
     "provision": provision,
     "allocation": allocation,
     "upload": upload,
+    "people": people,
     "sale": sale,
     "resend": resend,
     "cancel": cancel,

@@ -134,6 +134,7 @@ class TestHeader:
                 starred.add(str(one))
         assert starred >= {
             "POST /allocations/",
+            "POST /campaigns/{campaign_id}/recipients/",
             "POST /pools/{pool_id}/cards/",
             "POST /pools/{pool_id}/sell/",
             "POST /redemptions/",

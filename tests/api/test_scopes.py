@@ -20,6 +20,7 @@ DEMANDED = {
     "POST /allocations/": {"credit:allocate"},
     "GET /brands/": {"inventory:read"},
     "GET /campaigns/": {"redeem", "provision", "credit:read", "inventory:read"},
+    "POST /campaigns/{campaign_id}/recipients/": {"recipients:write"},
     "POST /codes/validate/": {"redeem"},
     "GET /pools/": {"inventory:read"},
     "GET /pools/{pool_id}/": {"inventory:read"},
