@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from django.test import override_settings
@@ -38,6 +39,15 @@ class TestAttack:
         assert outcome.blocked == ADDRESSES - hasty
         assert not AddressBlock.objects.filter(network__startswith="2001:db8").exists()
 
+    def test_finds_no_more_where_the_guard_is_asked_without_a_page(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        outcome = self.run(through="guard", SLOW_FORM_AFTER=(10**9, 300.0))
+        self.tell(capsys, "The three limits alone, without pages", outcome.report)
+        assert (outcome.found, outcome.hindered) == (0, 0)
+        assert outcome.guesses[429] == ADDRESSES // 2 * (GUESSES_EACH - 5)
+        assert outcome.blocked == ADDRESSES - ADDRESSES // 2
+
     def test_is_hardly_looked_at_once_the_form_is_slowed_down(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -48,14 +58,14 @@ class TestAttack:
         assert outcome.honest_waited > 0
         assert outcome.looked_up < sum(outcome.guesses.values()) / 2
 
-    def run(self, **limits: object) -> Outcome:
+    def run(self, *, through: Literal["views", "guard"] = "views", **limits: object) -> Outcome:
         world = build_world()
         world.stock(1)
         codes = world.invite(HONEST)
         start = datetime.now(UTC) + timedelta(hours=1)
         events = plan(addresses=ADDRESSES, codes=codes, seed=SEED)
         with override_settings(**{**SHIPPED, **limits}):
-            return attack(events, start=start)
+            return attack(events, start=start, through=through)
 
     def tell(self, capsys: pytest.CaptureFixture[str], title: str, report: str) -> None:
         if "ATTACK_ADDRESSES" in os.environ:
