@@ -55,7 +55,7 @@ class RecipientAdmin(Approving, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("full_name", "code_ends_in", "campaign", "client", "test")}),
         ("Contact", {"fields": ("phone", "email", "city", "region", "postal_code", "country")}),
-        ("Standing", {"fields": ("approval_label", "external_crm_id", "created_at")}),
+        ("Standing", {"fields": ("approval_label", "external_crm_id", "batch", "created_at")}),
         ("Redemptions", {"fields": ("redemptions",)}),
     )
     approval_label = state_column("approval", APPROVAL_COLOURS, title="approval")
