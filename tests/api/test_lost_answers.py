@@ -22,7 +22,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(scope="module")
 def dying_web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    with serving(tmp_path_factory.mktemp("dying"), "tests.api.dying") as running:
+    # Its workers die by the dozen: the next one is forked, and need not import everything anew.
+    folder = tmp_path_factory.mktemp("dying")
+    with serving(folder, "tests.api.dying", GUNICORN_CMD_ARGS="--preload") as running:
         yield running
 
 
