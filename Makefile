@@ -74,7 +74,8 @@ schema-test: $(READY) ## Ask the whole API all that its schema allows and forbid
 		tests/api/test_repeats.py $(ARGS)
 
 attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK_ADDRESSES=10000: 20 guesses each)
-	@ATTACK_ADDRESSES=$(or $(ATTACK_ADDRESSES),10000) ATTACK_HONEST=$(or $(ATTACK_HONEST),1000) \
+	@ATTACK_ADDRESSES=$(or $(ATTACK_ADDRESSES),10000) ATTACK_PAGES=$(or $(ATTACK_PAGES),200) \
+		ATTACK_HONEST=$(or $(ATTACK_HONEST),1000) \
 		ATTACK_SEED=$(or $(ATTACK_SEED),1) $(BIN)/python -m pytest -q -n 0 --show-capture=no \
 		tests/redemption/test_attack.py $(ARGS)
 
