@@ -19,10 +19,10 @@ __all__ = ["empty_counters"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADDRESSES = int(os.environ.get("ATTACK_ADDRESSES", "24"))
+ADDRESSES = int(os.environ.get("ATTACK_ADDRESSES", "10"))
 # Of them, as many as go through the pages: the rest of the way takes ten times as long there.
 PAGES = int(os.environ.get("ATTACK_PAGES", str(ADDRESSES)))
-HONEST = int(os.environ.get("ATTACK_HONEST", "10"))
+HONEST = int(os.environ.get("ATTACK_HONEST", "5"))
 SEED = int(os.environ.get("ATTACK_SEED", "1"))
 
 
