@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
@@ -128,11 +129,11 @@ def embedding_lines(client_id: UUID) -> SafeString | str:
     """Show the lines that a client puts into its web site, once a site may embed the form."""
     if not find_embed_origins(client_id):
         return NOTHING
+    site = settings.PUBLIC_BASE_URL
     return format_html(
-        "<pre>{}</pre>"
-        '<p>In place of … stands this site\'s address. <a href="{}">The form as it shows</a></p>',
-        f'<div data-giftline="{client_id}"><a href="…/redeem/">Redeem your code</a></div>\n'
-        '<script src="…/static/js/embed.js" async></script>',
+        '<pre>{}</pre><p><a href="{}">The form as it shows there</a></p>',
+        f'<div data-giftline="{client_id}"><a href="{site}/redeem/">Redeem your code</a></div>\n'
+        f'<script src="{site}/static/js/embed.js" async></script>',
         reverse("embed-redeem", args=[client_id]),
     )
 
