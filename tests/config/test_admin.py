@@ -89,6 +89,14 @@ NOT_SHOWN = {
     "redemption.reportmonth",
     "redemption.eventtry",
     "redemption.rewardcount",
+    "redemption.messagechange",
+    "redemption.messagecount",
+    "redemption.messageday",
+    "alerts.ratecount",  # what the guard counts while Redis is away
+    "redemption.dailyclaims",
+    "redemption.formbreaker",  # its alert says it
+    "credit.clientlook",  # on its client's page
+    "sms.keptoptout",  # a digest, which says nothing to anybody
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
 READ_ONLY = [
