@@ -11,6 +11,8 @@ from pytest_django import Settings
 from credit.models import ClientLook
 from redemption.models import Campaign, Condition, Redemption
 from redemption.services.links import derive_reveal_token
+from redemption.services.opt_ins import ask_for_opt_in
+from sms.services.requests import derive_opt_in_token
 from tests.browser.axe import violations, violations_in_both
 from tests.browser.conftest import Visitor
 from tests.browser.test_main_job import give_code, give_phone
@@ -176,5 +178,20 @@ class TestReveal:
 
 class TestOptIn:
     def test_asks_by_a_page(self, visitor: Visitor, site: str, world: World) -> None:
+        Campaign.objects.update(opt_in_required=True)
+        world.stock(1)
+        (code,) = world.invite()
+        give_code(visitor, site, code)
+        give_phone(visitor)
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Please answer our text")
+        ask_for_opt_in(redemption_id=Redemption.objects.get().pk, now=datetime.now(UTC))
+        token = derive_opt_in_token(client_id=world.client.pk, phone="+12025550123")
+        visitor.page.goto(f"{site}/o/{token}/")
+        check(visitor, "Shall we text you your reward?")
+        button = visitor.page.get_by_role("button", name="Yes, text me")
+        ours = "rgb(15, 92, 76)"
+        assert button.evaluate("(one) => getComputedStyle(one).backgroundColor") != ours
+        button.click()
+        check(visitor, "Thank you")
         visitor.page.goto(f"{site}/o/{'x' * 22}/")
         check(visitor, "This link doesn't lead anywhere")
