@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0004_emptying"),
         ("credit", "0016_privacy_permission"),
-        ("redemption", "0017_duplicates"),
+        ("redemption", "0016_recipient_uploads"),
         ("sms", "0009_privacy"),
     ]
 

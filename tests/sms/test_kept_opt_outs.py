@@ -15,7 +15,7 @@ from sms.services.consents import (
     revoke_consent,
     start_texts,
 )
-from sms.services.forgetting import forget_number
+from sms.services.forgetting import forget_number, ids_at_provider, redact_at_provider
 from sms.services.kept_opt_outs import kept_opt_outs
 from sms.services.requests import Request, note_request
 from tests.sms.texting_fixture import PHONE, Texting
@@ -111,3 +111,15 @@ class TestConsent:
         stopped.queue("Welcome back")
         stopped.send()
         assert stopped.bodies() == ["Welcome back"]
+
+
+class TestRedactAtProvider:
+    def test_asks_again_for_what_the_provider_has_not_emptied(self, texting: Texting) -> None:
+        message = texting.queue("Hello Ana")
+        texting.send()
+        (provider_id,) = ids_at_provider(messages=[message.pk], texts=[])
+        # What the provider does not know is nothing to go on about.
+        unknown = "SM" + "0" * 32
+        left = redact_at_provider([provider_id, unknown])
+        (kept,) = texting.emulator.messages()
+        assert left == ([] if kept.is_redacted else [provider_id])
