@@ -46,6 +46,7 @@ def promise(world: World, at: datetime, *, method: str = "sms", is_test: bool = 
         code=world.invite(is_test=is_test)[0],
         now=at,
     )
+    assert result.message_id is not None
     return Message.objects.get(pk=result.message_id)
 
 

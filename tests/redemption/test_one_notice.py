@@ -36,6 +36,7 @@ def reward(world: World) -> RedeemResult:
     """A reward whose text was accepted, of somebody with an address."""
     result = redeem_one(world)
     Recipient.objects.filter(pk=row(result).recipient_id).update(email="ada@example.com")
+    assert result.message_id is not None
     Message.objects.filter(pk=result.message_id).update(state="accepted", next_attempt_at=None)
     return result
 
@@ -67,6 +68,7 @@ def give_up(message: Message) -> None:
 
 
 def first(result: RedeemResult) -> Message:
+    assert result.message_id is not None
     return Message.objects.get(pk=result.message_id)
 
 
