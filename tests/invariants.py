@@ -211,7 +211,8 @@ _REWARDS: Final = {
         WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL
             AND s.id IS NULL AND b.id IS NULL AND p.id IS NULL""",
     "of an upload of people nobody is there unless it was imported": """
-        SELECT r.id FROM redemption_recipient r JOIN redemption_recipientbatch b ON b.id = r.batch_id
+        SELECT r.id FROM redemption_recipient r
+        JOIN redemption_recipientbatch b ON b.id = r.batch_id
         WHERE b.state <> 'imported'""",
 }
 INVARIANTS: Final = LEDGER | _REWARDS
