@@ -13,7 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.demo_data.access import seed_access
 from config.demo_data.campaigns import seed_campaigns
 from config.demo_data.codes import seed_codes, seed_provider_codes
+from config.demo_data.doors import seed_doors
 from config.demo_data.history import seed_history
+from config.demo_data.looks import seed_look
 from config.demo_data.organisations import seed_organisations
 from config.demo_data.report import describe_world
 from config.demo_data.stock import seed_stock
@@ -43,8 +45,9 @@ class Command(BaseCommand):
         # Seven months in seconds: each line of the log would be about somebody's past.
         logging.disable(logging.ERROR)
         try:
-            with step("Organisations, accounts and credit"):
+            with step("Organisations, accounts, credit and a look"):
                 calendar = seed_organisations(now=now)
+                seed_look(now=now)
             with step("Log-ins and keys"):
                 access = seed_access(calendar=calendar, previous=previous, now=now)
             with step("Brands, pools and cards"):
@@ -55,6 +58,8 @@ class Command(BaseCommand):
                 seed_terms(calendar=calendar)
             with step("Seven months of redemptions and texts"):
                 seed_history(calendar=calendar)
+            with step("A call and an event of today"):
+                seed_doors(now=now)
             with step("Codes to try"):
                 codes = seed_codes() | seed_provider_codes()
         finally:
