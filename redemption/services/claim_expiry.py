@@ -23,7 +23,6 @@ from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction
-from credit.services.audit import record_event
 from giftcards.models import GiftCard
 from giftcards.selectors.held_cards import has_order_alive
 from redemption.models import Campaign, Redemption, Replacement
@@ -31,8 +30,8 @@ from redemption.services.ending import (
     KIND,
     Ended,
     LockedReward,
-    end_reward,
     follow_ended,
+    give_back_unseen,
     with_locked_reward,
 )
 from sms.models import Message, MessageTemplate
@@ -40,7 +39,6 @@ from sms.queue import ring_bell
 
 log = structlog.get_logger()
 
-_ACTOR: Final = "system"
 _REASON: Final = "Never opened by the campaign's claim expiry"
 # Who got their card only just now has not forgotten it.
 _REMIND_AFTER: Final = timedelta(days=1)
@@ -168,35 +166,14 @@ def _take_back(reward: LockedReward, *, now: datetime) -> Ended | None:
         or has_order_alive(holder_kind=KIND, holder_id=redemption.pk)
     ):
         return None
-    ended = end_reward(
+    return give_back_unseen(
         reward,
-        state="failed",
-        reason_code=ErrorCode.CODE_EXPIRED.code,
-        actor=_ACTOR,
+        action="redemption.claim_expired",
+        reason_code=ErrorCode.CODE_EXPIRED,
         reason=_REASON,
         is_unopened=True,
         now=now,
     )
-    if ended.card != "returned":
-        # Unseen it was under our lock: no second opinion is possible.
-        raise RuntimeError(f"card of redemption {redemption.pk} did not go back to stock")
-    record_event(
-        actor=_ACTOR,
-        action="redemption.claim_expired",
-        object_kind=KIND,
-        object_id=redemption.pk,
-        now=now,
-        before={"state": redemption.state},
-        after={
-            "state": ended.state,
-            "card": ended.card,
-            "refunded_minor": ended.refunded_minor,
-            "currency": redemption.currency,
-        },
-        reason=_REASON,
-        owner=redemption.client,
-    )
-    return ended
 
 
 @durable

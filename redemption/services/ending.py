@@ -24,7 +24,9 @@ from uuid import UUID
 
 from django.db import OperationalError, connection
 
+from alerts.codes import ErrorCode
 from alerts.transactions import durable, transaction, transaction_required
+from credit.services.audit import record_event
 from credit.services.events import tell_account_changed
 from credit.services.idempotency import StillRunningError
 from credit.services.settlements import Settlement, refund_debit
@@ -40,6 +42,7 @@ from sms.services.cancelling import MessageStanding, cancel_messages, lock_messa
 
 T = TypeVar("T")
 KIND: Final = "redemption"
+_HOUSE: Final = "system"
 _TRIES: Final = 5
 _LOCK_TIMEOUT: Final = "2s"
 
@@ -124,6 +127,53 @@ def _lock(redemption_id: UUID) -> LockedReward:
         is_spent=(card is not None and card.disclosed_at is not None)
         or Replacement.objects.filter(redemption=redemption, old_was_disclosed=True).exists(),
     )
+
+
+@transaction_required
+def give_back_unseen(
+    reward: LockedReward,
+    *,
+    action: str,
+    reason_code: ErrorCode,
+    reason: str,
+    now: datetime,
+    is_unopened: bool = False,
+) -> Ended:
+    """End a redemption whose card nobody can have seen, as the house itself, and write it down.
+
+    :param action: how the audit knows it.
+    :raises RuntimeError: its card is not back in stock: nobody asked under the lock.
+    """
+    redemption = reward.redemption
+    ended = end_reward(
+        reward,
+        state="failed",
+        reason_code=reason_code.code,
+        actor=_HOUSE,
+        reason=reason,
+        is_unopened=is_unopened,
+        now=now,
+    )
+    if ended.card != "returned":
+        # Unseen it was under our lock: no second opinion is possible.
+        raise RuntimeError(f"card of redemption {redemption.pk} did not go back to stock")
+    record_event(
+        actor=_HOUSE,
+        action=action,
+        object_kind=KIND,
+        object_id=redemption.pk,
+        now=now,
+        before={"state": redemption.state},
+        after={
+            "state": ended.state,
+            "card": ended.card,
+            "refunded_minor": ended.refunded_minor,
+            "currency": redemption.currency,
+        },
+        reason=reason,
+        owner=redemption.client,
+    )
+    return ended
 
 
 @transaction_required

@@ -22,7 +22,6 @@ from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction, transaction_required
-from credit.services.audit import record_event
 from giftcards.models import GiftCard
 from giftcards.selectors.held_cards import (
     HeldCard,
@@ -37,8 +36,8 @@ from redemption.services.ending import (
     KIND,
     Ended,
     LockedReward,
-    end_reward,
     follow_ended,
+    give_back_unseen,
     with_locked_reward,
 )
 from sms.models import MessageTemplate
@@ -168,33 +167,12 @@ def _is_still_stuck(reward: LockedReward, before: datetime) -> bool:
 
 @transaction_required
 def _take_back(reward: LockedReward, *, now: datetime) -> Ended:
-    redemption = reward.redemption
-    ended = end_reward(
+    ended = give_back_unseen(
         reward,
-        state="failed",
-        reason_code=ErrorCode.DELIVERY_NOT_STARTED.code,
-        actor=_ACTOR,
-        reason=_REASON,
-        now=now,
-    )
-    if ended.card != "returned":
-        # Unseen and claimed it was under our lock: no second opinion is possible.
-        raise RuntimeError(f"card of redemption {redemption.pk} did not go back to stock")
-    record_event(
-        actor=_ACTOR,
         action="redemption.taken_back",
-        object_kind=KIND,
-        object_id=redemption.pk,
-        now=now,
-        before={"state": redemption.state},
-        after={
-            "state": ended.state,
-            "card": ended.card,
-            "refunded_minor": ended.refunded_minor,
-            "currency": redemption.currency,
-        },
+        reason_code=ErrorCode.DELIVERY_NOT_STARTED,
         reason=_REASON,
-        owner=redemption.client,
+        now=now,
     )
     _alert(
         TAKEN_BACK,
@@ -204,7 +182,7 @@ def _take_back(reward: LockedReward, *, now: datetime) -> Ended:
         "redeemed anew; somebody may be waiting for a call.",
         now=now,
     )
-    resolve_alert(dedupe_key=_card_key(redemption.card_id), now=now)
+    resolve_alert(dedupe_key=_card_key(reward.redemption.card_id), now=now)
     return ended
 
 
