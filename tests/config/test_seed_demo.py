@@ -1,5 +1,6 @@
 """The demo's data, seeded for real once and then looked at from all sides."""
 
+import io
 import json
 import stat
 from collections.abc import Iterator
@@ -13,19 +14,29 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.models import Count, F, Sum
+from PIL import Image
 from pytest_django import DjangoDbBlocker
 
 from alerts.keyring import decrypt
 from alerts.models import Alert
 from config.demo_data.texts import Postman
 from config.demo_data.timeline import PastRedemption
-from credit.models import Account, ApiKey, Client, Entry, Membership, Transaction, User
+from credit.models import Account, ApiKey, Client, ClientLook, Entry, Membership, Transaction, User
 from credit.selectors.balances import balance_of
 from credit.services.api_keys import SCOPES, find_api_key
+from credit.services.colours import shades_of
 from giftcards.emulator.brands import STARTER_BRANDS
 from giftcards.models import Brand, GiftCard, Pool, StagedCard
 from giftcards.patterns import CodePattern
-from redemption.models import Campaign, Condition, EventSource, Recipient, Redemption
+from redemption.models import (
+    CallSession,
+    Campaign,
+    Condition,
+    EventSource,
+    InboundEvent,
+    Recipient,
+    Redemption,
+)
 from redemption.services.recipients import seal_redemption_code
 from redemption.services.redeem import Caller, Contact, redeem
 from sms.models import Message
@@ -289,6 +300,25 @@ class TestSeedDemo:
             ("juniper-pay", 2050),
             ("marigold-home", 2000),
         }
+
+    def test_gives_one_client_a_look_and_leaves_the_others_ours(self) -> None:
+        look = ClientLook.objects.get()
+        assert look.client.slug == "solmara"
+        assert look.logo is not None
+        logo = Image.open(io.BytesIO(bytes(look.logo)))
+        assert logo.size == (look.logo_width, look.logo_height)
+        # As it was asked for: white can be read on it.
+        assert not shades_of(look.colour).is_changed
+
+    def test_has_had_a_call_and_an_event_of_somebody_unknown(self, demo: dict[str, Any]) -> None:
+        call = CallSession.objects.get()
+        assert (call.agent.username, call.outcome) == ("agent", "helped")
+        assert call.ended_at is not None
+        assert timedelta() < call.ended_at - call.started_at < timedelta(minutes=5)
+        assert call.client_id == UUID(demo["client_id"])
+        event = InboundEvent.objects.get()
+        assert event.source.name == demo["event_source"]["name"]
+        assert (event.outcome, event.problem) == ("unmatched", "unknown_contact")
 
     def test_binds_each_issued_card_to_one_redemption(self) -> None:
         issued = Redemption.objects.exclude(state="waiting_stock")
