@@ -59,8 +59,14 @@ def _draw_logo() -> bytes:
         bar = (inset * unit, top * unit, (96 - inset) * unit, (top + 6) * unit)
         draw.rounded_rectangle(bar, radius=3 * unit, fill=_COLOUR)
     font = ImageFont.load_default(size=66 * unit)
-    words = {"font": font, "anchor": "ls", "stroke_width": round(1.6 * unit)}
-    draw.text((116 * unit, 72 * unit), "Solmara", fill=_COLOUR, **words)
+    draw.text(
+        (116 * unit, 72 * unit),
+        "Solmara",
+        fill=_COLOUR,
+        font=font,
+        anchor="ls",
+        stroke_width=round(1.6 * unit),
+    )
     buffer = io.BytesIO()
     image.resize(_SIZE, Image.Resampling.LANCZOS).save(buffer, "PNG")
     return buffer.getvalue()
