@@ -61,7 +61,7 @@ class TestHome:
 
     def test_leaves_an_agent_without_a_way_to_money(self, world: World) -> None:
         page = person(Role.AGENT, client=world.client).get("/", follow=True)
-        assert page.redirect_chain == [("/welcome/", 302)]
+        assert page.redirect_chain == [("/desk/", 302)]
         assert 'href="/agency/"' not in text_of(page)
         assert 'href="/client/"' not in text_of(page)
 
