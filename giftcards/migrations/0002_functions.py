@@ -15,5 +15,12 @@ class Migration(migrations.Migration):
             "ALTER TABLE giftcards_stagedcard SET UNLOGGED",
             "ALTER TABLE giftcards_stagedcard SET LOGGED",
         ),
-        install("giftcards", "card_change", "guards", "claim_card", "provision_from_stock", "disclose_card"),
+        install(
+            "giftcards",
+            "card_change",
+            "guards",
+            "claim_card",
+            "provision_from_stock",
+            "disclose_card",
+        ),
     ]
