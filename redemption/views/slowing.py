@@ -18,7 +18,7 @@ from django.http import HttpRequest
 
 from redemption.throttling import digest_of_code
 
-WORK_BITS: Final = 18
+WORK_BITS: Final = 16
 WAIT_SECONDS: Final = 15
 _LASTS_SECONDS: Final = 15 * 60
 _LONGEST: Final = 128

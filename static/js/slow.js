@@ -1,6 +1,6 @@
 // The little work that a slowed form asks for each code (redemption/views/slowing.py): a number
 // whose SHA-256, after the challenge and the code, begins with so many zero bits.
-// <form data-slow-bits="18"><input name="challenge"><input name="work"><input name="code">
+// <form data-slow-bits="16"><input name="challenge"><input name="work"><input name="code">
 (() => {
   "use strict";
   const form = document.querySelector("form[data-slow-bits]");

@@ -150,10 +150,13 @@ class TestPage:
 
     def test_says_what_each_error_means_and_what_to_do(self) -> None:
         self.lively()
-        ErrorPolicy.objects.filter(code="30005").update(
-            reaction="filtered", note="Seen at Birch Mobile"
-        )
-        page = page_of(platform())
+        policy = ErrorPolicy.objects.filter(code="30005")
+        (shipped,) = policy.values("reaction", "note")
+        policy.update(reaction="filtered", note="Seen at Birch Mobile")
+        try:
+            page = page_of(platform())
+        finally:
+            policy.update(**shipped)  # no test empties this table
         assert "21211 Not a phone number. Nothing arrives there." in page
         assert "21610 The person replied STOP." in page
         # As the operators' own table has it.

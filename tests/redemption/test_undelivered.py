@@ -130,7 +130,8 @@ class TestEveryClass:
         claim(world, email=ADDRESS)
         send(*tries)
         assert twilio_emulator.wait_until_quiet()
-        send(tries[-1] + 60)
+        # A callback's e-mail is due by the clock, which has gone on since this file was read.
+        send((datetime.now(UTC) - NOW).total_seconds() + tries[-1] + 60)
         assert Message.objects.get(channel="email").state == "accepted"
         # A bad number was a person's business from the first moment.
         assert tasks() == ([("bad_number", "settled")] if kind == "bad_number" else [])

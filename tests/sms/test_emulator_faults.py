@@ -344,7 +344,7 @@ class TestControl:
         url = f"{twilio_emulator.base_url}/_control"
         assert requests.post(f"{url}/reset", timeout=5).status_code == 200
         assert twilio_emulator.messages() == []
-        assert twilio_emulator.wait_until_quiet(timeout_seconds=0.1)
+        assert twilio_emulator.wait_until_quiet(timeout_seconds=5)
         assert requests.get(f"{url}/faults", timeout=1).json() == []
         assert send(twilio_client)
 
