@@ -121,20 +121,8 @@ BEGIN
     THEN
         RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
     END IF;
-    -- Out of credit, a campaign takes nobody new; who has asked before reads again what became of
-    -- it, as after a double click on the reward that was the last.
-    IF v_recipient.status = 'depleted' AND EXISTS (
-        SELECT 1 FROM redemption_redemption r JOIN redemption_condition k ON k.id = r.condition_id
-        WHERE r.recipient_id = v_recipient.id AND r.state <> 'failed'
-            AND (p_condition_number IS NULL OR k.number = p_condition_number)
-            AND NOT (p_resume AND r.state LIKE 'waiting\_%'))
-    THEN
-        v_recipient.status := 'active';
-    END IF;
-    -- A campaign is tried out before it begins; who has begun in earnest waits for it.
-    IF v_recipient.is_test AND v_recipient.status IN ('draft', 'paused', 'depleted')
-        AND NOT EXISTS (SELECT 1 FROM redemption_redemption r
-            WHERE r.recipient_id = v_recipient.id AND NOT r.is_test AND r.state <> 'failed')
+    IF v_recipient.status IN ('draft', 'paused', 'depleted') AND redemption_is_open_to(
+        v_recipient.id, v_recipient.status, v_recipient.is_test, p_condition_number, p_resume)
     THEN
         v_recipient.status := 'active';
         v_recipient.starts_at := NULL;
@@ -162,11 +150,7 @@ BEGIN
             AND (p_condition_number IS NULL OR k.number = p_condition_number)
         ORDER BY k.number LIMIT 1;
     IF NOT FOUND OR p_condition_number IS NULL AND v_offer.choices > 1 THEN
-        RAISE EXCEPTION 'choose one of the campaign''s conditions'
-            USING ERRCODE = 'GC012', DETAIL = jsonb_build_object('errors', jsonb_build_object(
-                'condition_number', jsonb_build_array(CASE
-                    WHEN v_offer.choices > 1 THEN 'This campaign has several: name one.'
-                    ELSE 'This campaign has no such condition.' END)))::text;
+        PERFORM redemption_refuse_choice(v_offer.choices);
     END IF;
     IF v_offer.brand_id IS NULL OR v_offer.card_value_minor IS NULL THEN
         RAISE EXCEPTION 'condition % has no brand or value', v_offer.id
@@ -372,14 +356,8 @@ BEGIN
     END IF;
 
     IF p_idempotency_key IS NOT NULL THEN
-        INSERT INTO credit_idempotencyrecord
-            (owner, key, fingerprint, status, object_id, state, created_at)
-        VALUES (p_idempotency_owner, p_idempotency_key, p_idempotency_fingerprint,
-            CASE WHEN state = 'issued' THEN 201 ELSE 202 END, redemption_id, state, p_now)
-        ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'this key was answered meanwhile' USING ERRCODE = 'GC900';
-        END IF;
+        PERFORM redemption_keep_answer(p_idempotency_owner, p_idempotency_key,
+            p_idempotency_fingerprint, redemption_id, state, p_now);
     END IF;
 
     IF v_transaction_id IS NOT NULL THEN

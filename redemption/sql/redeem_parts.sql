@@ -71,3 +71,64 @@ BEGIN
     RETURN v_balance;
 END
 $$;
+
+-- Tell whether a campaign that takes nobody new is open to one recipient all the same.
+CREATE OR REPLACE FUNCTION redemption_is_open_to(
+    p_recipient_id uuid,
+    p_status text,
+    p_is_test boolean,
+    p_condition_number integer,
+    p_resume boolean
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN
+        -- Out of credit: who has asked before reads again what became of it, as after a double
+        -- click on the reward that was the last.
+        p_status = 'depleted' AND EXISTS (
+            SELECT 1 FROM redemption_redemption r
+            JOIN redemption_condition k ON k.id = r.condition_id
+            WHERE r.recipient_id = p_recipient_id AND r.state <> 'failed'
+                AND (p_condition_number IS NULL OR k.number = p_condition_number)
+                AND NOT (p_resume AND r.state LIKE 'waiting\_%'))
+        -- A campaign is tried out before it begins; who has begun in earnest waits for it.
+        OR p_is_test AND NOT EXISTS (
+            SELECT 1 FROM redemption_redemption r
+            WHERE r.recipient_id = p_recipient_id AND NOT r.is_test AND r.state <> 'failed');
+END
+$$;
+
+-- Refuse whoever named no condition where there are several (how many: p_choices), or one that is
+-- not there.
+CREATE OR REPLACE FUNCTION redemption_refuse_choice(p_choices bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'choose one of the campaign''s conditions'
+        USING ERRCODE = 'GC012', DETAIL = jsonb_build_object('errors', jsonb_build_object(
+            'condition_number', jsonb_build_array(CASE
+                WHEN p_choices > 1 THEN 'This campaign has several: name one.'
+                ELSE 'This campaign has no such condition.' END)))::text;
+END
+$$;
+
+-- Keep what an idempotency key was answered; of two at once the second is sent back to read it.
+CREATE OR REPLACE FUNCTION redemption_keep_answer(
+    p_owner text,
+    p_key text,
+    p_fingerprint bytea,
+    p_redemption_id uuid,
+    p_state text,
+    p_now timestamptz
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO credit_idempotencyrecord
+        (owner, key, fingerprint, status, object_id, state, created_at)
+    VALUES (p_owner, p_key, p_fingerprint, CASE WHEN p_state = 'issued' THEN 201 ELSE 202 END,
+        p_redemption_id, p_state, p_now)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this key was answered meanwhile' USING ERRCODE = 'GC900';
+    END IF;
+END
+$$;
