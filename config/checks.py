@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
+from alerts.services.monitors import list_monitors
 from credit.services.events import EVENTS as CREDIT_EVENTS
 from giftcards.services.order_parties import ROLES as ORDER_ROLES
 
@@ -78,3 +79,13 @@ def check_credit_events(**_kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return problems
+
+
+@register()
+def check_monitors(**_kwargs: Any) -> list[CheckMessage]:
+    """Every path in MONITORS leads to a monitor, each with a name of its own."""
+    try:
+        list_monitors()
+    except (ImportError, ValueError) as error:
+        return [Error(f"MONITORS: {error}", id="giftline.E004")]
+    return []

@@ -35,6 +35,9 @@ ORDER_PARTIES = {
         "settle": "redemption.services.fulfilment.settle_order",
     },
 }
+# What the monitors' run looks for, each a function made a monitor by @register_monitor, see
+# Note [Monitor].
+MONITORS: tuple[str, ...] = ()
 # The page of a thing that a lower app knows by kind and plain id only.
 ADMIN_PAGES = {
     "account": "admin:credit_account_change",

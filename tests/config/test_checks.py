@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from config.checks import check_credit_events, check_message_parties, check_order_parties
+from config.checks import (
+    check_credit_events,
+    check_message_parties,
+    check_monitors,
+    check_order_parties,
+)
 
 
 class TestCheckMessageParties:
@@ -56,4 +61,26 @@ class TestCheckCreditEvents:
         settings.CREDIT_EVENTS = events
         (problem,) = check_credit_events()
         assert problem.id == "giftline.E002"
+        assert named in problem.msg
+
+
+class TestCheckMonitors:
+    def test_finds_everybody(self) -> None:
+        assert check_monitors() == []
+
+    @pytest.mark.parametrize(
+        ("paths", "named"),
+        [
+            (("alerts.services.nowhere.watch",), "alerts.services.nowhere"),
+            (("credit.money.parse_amount",), "credit.money.parse_amount is no monitor"),
+            (
+                ("tests.alerts.watching.watch_weather", "tests.alerts.watching.watch_sky"),
+                "watch_sky is the second monitor named weather",
+            ),
+        ],
+    )
+    def test_names_what_is_wrong(self, settings: Any, paths: tuple[str, ...], named: str) -> None:
+        settings.MONITORS = paths
+        (problem,) = check_monitors()
+        assert problem.id == "giftline.E004"
         assert named in problem.msg

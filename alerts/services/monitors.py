@@ -1,0 +1,91 @@
+"""Monitors: functions that look for what is wrong, registered by the apps that own what they read.
+
+Note [Monitor]
+A monitor only looks. It yields a finding for each thing that is wrong now, each under the key of
+its alert, and writes nothing; the run turns findings into alerts, and resolves the alerts of the
+keys that it no longer finds. Where something raises the same alert as it happens, both use the
+same key, so that there is one alert however it was noticed, and either may end it. A monitor must
+be cheap with a million redemptions: it reads counters, newest rows by an index, or partial
+indexes of what is unfinished, never a whole table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from alerts.models import Alert
+
+KEY_LENGTH: Final = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong now; see ``raise_alert`` for what each means.
+
+    :param dedupe_key: what it is about: ``"pool_stock:<id>"``, at most 200 characters, and of
+        one monitor only.
+    :param data: whatever JSON can hold, and dates and ids; no code, key or phone number.
+    """
+
+    kind: str
+    severity: Alert.Severity
+    subject: str
+    dedupe_key: str
+    message: str = ""
+    data: dict[str, Any] = dataclasses.field(default_factory=dict)
+    client_id: UUID | None = None
+
+
+class Watch(Protocol):
+    """Looks for one kind of trouble and writes nothing."""
+
+    def __call__(self, *, now: datetime) -> Iterable[Finding]: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Monitor:
+    """A registered monitor: its name, which the breakdown of a run prints, and its function."""
+
+    name: str
+    watch: Watch
+
+    def __call__(self, *, now: datetime) -> Iterable[Finding]:
+        return self.watch(now=now)
+
+
+def register_monitor(name: str) -> Callable[[Watch], Monitor]:
+    """Make a function a monitor; it runs once its dotted path stands in ``settings.MONITORS``."""
+
+    def register(watch: Watch) -> Monitor:
+        return Monitor(name, watch)
+
+    return register
+
+
+def list_monitors() -> dict[str, Monitor]:
+    """Return the monitors by their names, in the order of ``settings.MONITORS``.
+
+    :raises ValueError: one of the paths leads to no monitor, or two monitors share a name.
+    """
+    return _import_monitors(tuple(settings.MONITORS))
+
+
+@cache
+def _import_monitors(paths: tuple[str, ...]) -> dict[str, Monitor]:
+    monitors: dict[str, Monitor] = {}
+    for path in paths:
+        found = import_string(path)
+        if not isinstance(found, Monitor):
+            raise ValueError(f"{path} is no monitor: it lacks @register_monitor(…)")  # noqa: TRY004
+        if found.name in monitors:
+            raise ValueError(f"{path} is the second monitor named {found.name}")
+        monitors[found.name] = found
+    return monitors
