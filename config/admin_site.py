@@ -16,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 
 from alerts.codes import ErrorCode
 from alerts.scope import EVERYTHING, see_from_here
+from alerts.views.documents import show_document
 from credit.selectors.staff import is_platform_admin
 
 _MEMO = "giftline.is_platform_admin"
@@ -73,8 +74,13 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Return the addresses of the pages without a model."""
-        view = self.admin_view(self.error_catalogue)
-        return [path("error-codes/", view, name="error_catalogue")]
+        catalogue = self.admin_view(self.error_catalogue)
+        runbook = self.admin_view(functools.partial(show_document, self))
+        return [
+            path("error-codes/", catalogue, name="error_catalogue"),
+            path("runbook/", runbook, {"name": "runbook"}, name="runbook"),
+            path("runbook/<slug:name>/", runbook, name="document"),
+        ]
 
     def error_catalogue(self, request: HttpRequest) -> HttpResponse:
         """Show every error code with its words for customers and operators."""
