@@ -124,6 +124,9 @@ STAFF: Final[dict[str, str]] = {
     "credit_authenticator": "name secret_encrypted recovery_digests",
     "credit_usersession": "user_agent address",
     "credit_apikey": "name prefix digest scopes allowed_networks refused_address",
+    # Whom to wake: changed under Escalation contacts.
+    "alerts_escalationcontact": "name email phone",
+    "alerts_actionitem": "words owner",
     # Addresses that somebody has decided about; kept until the reason for it is looked for.
     "redemption_addressblock": "network reason created_by lifted_by lift_reason",
     "redemption_addressallow": "network reason created_by lifted_by lift_reason",
@@ -133,7 +136,9 @@ STAFF: Final[dict[str, str]] = {
 # Of nobody: things, organisations, codes of our own, and ids of who did something.
 IMPERSONAL: Final[dict[str, str]] = {
     "alerts_alert": "kind subject message data dedupe_key",
+    "alerts_incident": "number title kind components cause resolution lessons public_title",
     "alerts_ratecount": "key times",
+    "alerts_timelineentry": "words actor source",
     "credit_agency": "name slug",
     "credit_client": "name slug support_phone support_email",
     "credit_clientlook": "colour logo logo_digest embed_origins",

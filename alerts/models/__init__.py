@@ -1,4 +1,15 @@
 from alerts.models.alert import Alert
+from alerts.models.escalation import EscalationContact, EscalationStep
+from alerts.models.incident import ActionItem, Incident, IncidentDay, TimelineEntry
 from alerts.models.rate import RateCount
 
-__all__ = ["Alert", "RateCount"]
+__all__ = [
+    "ActionItem",
+    "Alert",
+    "EscalationContact",
+    "EscalationStep",
+    "Incident",
+    "IncidentDay",
+    "RateCount",
+    "TimelineEntry",
+]
