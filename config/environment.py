@@ -48,7 +48,8 @@ class Environment:
         return self._values[name]
 
     def text(self, name: str) -> str:
-        return cast(str, self._get(name, Kind.TEXT, Kind.URL))
+        kinds = (Kind.TEXT, Kind.URL, Kind.SEVERITY, Kind.SIGNING_SECRET)
+        return cast(str, self._get(name, *kinds))
 
     def flag(self, name: str) -> bool:
         return cast(bool, self._get(name, Kind.FLAG))

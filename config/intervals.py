@@ -162,5 +162,12 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often those are reminded whose card is taken back soon.",
     ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
+    Setting("EVERY_NOTICE_SWEEP", Kind.SECONDS, "10s", "How often notices of alerts are sent."),
+    Setting(
+        "EVERY_ALERT_REMINDER",
+        Kind.SECONDS,
+        "60s",
+        "How often critical alerts are looked for that nobody has taken on.",
+    ),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
 )

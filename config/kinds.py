@@ -36,6 +36,8 @@ class Kind(enum.StrEnum):
     KEY = "key"
     RATE = "rate"
     SUMS = "sums"
+    SEVERITY = "severity"
+    SIGNING_SECRET = "signing secret"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +150,25 @@ def parse_sums(text: str) -> dict[str, int]:
     return {currency: int(units) for currency, units in sums.items()}
 
 
+def parse_severity(text: str) -> str:
+    if text not in ("info", "warning", "critical"):
+        raise ValueError("info, warning or critical")
+    return text
+
+
+def parse_signing_secret(text: str) -> str:
+    expected = "whsec_ and 24 to 64 random bytes in base64"
+    if not text:
+        return text
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(expected) from None
+    if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError(expected)
+    return text
+
+
 PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.TEXT: parse_text,
     Kind.FLAG: parse_flag,
@@ -160,4 +181,6 @@ PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.KEY: parse_key,
     Kind.RATE: parse_rate,
     Kind.SUMS: parse_sums,
+    Kind.SEVERITY: parse_severity,
+    Kind.SIGNING_SECRET: parse_signing_secret,
 }

@@ -205,7 +205,53 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         secret=True,
         schemes=_HTTP,
     ),
+    Setting(
+        "ALERT_SLACK_SEVERITY",
+        Kind.SEVERITY,
+        "info",
+        "From which severity on it is told: info, warning or critical.",
+    ),
     Setting("ALERT_EMAIL_RECIPIENTS", Kind.NAMES, "", "Who gets alerts by e-mail, by comma."),
+    Setting(
+        "ALERT_EMAIL_SEVERITY",
+        Kind.SEVERITY,
+        "warning",
+        "From which severity on they are told: info, warning or critical.",
+    ),
+    Setting(
+        "ALERT_WEBHOOK_URL",
+        Kind.URL,
+        "",
+        "A machine that receives alerts, signed as Standard Webhooks has it.",
+        secret=True,
+        schemes=_HTTP,
+    ),
+    Setting(
+        "ALERT_WEBHOOK_SECRET",
+        Kind.SIGNING_SECRET,
+        "",
+        "Signs them: whsec_ and 24 to 64 random bytes in base64; without it none are sent.",
+        secret=True,
+    ),
+    Setting(
+        "ALERT_WEBHOOK_SEVERITY",
+        Kind.SEVERITY,
+        "info",
+        "From which severity on it is told: info, warning or critical.",
+    ),
+    Setting("ALERT_TIMEOUT", Kind.SECONDS, "10s", "How long one call to a channel may take."),
+    Setting(
+        "ALERT_GIVE_UP_AFTER",
+        Kind.SECONDS,
+        "24h",
+        "How long a notice is tried on a channel that does not take it.",
+    ),
+    Setting(
+        "ALERT_REMIND_AFTER",
+        Kind.SECONDS,
+        "30m",
+        "How long a critical alert may wait for somebody before a reminder; 3 at most, 0: none.",
+    ),
     # Limits
     Setting(
         "RATE_LIMIT_ADDRESS",

@@ -1,15 +1,19 @@
 from alerts.models.alert import Alert
 from alerts.models.escalation import EscalationContact, EscalationStep
 from alerts.models.incident import ActionItem, Incident, IncidentDay, TimelineEntry
+from alerts.models.notice import Channel, Notice, NoticeRoute
 from alerts.models.rate import RateCount
 
 __all__ = [
     "ActionItem",
     "Alert",
+    "Channel",
     "EscalationContact",
     "EscalationStep",
     "Incident",
     "IncidentDay",
+    "Notice",
+    "NoticeRoute",
     "RateCount",
     "TimelineEntry",
 ]

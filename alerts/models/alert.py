@@ -19,6 +19,8 @@ class Alert(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=64)
+    # Which monitor looks whether it still holds; empty where an event raised it.
+    monitor = models.CharField(max_length=64, blank=True, db_default="")
     severity = models.CharField(max_length=16, choices=Severity)
     subject = models.CharField(max_length=200)
     message = models.TextField(blank=True)
@@ -31,11 +33,24 @@ class Alert(models.Model):
     count = models.PositiveIntegerField(default=1)
     first_seen_at = models.DateTimeField(db_default=Now())
     last_seen_at = models.DateTimeField(db_default=Now())
+    # Since when it is as grave as it is, and the call that made it so (alerts/services/alerts.py).
+    severity_since = models.DateTimeField(null=True, blank=True)
+    risen_by = models.UUIDField(null=True, blank=True, editable=False)
+    # How often somebody was reminded that nobody has taken it on, and when last.
+    reminders = models.PositiveSmallIntegerField(default=0, db_default=0)
+    reminded_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-last_seen_at"]
+        indexes = [
+            models.Index(
+                fields=["monitor"],
+                name="alerts_alert_of_monitor",
+                condition=models.Q(state__in=["open", "acknowledged"]),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["dedupe_key"],
