@@ -3,6 +3,7 @@ from alerts.models.escalation import EscalationContact, EscalationStep
 from alerts.models.incident import ActionItem, Incident, IncidentDay, TimelineEntry
 from alerts.models.notice import Channel, Notice, NoticeRoute
 from alerts.models.rate import RateCount
+from alerts.models.webhook import WebhookDelivery, WebhookEndpoint, WebhookLevel
 
 __all__ = [
     "ActionItem",
@@ -16,4 +17,7 @@ __all__ = [
     "NoticeRoute",
     "RateCount",
     "TimelineEntry",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookLevel",
 ]

@@ -1,7 +1,12 @@
 from django.db import migrations
 
+from alerts.sqlfiles import install
+
 
 class Migration(migrations.Migration):
-    dependencies = [("redemption", "0019_message_days")]
+    dependencies = [
+        ("redemption", "0019_message_days"),
+        ("alerts", "0008_webhooks"),
+    ]
 
-    operations = []
+    operations = [install("redemption", "webhook_events")]
