@@ -1,6 +1,8 @@
 from alerts.models.alert import Alert
 from alerts.models.escalation import EscalationContact, EscalationStep
 from alerts.models.incident import ActionItem, Incident, IncidentDay, TimelineEntry
+from alerts.models.job import JobLease, JobRun, RungBy
+from alerts.models.monitor_run import MonitorRun
 from alerts.models.notice import Channel, Notice, NoticeRoute
 from alerts.models.rate import RateCount
 from alerts.models.webhook import WebhookDelivery, WebhookEndpoint, WebhookLevel
@@ -13,9 +15,13 @@ __all__ = [
     "EscalationStep",
     "Incident",
     "IncidentDay",
+    "JobLease",
+    "JobRun",
+    "MonitorRun",
     "Notice",
     "NoticeRoute",
     "RateCount",
+    "RungBy",
     "TimelineEntry",
     "WebhookDelivery",
     "WebhookEndpoint",
