@@ -15,15 +15,14 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from alerts.models import Alert
-
-KEY_LENGTH: Final = 200
+from alerts.services.alerts import raise_alert
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +41,43 @@ class Finding:
     message: str = ""
     data: dict[str, Any] = dataclasses.field(default_factory=dict)
     client_id: UUID | None = None
+
+
+def raise_finding(*, finding: Finding, now: datetime, monitor: str = "") -> Alert:
+    """Raise the alert of a finding.
+
+    :param monitor: who found it; empty where it is raised as it happens.
+    """
+    return raise_alert(
+        kind=finding.kind,
+        severity=finding.severity,
+        subject=finding.subject,
+        message=finding.message,
+        data=finding.data,
+        dedupe_key=finding.dedupe_key,
+        client_id=finding.client_id,
+        monitor=monitor,
+        now=now,
+    )
+
+
+def find_standing(*, kind: str) -> dict[str, Finding]:
+    """Return the unresolved alerts of a kind as findings in their own words, by their keys.
+
+    For a monitor that looks for what was raised as it happened: it then says the same.
+    """
+    return {
+        alert.dedupe_key: Finding(
+            kind=alert.kind,
+            severity=Alert.Severity(alert.severity),
+            subject=alert.subject,
+            message=alert.message,
+            data=alert.data,
+            dedupe_key=alert.dedupe_key,
+            client_id=alert.client_id,
+        )
+        for alert in Alert.objects.filter(kind=kind).exclude(state=Alert.State.RESOLVED)
+    }
 
 
 class Watch(Protocol):
