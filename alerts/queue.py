@@ -10,7 +10,8 @@ than half a second each time.
 import os
 import threading
 import time
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 from celery import current_app
@@ -83,3 +84,28 @@ BELL: Final = Bell()
 def ring_bell(task_name: str) -> None:
     """Ask for a task to be run soon. Call it after the commit: what it finds must be there."""
     BELL.ring(task_name)
+
+
+def send_job(
+    *,
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    queue: str | None,
+    headers: Mapping[str, str],
+) -> bool:
+    """Ring for one run of a job, now and in this thread; return whether the broker took it."""
+    try:
+        current_app.send_task(
+            task,
+            args=list(args),
+            kwargs=dict(kwargs),
+            queue=queue or None,
+            headers=dict(headers),
+            retry=False,
+            ignore_result=True,
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("[JOB] Not rung", task=task, error=type(error).__name__)
+        return False
+    return True

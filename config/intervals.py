@@ -169,5 +169,15 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "60s",
         "How often critical alerts are looked for that nobody has taken on.",
     ),
+    Setting(
+        "EVERY_JOB_RECOVERY",
+        Kind.SECONDS,
+        "60s",
+        "How often jobs are looked for whose worker is gone; they are run again.",
+    ),
+    Setting(
+        "EVERY_JOB_CLEARING", Kind.SECONDS, "24h", "How often old runs of jobs are cleared."
+    ),
+    Setting("JOB_RUNS_KEPT", Kind.SECONDS, "30d", "How long runs of jobs are told of."),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
 )

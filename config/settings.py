@@ -180,6 +180,8 @@ PERIODIC_TASKS = {
     "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
+    "alerts.tasks.recover_jobs": ENV.seconds("EVERY_JOB_RECOVERY"),
+    "alerts.tasks.clear_job_runs": ENV.seconds("EVERY_JOB_CLEARING"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
     "credit.tasks.clear_answers": ENV.seconds("EVERY_KEY_CLEARING"),
@@ -200,6 +202,7 @@ SLOW_FORM_AFTER = ENV.rate("SLOW_FORM_AFTER")
 SLOW_FORM_SHARE = ENV.number("SLOW_FORM_SHARE")
 SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
 ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
+JOB_RUNS_KEPT = ENV.seconds("JOB_RUNS_KEPT")
 
 # --- How long what is about people is kept (docs/privacy.md); 0: for ever -----------------------
 RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")

@@ -27,6 +27,11 @@ MESSAGE_PARTIES = {
 OPT_IN_TASK = "redemption.tasks.serve_waiting"
 # Rung when cards have come into stock: somebody may be waiting for them.
 RESTOCK_TASK = "redemption.tasks.serve_waiting"
+# The job whose switch also holds for a task that only the bell rings.
+JOBS_OF_BELLS = {
+    "sms.tasks.send_messages": "sms.tasks.sweep_messages",
+    "giftcards.tasks.place_orders": "giftcards.tasks.sweep_orders",
+}
 # Who holds a card that is bought at a provider, and hears what became of its order, by the kind of
 # holder: see giftcards/services/order_parties.py.
 ORDER_PARTIES = {

@@ -1,0 +1,18 @@
+"""What the clock asks; each is one line into a service, harmless when run twice."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from alerts.services import job_history, job_switches
+
+
+@shared_task(name="alerts.tasks.recover_jobs", ignore_result=True)
+def recover_jobs() -> job_switches.Recovery:
+    """Find runs whose worker is gone, and run their jobs again."""
+    return job_switches.recover_jobs(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.clear_job_runs")
+def clear_job_runs() -> int:
+    """Clear runs of jobs that are older than they are kept."""
+    return job_history.clear_job_runs(now=timezone.now())
