@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
+from alerts.selectors.invariants import list_invariants
 from alerts.services.monitors import list_monitors
 from credit.services.events import EVENTS as CREDIT_EVENTS
 from giftcards.services.order_parties import ROLES as ORDER_ROLES
@@ -88,4 +89,14 @@ def check_monitors(**_kwargs: Any) -> list[CheckMessage]:
         list_monitors()
     except (ImportError, ValueError) as error:
         return [Error(f"MONITORS: {error}", id="giftline.E004")]
+    return []
+
+
+@register()
+def check_invariants(**_kwargs: Any) -> list[CheckMessage]:
+    """Every path in INVARIANTS leads to invariants, each with a name of its own."""
+    try:
+        list_invariants()
+    except (ImportError, ValueError) as error:
+        return [Error(f"INVARIANTS: {error}", id="giftline.E010")]
     return []

@@ -43,6 +43,13 @@ ORDER_PARTIES = {
 # What the monitors' run looks for, each a function made a monitor by @register_monitor, see
 # Note [Monitor].
 MONITORS: tuple[str, ...] = ()
+# What `manage.py verify` proves: Note [Invariant] in alerts/selectors/invariants.py.
+INVARIANTS = (
+    "credit.selectors.invariants.INVARIANTS",
+    "giftcards.selectors.invariants.INVARIANTS",
+    "sms.selectors.invariants.INVARIANTS",
+    "redemption.selectors.invariants.INVARIANTS",
+)
 # The page of a thing that a lower app knows by kind and plain id only.
 ADMIN_PAGES = {
     "account": "admin:credit_account_change",

@@ -1,0 +1,213 @@
+"""A world in which everything has happened once, by use alone: the ground that is then corrupted.
+
+Redeemed, opened, delivered, confirmed, cancelled, expired, exchanged, sold, sold back, bought,
+being bought, in doubt, waiting for stock, approval and consent, a test, a person who said STOP and
+one who said START again, slots, uploads, a CRM, a call, caps and kept counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pytest_django import Settings
+
+from alerts.transactions import transaction
+from credit.models import Client
+from credit.selectors.viewers import SYSTEM
+from credit.services.slots import split_account
+from giftcards.emulator import Emulator as Tillo
+from giftcards.models import ProviderOrder
+from giftcards.services.imports import import_cards
+from giftcards.services.orders import place_due_orders
+from giftcards.services.sales import reverse_sale
+from giftcards.services.taking_back import Holder, quarantine_card
+from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.services.disclosure import disclose_redemption
+from redemption.services.imports import import_recipients
+from redemption.services.message_days import count_message_days
+from redemption.services.redeem import Contact, RedeemResult
+from redemption.services.report_days import count_report_days
+from sms.emulator import Emulator as Twilio
+from sms.models import Message
+from sms.services.sending import send_due_messages
+from tests.credit.spending import hand_down
+from tests.database import housekeeping
+from tests.giftcards.selling import master_pool, sell
+from tests.redemption.asking import ask, key_for
+from tests.redemption.buying import buy_from
+from tests.redemption.desking import make_agent
+from tests.redemption.reporting import CONTACT, EVENT_NAME, add_contact, connect_crm
+from tests.redemption.taking_back import cancel, expire, replace
+from tests.snapshots import once
+from tests.sms.inbound_fixture import post_text
+from tests.world import World, build_world
+
+STOPPED = "+12065550111"
+RETURNED = "+12065550112"
+PHONE = "+12065550113"
+
+
+@dataclasses.dataclass
+class RichWorld:
+    """Ids of what the corruptions are about.
+
+    :param now: by the clock, when all of it was there.
+    """
+
+    now: datetime
+    world: World
+    other: World
+    rewards: dict[str, UUID]
+    cards: dict[str, UUID]
+
+
+def build_rich_world(tillo: Tillo, twilio: Twilio) -> RichWorld:
+    """Build it; the settings must lead to the emulators."""
+    return once(("rich world",), lambda: _Builder(tillo, twilio).build())
+
+
+class _Builder:
+    def __init__(self, tillo: Tillo, twilio: Twilio) -> None:
+        self.tillo, self.twilio = tillo, twilio
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.rewards: dict[str, UUID] = {}
+
+    def build(self) -> RichWorld:
+        self.world, self.other = build_world(), build_world(name="Birch")
+        self._spend_from_slots()
+        self._redeem()
+        self._sell()
+        self._buy()
+        self._wait()
+        self._text()
+        self._upload()
+        self._count()
+        cards = dict(
+            Redemption.objects.filter(pk__in=self.rewards.values()).values_list("pk", "card_id")
+        )
+        return RichWorld(
+            now=datetime.now(UTC),
+            world=self.world,
+            other=self.other,
+            rewards=self.rewards,
+            cards={name: cards[pk] for name, pk in self.rewards.items() if cards.get(pk)},
+        )
+
+    def _redeem_one(self, name: str, *, world: World | None = None, **how: Any) -> RedeemResult:
+        world = world or self.world
+        if how.pop("stock", 1):
+            world.stock(1)
+        code = how.pop("code", None) or world.invite()[0]
+        facts = {"contact": Contact(method="sms", to=PHONE), "now": self.now, **how}
+        result = ask(code, **facts)
+        self.rewards[name] = result.redemption_id
+        return result
+
+    def _spend_from_slots(self) -> None:
+        account = self.other.account
+        split_account(account_id=account.pk, slots=2, actor="test", now=self.now)
+        self._redeem_one("from a slot", world=self.other)
+
+    def _redeem(self) -> None:
+        code = self.world.invite()[0]
+        self._redeem_one("issued", code=code, key=key_for(code))
+        shown = self._redeem_one("shown", contact=Contact(method="none"), disclose=True)
+        assert shown.state in ("issued", "delivered")
+        (test,) = self.world.invite(is_test=True)
+        self._redeem_one("test", code=test, stock=0)
+        cancel(self._redeem_one("cancelled"), now=self.now)
+        seen = self._redeem_one("cancelled after it was shown")
+        disclose_redemption(redemption_id=seen.redemption_id, actor="test", now=self.now)
+        cancel(seen, now=self.now)
+        exchanged = self._redeem_one("exchanged")
+        self.world.stock(1)
+        replace(exchanged, now=self.now)
+        old = self.now - timedelta(days=40)
+        for day in range(3):
+            self._redeem_one(
+                f"old {day}",
+                contact=Contact(method="none"),
+                disclose=True,
+                now=old + timedelta(days=day),
+            )
+
+    def _sell(self) -> None:
+        master = master_pool(self.world, 4)
+        Condition.objects.filter(pk=self.world.condition.pk).update(pool=None)
+        sell(self.world, master, 2, now=self.now)
+        back = sell(self.world, master, 1, now=self.now)
+        reverse_sale(viewer=SYSTEM, sale_id=back.sale_id, now=self.now)
+        Condition.objects.filter(pk=self.world.condition.pk).update(pool=self.world.pool)
+        self._redeem_one("sold before", stock=0)
+
+    def _buy(self) -> None:
+        """A client whose cards come from the provider: bought, in work, in doubt, refused."""
+        buyer = buy_from(build_world(name="Cedar"))
+        self.buyer = buyer
+        self._redeem_one("bought", world=buyer, stock=0)
+        place_due_orders(now=datetime.now(UTC))
+        self._redeem_one("being bought", world=buyer, stock=0)
+        assert ProviderOrder.objects.filter(state="succeeded").count() == 1
+        assert ProviderOrder.objects.filter(state="requested").count() == 1
+
+    def _wait(self) -> None:
+        world = build_world(name="Dogwood")
+        self.waiting = world
+        self._redeem_one("waits for stock", world=world, stock=0)
+        Campaign.objects.filter(pk=world.campaign.pk).update(cap_per_day=10)
+        self._redeem_one("capped", world=world)
+        Campaign.objects.filter(pk=world.campaign.pk).update(opt_in_required=True)
+        self._redeem_one("waits for consent", world=world)
+        Campaign.objects.filter(pk=world.campaign.pk).update(
+            opt_in_required=False, approval_required=True
+        )
+        (code,) = world.invite()
+        Recipient.objects.filter(pk=world.recipient(code).pk).update(approval="pending")
+        self._redeem_one("waits for approval", world=world, code=code)
+
+    def _text(self) -> None:
+        self._send()
+        for name, phone in (("stopped", STOPPED), ("came back", RETURNED)):
+            self._redeem_one(name, contact=Contact(method="sms", to=phone))
+        self._send()
+        for phone in (STOPPED, RETURNED):
+            post_text("STOP", From=phone)
+        self._redeem_one("told after the stop", contact=Contact(method="sms", to=STOPPED))
+        self._send()
+        post_text("START", From=RETURNED)
+        self._redeem_one("told after the start", contact=Contact(method="sms", to=RETURNED))
+        self._send()
+
+    def _send(self) -> None:
+        send_due_messages(now=datetime.now(UTC))
+
+    def _upload(self) -> None:
+        import_cards(
+            pool=self.world.pool,
+            source=io.BytesIO(b"code\nGIFT-9001-AAAA\nGIFT-9002-BBBB\n"),
+            file_name="cards.csv",
+            mode="all_or_nothing",
+            dry_run=False,
+            actor="user:1",
+            now=self.now,
+        )
+        import_recipients(
+            campaign=self.world.campaign,
+            source=io.BytesIO(b"first_name\nBo\nCy\n"),
+            mode="all_or_nothing",
+            dry_run=False,
+            now=self.now,
+        )
+        crm = connect_crm(self.world)
+        crm.report()
+        crm.report(contact_id="nobody")
+        make_agent(self.world.client)
+
+    def _count(self) -> None:
+        """Let the first days be over: then they are counted, with their months."""
+        count_report_days(now=self.now, limit=400)
+        count_message_days(now=self.now, limit=400)
