@@ -10,6 +10,7 @@ OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test attack
+.PHONY: report-proof
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
 help: ## Show what can be made
@@ -78,6 +79,10 @@ attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK
 		ATTACK_HONEST=$(or $(ATTACK_HONEST),1000) \
 		ATTACK_SEED=$(or $(ATTACK_SEED),1) $(BIN)/python -m pytest -q -n 0 --show-capture=no \
 		tests/redemption/test_attack.py $(ARGS)
+
+report-proof: $(READY) ## Hold every report against plain SQL, and measure it (REPORT_REDEMPTIONS=200000)
+	@REPORT_REDEMPTIONS=$(or $(REPORT_REDEMPTIONS),200000) \
+		$(BIN)/python -m pytest -q -n 0 -s --show-capture=no tests/redemption/test_proof_*.py $(ARGS)
 
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
