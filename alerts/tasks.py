@@ -3,13 +3,19 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts.services import job_history, job_switches
+from alerts.services import escalation, job_history, job_switches
 
 
 @shared_task(name="alerts.tasks.recover_jobs", ignore_result=True)
 def recover_jobs() -> job_switches.Recovery:
     """Find runs whose worker is gone, and run their jobs again."""
     return job_switches.recover_jobs(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.escalate_incidents")
+def escalate_incidents() -> None:
+    """Look after incidents that are not resolved, and tell whose turn it is."""
+    escalation.escalate_incidents(now=timezone.now())
 
 
 @shared_task(name="alerts.tasks.clear_job_runs")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
+from alerts.selectors.impact import SOURCE_ROLES as INCIDENT_ROLES
 from alerts.selectors.invariants import list_invariants
 from alerts.services.monitors import list_monitors
 from credit.services.events import EVENTS as CREDIT_EVENTS
@@ -77,6 +78,26 @@ def check_credit_events(**_kwargs: Any) -> list[CheckMessage]:
                 Error(
                     f"CREDIT_EVENTS[{event!r}] names {path}, which can't be imported: {error}",
                     id="giftline.E002",
+                )
+            )
+    return problems
+
+
+@register()
+def check_incident_source(**_kwargs: Any) -> list[CheckMessage]:
+    """INCIDENT_SOURCE names each function that incidents ask, and they exist."""
+    problems: list[CheckMessage] = []
+    if set(settings.INCIDENT_SOURCE) != set(INCIDENT_ROLES):
+        needed = " and ".join(INCIDENT_ROLES)
+        problems.append(Error(f"INCIDENT_SOURCE needs {needed}.", id="giftline.E012"))
+    for role, path in settings.INCIDENT_SOURCE.items():
+        try:
+            import_string(path)
+        except ImportError as error:
+            problems.append(
+                Error(
+                    f"INCIDENT_SOURCE[{role!r}] names {path}, which can't be imported: {error}",
+                    id="giftline.E012",
                 )
             )
     return problems

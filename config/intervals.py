@@ -179,5 +179,11 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "EVERY_JOB_CLEARING", Kind.SECONDS, "24h", "How often old runs of jobs are cleared."
     ),
     Setting("JOB_RUNS_KEPT", Kind.SECONDS, "30d", "How long runs of jobs are told of."),
+    Setting(
+        "EVERY_ESCALATION",
+        Kind.SECONDS,
+        "60s",
+        "How often incidents are looked at: whom they harm, who is to be told.",
+    ),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
 )

@@ -252,6 +252,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "30m",
         "How long a critical alert may wait for somebody before a reminder; 3 at most, 0: none.",
     ),
+    Setting(
+        "INCIDENT_WIDESPREAD",
+        Kind.NUMBER,
+        "100",
+        "More customers than that make an incident widespread: the last of the chain is told.",
+    ),
     # Limits
     Setting(
         "RATE_LIMIT_ADDRESS",

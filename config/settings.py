@@ -180,6 +180,7 @@ PERIODIC_TASKS = {
     "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
+    "alerts.tasks.escalate_incidents": ENV.seconds("EVERY_ESCALATION"),
     "alerts.tasks.recover_jobs": ENV.seconds("EVERY_JOB_RECOVERY"),
     "alerts.tasks.clear_job_runs": ENV.seconds("EVERY_JOB_CLEARING"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
@@ -337,6 +338,7 @@ ALERT_WEBHOOK_SEVERITY = ENV.text("ALERT_WEBHOOK_SEVERITY")
 ALERT_TIMEOUT = ENV.seconds("ALERT_TIMEOUT")
 ALERT_GIVE_UP_AFTER = ENV.seconds("ALERT_GIVE_UP_AFTER")
 ALERT_REMIND_AFTER = ENV.seconds("ALERT_REMIND_AFTER")
+INCIDENT_WIDESPREAD = ENV.number("INCIDENT_WIDESPREAD")
 
 # --- API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

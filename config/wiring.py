@@ -50,6 +50,11 @@ INVARIANTS = (
     "sms.selectors.invariants.INVARIANTS",
     "redemption.selectors.invariants.INVARIANTS",
 )
+# Who counts whom an incident harmed, and tells what happened meanwhile: alerts/selectors/impact.py.
+INCIDENT_SOURCE = {
+    "count": "redemption.selectors.incident_facts.count_harmed",
+    "events": "redemption.selectors.incident_facts.list_harms",
+}
 # The page of a thing that a lower app knows by kind and plain id only.
 ADMIN_PAGES = {
     "account": "admin:credit_account_change",
@@ -63,6 +68,7 @@ ADMIN_PAGES = {
     "inbound_event": "admin:redemption_inboundevent_change",
     "source": "admin:redemption_eventsource_change",
     "desk_task": "admin:redemption_desktask_change",
+    "incident": "admin:alerts_incident_change",
     "key": "admin:credit_apikey_change",
     "message_template": "admin:sms_messagetemplate_change",
     "provider": "admin:giftcards_providercircuit_change",
