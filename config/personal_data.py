@@ -137,6 +137,7 @@ STAFF: Final[dict[str, str]] = {
 IMPERSONAL: Final[dict[str, str]] = {
     "alerts_alert": "kind subject message data dedupe_key",
     "alerts_incident": "number title kind components cause resolution lessons public_title",
+    "alerts_monitorrun": "breakdown alerts",
     "alerts_ratecount": "key times",
     "alerts_timelineentry": "words actor source",
     "credit_agency": "name slug",

@@ -48,7 +48,8 @@ _RAISE = f"""
             count = old.count + 1,
             last_seen_at = greatest(old.last_seen_at, EXCLUDED.last_seen_at),
             monitor = coalesce(nullif(EXCLUDED.monitor, ''), old.monitor),
-            subject = EXCLUDED.subject, message = EXCLUDED.message, data = EXCLUDED.data,
+            kind = EXCLUDED.kind, subject = EXCLUDED.subject, message = EXCLUDED.message,
+            data = EXCLUDED.data,
             (severity, state, acknowledged_by, acknowledged_at, severity_since, risen_by) = (
                 SELECT CASE WHEN rises THEN EXCLUDED.severity ELSE old.severity END,
                     CASE WHEN rises THEN 'open' ELSE old.state END,
@@ -70,7 +71,7 @@ _RAISE = f"""
         FROM raised WHERE risen_by = %(id)s
     ), promised AS ({INSERT})
     SELECT raised.*, (SELECT count(*) FROM promised) AS notices_promised FROM raised
-"""
+"""  # noqa: S608  constants only
 _RESOLVE = """
     UPDATE alerts_alert SET state = 'resolved', resolved_at = %(now)s
     WHERE dedupe_key = %(dedupe_key)s AND state IN ('open', 'acknowledged') RETURNING id
@@ -114,7 +115,7 @@ def raise_alert(
 ) -> Alert:
     """Open an alert, or count one more of the one that is unresolved under ``dedupe_key``.
 
-    A repeat brings the words up to date and raises the severity where its own is higher, which
+    A repeat brings kind and words up to date and raises the severity where its own is higher, which
     also reopens an acknowledged alert. The first and each that raises the severity promise notices
     (Note [Notices]), with the alert or not at all; a mere repeat promises none. Nothing is called
     here but PostgreSQL. Inside a transaction the others that raise the same key wait for its end,
@@ -123,7 +124,7 @@ def raise_alert(
     :param subject: one line; what is longer than the column is cut off.
     :param data: whatever JSON can hold, and dates and ids; no code, key or phone number.
     :param dedupe_key: what it is about: ``"pool_empty:<id>"``, at most 200 characters.
-    :param monitor: which monitor found it, and so resolves it; an event's repeat leaves it as it is.
+    :param monitor: which monitor found it, and so resolves it; empty leaves it as it was.
     """
     alert = Alert.objects.raw(
         _RAISE,

@@ -1,5 +1,6 @@
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
@@ -272,6 +273,13 @@ class ProvisioningTrace(models.Model):
                 fields=["request_id"],
                 condition=Q(redemption_id=None),
                 name="redemption_trace_refusals",
+            ),
+            # Rows lie in the order in which they came, so that the last hour is a few blocks.
+            BrinIndex(
+                fields=["at"],
+                name="redemption_trace_when",
+                pages_per_range=32,
+                autosummarize=True,
             ),
         ]
 
