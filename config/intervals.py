@@ -162,6 +162,18 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often those are reminded whose card is taken back soon.",
     ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
+    Setting(
+        "EVERY_WEBHOOK_SWEEP",
+        Kind.SECONDS,
+        "5s",
+        "How often events are sent to webhook endpoints.",
+    ),
+    Setting(
+        "EVERY_POOL_WATCH",
+        Kind.SECONDS,
+        "30s",
+        "How often pools are looked at for webhooks: low or empty.",
+    ),
     Setting("EVERY_NOTICE_SWEEP", Kind.SECONDS, "10s", "How often notices of alerts are sent."),
     Setting(
         "EVERY_ALERT_REMINDER",

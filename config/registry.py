@@ -198,6 +198,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("SUPPORT_EMAIL", Kind.TEXT, "", "The address a customer in trouble may write to."),
     # Who is told
     Setting(
+        "WEBHOOK_TIMEOUT",
+        Kind.SECONDS,
+        "10s",
+        "How long one call of a client's webhook endpoint may take.",
+    ),
+    Setting(
+        "WEBHOOK_RETRY_SCHEDULE",
+        Kind.SCHEDULE,
+        "30s,5m,25m,90m,4h,8h,12h,22h,24h",
+        "The wait after each failed call of an endpoint; past the last one it is given up.",
+    ),
+    Setting(
         "ALERT_SLACK_WEBHOOK_URL",
         Kind.URL,
         "",
@@ -324,6 +336,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "400d",
         "How long it is kept whom a CRM's events were about; 0: for ever.",
+    ),
+    Setting(
+        "RETAIN_WEBHOOKS",
+        Kind.SECONDS,
+        "30d",
+        "How long events sent to webhook endpoints can be looked up and replayed; 0: for ever.",
     ),
     Setting(
         "RETAIN_BROWSERS",

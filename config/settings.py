@@ -181,6 +181,8 @@ PERIODIC_TASKS = {
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
     "alerts.tasks.escalate_incidents": ENV.seconds("EVERY_ESCALATION"),
+    "alerts.tasks.sweep_webhooks": ENV.seconds("EVERY_WEBHOOK_SWEEP"),
+    "giftcards.tasks.watch_pools": ENV.seconds("EVERY_POOL_WATCH"),
     "alerts.tasks.recover_jobs": ENV.seconds("EVERY_JOB_RECOVERY"),
     "alerts.tasks.clear_job_runs": ENV.seconds("EVERY_JOB_CLEARING"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
@@ -210,6 +212,7 @@ RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")
 RETAIN_INBOUND_TEXTS = ENV.seconds("RETAIN_INBOUND_TEXTS")
 RETAIN_CALLS = ENV.seconds("RETAIN_CALLS")
 RETAIN_EVENTS = ENV.seconds("RETAIN_EVENTS")
+RETAIN_WEBHOOKS = ENV.seconds("RETAIN_WEBHOOKS")
 RETAIN_BROWSERS = ENV.seconds("RETAIN_BROWSERS")
 RETAIN_RECIPIENTS = ENV.seconds("RETAIN_RECIPIENTS")
 
@@ -312,6 +315,10 @@ PROVIDER_TIMEOUT = ENV.seconds("PROVIDER_TIMEOUT")
 PROVIDER_RETRY_SCHEDULE = ENV.schedule("PROVIDER_RETRY_SCHEDULE")
 # Whole units by currency.
 PROVIDER_FLOAT_WARNING = ENV.sums("PROVIDER_FLOAT_WARNING")
+
+# --- Webhooks of clients (docs/webhooks.md) -------------------------------------------------------
+WEBHOOK_TIMEOUT = ENV.seconds("WEBHOOK_TIMEOUT")
+WEBHOOK_RETRY_SCHEDULE = ENV.schedule("WEBHOOK_RETRY_SCHEDULE")
 
 # --- E-mail ---------------------------------------------------------------------------------------
 EMAIL_ENABLED = bool(ENV.text("EMAIL_URL"))
