@@ -198,4 +198,10 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often incidents are looked at: whom they harm, who is to be told.",
     ),
     Setting("EVERY_MONITORS", Kind.SECONDS, "5m", "How often the monitors run."),
+    Setting(
+        "EVERY_VACUUM",
+        Kind.SECONDS,
+        "7d",
+        "How often the busy tables are cleaned up and measured for the planner.",
+    ),
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from config.intervals import PERIODIC
 from config.kinds import Kind, Setting
+from config.thresholds import THRESHOLDS
 
 _POSTGRES = ("postgres", "postgresql")
 _HTTP = ("http", "https")
@@ -362,6 +363,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "The largest file of cards that a pool's page takes, in bytes.",
     ),
     *PERIODIC,
+    *THRESHOLDS,
     # Operations
     Setting(
         "OTP_REQUIRED",

@@ -7,6 +7,7 @@ import environ
 
 from config.environment import PROJECT_DIR, load, var_dir
 from config.privileges import NARROWED_PRIVILEGES
+from config.thresholds import read_thresholds
 from config.unfold import unfold
 from config.wiring import *  # noqa: F403  each name in there is a setting
 
@@ -156,8 +157,11 @@ CALL_BACK_WITHIN = ENV.seconds("CALL_BACK_WITHIN")
 REWARD_WITHIN = ENV.seconds("REWARD_WITHIN")
 # From when on a claimed card that has gone nowhere counts as stuck, in seconds.
 STUCK_AFTER = ENV.seconds("STUCK_AFTER")
+THRESHOLDS = read_thresholds(ENV)
 # Seconds between two runs of each periodic task, by its name.
 PERIODIC_TASKS = {
+    "alerts.tasks.run_monitors": ENV.seconds("EVERY_MONITORS"),
+    "alerts.tasks.vacuum_tables": ENV.seconds("EVERY_VACUUM"),
     "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
     "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
     "sms.tasks.redact_texts": ENV.seconds("EVERY_TEXT_REDACTION"),
