@@ -65,7 +65,7 @@ def read_schedule(job: Any, *, now: datetime) -> Schedule | None:
     """Return when a row of the scheduler's is due; None when it has no interval or crontab."""
     if job.interval is not None:
         pace = timedelta(**{job.interval.period: job.interval.every})
-        return Schedule(words=f"every {say_span(pace)}", pace=pace)
+        return Schedule(words=f"every {say_span(pace).removeprefix('1 ')}", pace=pace)
     if job.crontab is not None:
         following = _next(job.schedule, now)
         return Schedule(
