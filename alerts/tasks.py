@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts.services import escalation, job_history, job_switches
+from alerts.services import escalation, job_history, job_switches, reminders, sending
 
 
 @shared_task(name="alerts.tasks.recover_jobs", ignore_result=True)
@@ -22,3 +22,21 @@ def escalate_incidents() -> None:
 def clear_job_runs() -> int:
     """Clear runs of jobs that are older than they are kept."""
     return job_history.clear_job_runs(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.send_notices", ignore_result=True)
+def send_notices() -> None:
+    """Send what is due: the bell has rung."""
+    sending.send_due_notices(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.sweep_notices", ignore_result=True)
+def sweep_notices() -> None:
+    """Send what is due, whether a bell was heard or not."""
+    sending.send_due_notices(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.remind_of_alerts", ignore_result=True)
+def remind_of_alerts() -> None:
+    """Remind of critical alerts that nobody has taken on."""
+    reminders.remind_of_alerts(now=timezone.now())

@@ -48,7 +48,7 @@ class Environment:
         return self._values[name]
 
     def text(self, name: str) -> str:
-        kinds = (Kind.TEXT, Kind.URL, Kind.SEVERITY, Kind.SIGNING_SECRET)
+        kinds = (Kind.TEXT, Kind.URL, Kind.SEVERITY, Kind.SIGNATURE)
         return cast(str, self._get(name, *kinds))
 
     def flag(self, name: str) -> bool:

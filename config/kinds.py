@@ -37,7 +37,7 @@ class Kind(enum.StrEnum):
     RATE = "rate"
     SUMS = "sums"
     SEVERITY = "severity"
-    SIGNING_SECRET = "signing secret"
+    SIGNATURE = "signature"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +156,7 @@ def parse_severity(text: str) -> str:
     return text
 
 
-def parse_signing_secret(text: str) -> str:
+def parse_signature(text: str) -> str:
     expected = "whsec_ and 24 to 64 random bytes in base64"
     if not text:
         return text
@@ -182,5 +182,5 @@ PARSERS: Final[dict[Kind, Callable[[str], object]]] = {
     Kind.RATE: parse_rate,
     Kind.SUMS: parse_sums,
     Kind.SEVERITY: parse_severity,
-    Kind.SIGNING_SECRET: parse_signing_secret,
+    Kind.SIGNATURE: parse_signature,
 }

@@ -241,7 +241,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "ALERT_WEBHOOK_SECRET",
-        Kind.SIGNING_SECRET,
+        Kind.SIGNATURE,
         "",
         "Signs them: whsec_ and 24 to 64 random bytes in base64; without it none are sent.",
         secret=True,

@@ -15,7 +15,7 @@ class Channel(models.TextChoices):
 
 
 class NoticeRoute(models.Model):
-    """Where notices go besides the channels of the settings: of a severity, of one client or all."""
+    """Where notices go besides the settings' channels: from a severity on, of one client or all."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=80)

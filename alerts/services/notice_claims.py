@@ -1,0 +1,98 @@
+"""Whose a notice is to send, and what became of it: Note [Told at least once]."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import connection
+
+from alerts.models import Notice
+from alerts.providers.telling import NotTakenError
+from alerts.transactions import durable, transaction
+
+log = structlog.get_logger()
+
+# The wait after each try; the last one again and again, until the notice is given up.
+RETRY_SECONDS: Final = (10, 30, 60, 120, 300, 600, 900)
+_ERROR_LENGTH: Final = 200
+# Of one alert a place hears in order: that it is over not before that it began.
+_CLAIM: Final = """
+    WITH due AS (
+        SELECT id FROM alerts_notice notice
+        WHERE state = 'queued' AND next_attempt_at <= %(now)s
+            AND NOT EXISTS (
+                SELECT 1 FROM alerts_notice earlier
+                WHERE earlier.alert_id = notice.alert_id AND earlier.channel = notice.channel
+                    AND earlier.target = notice.target AND earlier.state = 'queued'
+                    AND earlier.id < notice.id)
+        ORDER BY next_attempt_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE alerts_notice notice
+    SET tries = tries + 1, next_attempt_at = %(leased_until)s, leased_until = %(leased_until)s
+    FROM due WHERE notice.id = due.id
+    RETURNING notice.id
+"""
+_POSTPONE: Final = """
+    UPDATE alerts_notice SET next_attempt_at = greatest(next_attempt_at, least(%s, give_up_at))
+    WHERE channel = %s AND target = %s AND state = 'queued' AND leased_until IS NULL
+"""
+
+
+@durable
+def claim_notices(*, limit: int, now: datetime, leased_until: datetime) -> list[Notice]:
+    """Take up to ``limit`` due notices, the longest due first; two callers never get the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"limit": limit, "now": now, "leased_until": leased_until})
+        ids = [key for (key,) in cursor.fetchall()]
+    return list(Notice.objects.filter(pk__in=ids).select_related("alert", "route").order_by("pk"))
+
+
+@durable
+def record_success(*, notice: Notice, now: datetime) -> None:
+    """Note that a notice was taken; one that is no longer our try is left alone."""
+    _write(notice, state=Notice.State.SENT, sent_at=now, next_attempt_at=None, last_error="")
+    log.info("[NOTICE] Sent", notice_id=notice.pk, channel=notice.channel, tries=notice.tries)
+
+
+@durable
+def record_failure(*, notice: Notice, error: NotTakenError, now: datetime) -> None:
+    """Have a notice tried again later, or give it up: at once where another try would be in vain.
+
+    The last try is when its time is up. A place that asked for patience is left alone with all.
+    """
+    is_over = error.is_permanent or now >= notice.give_up_at
+    wait = RETRY_SECONDS[min(notice.tries, len(RETRY_SECONDS)) - 1]
+    again_at = now + timedelta(seconds=max(wait, error.retry_after_seconds))
+    with transaction():
+        _write(
+            notice,
+            state=Notice.State.FAILED if is_over else Notice.State.QUEUED,
+            next_attempt_at=None if is_over else min(again_at, notice.give_up_at),
+            last_error=error.reason[:_ERROR_LENGTH],
+        )
+        if error.retry_after_seconds:
+            with connection.cursor() as cursor:
+                cursor.execute(_POSTPONE, [again_at, notice.channel, notice.target])
+    log.warning(
+        "[NOTICE] Given up" if is_over else "[NOTICE] Not taken",
+        notice_id=notice.pk,
+        channel=notice.channel,
+        tries=notice.tries,
+        error=error.reason,
+    )
+
+
+@durable
+def put_back(*, notice: Notice, wait_seconds: float, now: datetime) -> None:
+    """Have a notice tried soon that was not tried: its place is silent, or the time ran out."""
+    again_at = now + timedelta(seconds=max(RETRY_SECONDS[0], wait_seconds))
+    _write(notice, state=Notice.State.QUEUED, next_attempt_at=again_at, tries=notice.tries - 1)
+
+
+def _write(notice: Notice, **changes: object) -> None:
+    # Ours as long as nobody has claimed it since.
+    Notice.objects.filter(pk=notice.pk, state=Notice.State.QUEUED, tries=notice.tries).update(
+        leased_until=None, **changes
+    )
