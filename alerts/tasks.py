@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from alerts.services import webhook_deliveries, webhook_sending
 from alerts.services import escalation, job_history, job_switches, reminders, sending
 
 
@@ -10,6 +11,19 @@ from alerts.services import escalation, job_history, job_switches, reminders, se
 def recover_jobs() -> job_switches.Recovery:
     """Find runs whose worker is gone, and run their jobs again."""
     return job_switches.recover_jobs(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.send_webhooks", ignore_result=True)
+def send_webhooks() -> None:
+    """Send webhooks that are due: the bell has rung."""
+    webhook_sending.send_due_webhooks(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.sweep_webhooks", ignore_result=True)
+def sweep_webhooks() -> None:
+    """Send webhooks that are due, and clear old ones, whether a bell was heard or not."""
+    webhook_deliveries.clear_webhooks(now=timezone.now())
+    webhook_sending.send_due_webhooks(now=timezone.now())
 
 
 @shared_task(name="alerts.tasks.escalate_incidents")

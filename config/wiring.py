@@ -3,8 +3,11 @@
 Only dotted paths and addresses stand here; they are checked at start.
 """
 
-# Who hears of what happened to an account, by the event; called after the commit.
-CREDIT_EVENTS = {"account_changed": "redemption.services.budgets.review_account"}
+# Who hears of what happened to an account, by the event: see credit/services/events.py.
+CREDIT_EVENTS = {
+    "account_changed": "redemption.services.budgets.review_account",
+    "account_low": "redemption.services.webhook_causes.tell_low_credit",
+}
 # Who writes a message's words and who is told what became of it, by what it is about. The texts'
 # app knows neither; the names are checked at start.
 MESSAGE_PARTIES = {

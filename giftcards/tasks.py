@@ -9,6 +9,7 @@ from giftcards.services import (
     floats,
     large_uploads,
     orders,
+    pool_watch,
     provider_brands,
     upload_jobs,
 )
@@ -24,6 +25,12 @@ def place_orders() -> None:
 def sweep_orders() -> None:
     """Buy what was ordered and ask again about what is open, whether a bell was heard or not."""
     orders.place_due_orders(now=timezone.now())
+
+
+@shared_task(name="giftcards.tasks.watch_pools")
+def watch_pools() -> None:
+    """Tell webhook endpoints of pools that have run low or empty."""
+    pool_watch.watch_pools(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.expire_cards")

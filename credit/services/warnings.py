@@ -14,17 +14,22 @@ from django.db.models import QuerySet
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.webhook_events import cross_level, level_of
 from alerts.transactions import durable, transaction, transaction_required
 from credit.models import Account
 from credit.money import display_amount
 from credit.selectors.balances import balance_of
 from credit.selectors.viewers import Viewer, viewing
 from credit.services.audit import record_event
+from credit.services.events import tell_account_low
 from credit.services.transfers import AccountNotFoundError, check_amount
 
 log = structlog.get_logger()
 
 KIND: Final = "low_credit"
+# What was told of an account last: also after somebody has closed the warning by hand.
+_LOW: Final = "low"
+_ENOUGH: Final = "enough"
 
 
 @durable
@@ -108,6 +113,7 @@ class _Watched:
     account: Account
     balance_minor: int
     is_warned: bool
+    is_told: bool
 
     @property
     def is_low(self) -> bool:
@@ -121,18 +127,31 @@ def _find(account_id: UUID) -> _Watched:
         account=account,
         balance_minor=balance_of(account_id),
         is_warned=_unresolved().filter(dedupe_key=_key_of(account_id)).exists(),
+        is_told=level_of(_key_of(account_id), calm=_ENOUGH) == _LOW,
     )
 
 
 def _is_due(watched: _Watched) -> bool:
-    return watched.is_low != watched.is_warned
+    return watched.is_low != watched.is_warned or watched.is_low != watched.is_told
 
 
 @transaction_required
 def _settle(watched: _Watched, now: datetime) -> None:
-    account = watched.account
+    account, key = watched.account, _key_of(watched.account.pk)
+    crossing = cross_level(
+        key=key, level=_LOW if watched.is_low else _ENOUGH, calm=_ENOUGH, now=now
+    )
     if not watched.is_low:
-        resolve_alert(dedupe_key=_key_of(account.pk), now=now)
+        resolve_alert(dedupe_key=key, now=now)
+        return
+    if crossing is not None:
+        tell_account_low(
+            account_id=account.pk,
+            balance_minor=watched.balance_minor,
+            occurrence=crossing.number,
+            now=now,
+        )
+    if watched.is_warned:
         return
     threshold = account.low_balance_threshold_minor or 0
     raise_alert(
@@ -148,7 +167,7 @@ def _settle(watched: _Watched, now: datetime) -> None:
             "threshold_minor": threshold,
             "currency": account.currency,
         },
-        dedupe_key=_key_of(account.pk),
+        dedupe_key=key,
         client_id=account.client_id,
         now=now,
     )

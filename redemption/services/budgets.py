@@ -37,6 +37,7 @@ from redemption.models import Campaign
 from redemption.selectors.budgets import CampaignBudget, read_budgets
 from redemption.selectors.thresholds import thresholds_of_campaign
 from redemption.services.budget_alerts import alerted_campaign_ids, settle_depletion_alert
+from redemption.services.webhook_causes import tell_depletion
 from sms.queue import ring_bell
 
 log = structlog.get_logger()
@@ -226,6 +227,8 @@ def _review_once(*, campaign_id: UUID, now: datetime) -> bool:
         is_changed = bool(campaign.filter(status=before).update(status=after))
         status = after if is_changed else budget.status
         settle_depletion_alert(budget=budget, status=status, now=now)
+        if is_changed and after == Campaign.Status.DEPLETED:
+            tell_depletion(budget=budget, now=now)
     if is_changed:
         log.info("[BUDGET] Reviewed", campaign_id=str(campaign_id), status=str(after))
     if is_changed and after == Campaign.Status.ACTIVE:
