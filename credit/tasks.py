@@ -7,15 +7,15 @@ from credit.services import idempotency, ledger_audit, sessions, slots
 
 
 @shared_task(name="credit.tasks.rebalance_accounts")
-def rebalance_accounts() -> None:
+def rebalance_accounts() -> int:
     """Even out the slots of accounts that have been spent from unevenly."""
-    slots.rebalance_accounts(now=timezone.now())
+    return slots.rebalance_accounts(now=timezone.now())
 
 
 @shared_task(name="credit.tasks.audit_ledger")
-def audit_ledger() -> None:
+def audit_ledger() -> ledger_audit.LedgerAudit:
     """Prove that the ledger adds up, or raise the alarm."""
-    ledger_audit.audit_ledger(now=timezone.now())
+    return ledger_audit.audit_ledger(now=timezone.now())
 
 
 @shared_task(name="credit.tasks.clear_sign_ins")
@@ -25,6 +25,6 @@ def clear_sign_ins() -> None:
 
 
 @shared_task(name="credit.tasks.clear_answers")
-def clear_answers() -> None:
+def clear_answers() -> int:
     """Forget the Idempotency-Keys that nobody repeats any more."""
-    idempotency.clear_answers(now=timezone.now())
+    return idempotency.clear_answers(now=timezone.now())

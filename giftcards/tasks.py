@@ -16,15 +16,15 @@ from giftcards.services import (
 
 
 @shared_task(name="giftcards.tasks.place_orders", ignore_result=True)
-def place_orders() -> None:
+def place_orders() -> int:
     """Buy what was ordered: the bell has rung."""
-    orders.place_due_orders(now=timezone.now())
+    return orders.place_due_orders(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.sweep_orders", ignore_result=True)
-def sweep_orders() -> None:
+def sweep_orders() -> int:
     """Buy what was ordered and ask again about what is open, whether a bell was heard or not."""
-    orders.place_due_orders(now=timezone.now())
+    return orders.place_due_orders(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.watch_pools")
@@ -34,36 +34,39 @@ def watch_pools() -> None:
 
 
 @shared_task(name="giftcards.tasks.expire_cards")
-def expire_cards() -> None:
+def expire_cards() -> int:
     """Take cards past their date out of stock."""
-    expiry.expire_cards(now=timezone.now())
+    return expiry.expire_cards(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.refill_buffers")
-def refill_buffers() -> None:
+def refill_buffers() -> dict[str, int]:
     """Order what is missing in the buffer pools."""
-    buffers.refill_buffers(now=timezone.now())
+    refills = buffers.refill_buffers(now=timezone.now())
+    return {"ordered": sum(refill.ordered for refill in refills)}
 
 
 @shared_task(name="giftcards.tasks.check_floats")
-def check_floats() -> None:
+def check_floats() -> dict[str, int]:
     """Ask the providers for our money there."""
-    floats.check_all_floats(now=timezone.now())
+    read = floats.check_all_floats(now=timezone.now())
+    return {provider: len(levels) for provider, levels in read.items()}
 
 
 @shared_task(name="giftcards.tasks.sync_brands")
-def sync_brands() -> None:
+def sync_brands() -> dict[str, int]:
     """Ask the providers what they sell."""
-    provider_brands.sync_all_brands(now=timezone.now())
+    synced = provider_brands.sync_all_brands(now=timezone.now())
+    return {provider: sync.listed for provider, sync in synced.items()}
 
 
 @shared_task(name="giftcards.tasks.run_uploads", ignore_result=True)
-def run_uploads() -> None:
+def run_uploads() -> int:
     """Check and import large uploads, and take them out again."""
-    upload_jobs.run_uploads(now=timezone.now())
+    return upload_jobs.run_uploads(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.sweep_uploads")
-def sweep_uploads() -> None:
+def sweep_uploads() -> int:
     """Clear away uploads that broke off or were never confirmed."""
-    large_uploads.sweep_uploads(now=timezone.now())
+    return large_uploads.sweep_uploads(now=timezone.now())

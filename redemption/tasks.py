@@ -28,9 +28,9 @@ _CLAIMS_AT_MOST = 100_000
 
 
 @shared_task(name="redemption.tasks.serve_waiting")
-def serve_waiting() -> None:
+def serve_waiting() -> serving.ServingResult:
     """Give cards that have come to those who wait for them."""
-    serving.serve_waiting(now=timezone.now(), limit=_AT_MOST)
+    return serving.serve_waiting(now=timezone.now(), limit=_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.review_budgets")
@@ -40,35 +40,37 @@ def review_budgets() -> None:
 
 
 @shared_task(name="redemption.tasks.expire_claims")
-def expire_claims() -> None:
+def expire_claims() -> dict[str, int]:
     """Take back what nobody opened in time, and end what was turned down."""
-    claim_expiry.expire_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
-    approvals.end_rejected(now=timezone.now())
+    expired = claim_expiry.expire_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
+    ended = approvals.end_rejected(now=timezone.now())
+    return {"taken_back": expired.taken_back, "failed": expired.failed, "ended": ended}
 
 
 @shared_task(name="redemption.tasks.remind_claims")
-def remind_claims() -> None:
+def remind_claims() -> int:
     """Remind whoever has not opened their card, some days before it is taken back."""
-    claim_expiry.remind_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
+    return claim_expiry.remind_claims(now=timezone.now(), limit=_CLAIMS_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.clean_up_stuck")
-def clean_up_stuck() -> None:
+def clean_up_stuck() -> stuck.CleanUp:
     """Take back cards that were claimed and went nowhere."""
-    stuck.clean_up_stuck(now=timezone.now(), limit=_AT_MOST)
+    return stuck.clean_up_stuck(now=timezone.now(), limit=_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.count_report_days")
-def count_report_days() -> None:
+def count_report_days() -> dict[str, int]:
     """Count the days that are over, and those that have changed since."""
-    report_days.count_report_days(now=timezone.now(), limit=_DAYS_AT_MOST)
-    message_days.count_message_days(now=timezone.now(), limit=_DAYS_AT_MOST)
+    spans = report_days.count_report_days(now=timezone.now(), limit=_DAYS_AT_MOST)
+    messages = message_days.count_message_days(now=timezone.now(), limit=_DAYS_AT_MOST)
+    return {"days": spans.days, "months": spans.months, "message_days": messages}
 
 
 @shared_task(name="redemption.tasks.process_events")
-def process_events() -> None:
+def process_events() -> int:
     """Act on CRM events that nobody has finished, and on those to be replayed."""
-    inbound_events.process_events(now=timezone.now(), limit=_AT_MOST)
+    return inbound_events.process_events(now=timezone.now(), limit=_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.review_forms")
@@ -78,24 +80,24 @@ def review_forms() -> None:
 
 
 @shared_task(name="redemption.tasks.clear_attempts")
-def clear_attempts() -> None:
+def clear_attempts() -> int:
     """Clear tries at codes that are older than they are kept."""
-    attempts.clear_attempts(now=timezone.now())
+    return attempts.clear_attempts(now=timezone.now())
 
 
 @shared_task(name="redemption.tasks.apply_retention")
-def apply_retention() -> None:
+def apply_retention() -> dict[str, int]:
     """Empty what is about people and older than it is kept."""
-    retention.apply_retention(now=timezone.now())
+    return retention.apply_retention(now=timezone.now())
 
 
 @shared_task(name="redemption.tasks.sweep_erasures")
-def sweep_erasures() -> None:
+def sweep_erasures() -> int:
     """Go on with forgetting people where it broke off or had to wait."""
-    erasing.work_off_erasures(now=timezone.now(), limit=_AT_MOST)
+    return erasing.work_off_erasures(now=timezone.now(), limit=_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.find_duplicates")
-def find_duplicates() -> None:
+def find_duplicates() -> int:
     """Look for codes that two people hold, and raise the alarm."""
-    duplicates.alert_duplicates(now=timezone.now())
+    return duplicates.alert_duplicates(now=timezone.now())

@@ -9,25 +9,26 @@ from sms.services.sending import send_due_messages
 
 
 @shared_task(name="sms.tasks.send_messages", ignore_result=True)
-def send_messages() -> None:
+def send_messages() -> int:
     """Send what is due: the bell has rung."""
-    send_due_messages(now=datetime.now(UTC))
+    return send_due_messages(now=datetime.now(UTC))
 
 
 @shared_task(name="sms.tasks.sweep_messages", ignore_result=True)
-def sweep_messages() -> None:
+def sweep_messages() -> int:
     """Send what is due, whether a bell was heard or not."""
-    send_due_messages(now=datetime.now(UTC))
+    return send_due_messages(now=datetime.now(UTC))
 
 
 @shared_task(name="sms.tasks.retry_messages", ignore_result=True)
-def retry_messages() -> None:
+def retry_messages() -> int:
     """Send what is due again, with a switch of its own in the admin; see what is over."""
-    send_due_messages(now=datetime.now(UTC))
+    sent = send_due_messages(now=datetime.now(UTC))
     channels.review_filtering(now=datetime.now(UTC))
+    return sent
 
 
 @shared_task(name="sms.tasks.redact_texts", ignore_result=True)
-def redact_texts() -> None:
+def redact_texts() -> int:
     """Take codes off the provider's records of texts that have reached their end."""
-    redaction.redact_texts(now=datetime.now(UTC))
+    return redaction.redact_texts(now=datetime.now(UTC))
