@@ -5,6 +5,7 @@ from alerts.models.job import JobLease, JobRun, RungBy
 from alerts.models.monitor_run import MonitorRun
 from alerts.models.notice import Channel, Notice, NoticeRoute
 from alerts.models.rate import RateCount
+from alerts.models.verification import Verification
 from alerts.models.webhook import WebhookDelivery, WebhookEndpoint, WebhookLevel
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RateCount",
     "RungBy",
     "TimelineEntry",
+    "Verification",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookLevel",
