@@ -139,6 +139,11 @@ IMPERSONAL: Final[dict[str, str]] = {
     "alerts_incident": "number title kind components cause resolution lessons public_title",
     "alerts_monitorrun": "breakdown alerts",
     "alerts_ratecount": "key times",
+    # Events name a recipient by id alone.
+    "alerts_webhookdelivery": "event_type dedupe_key body tries",
+    "alerts_webhookendpoint": "url description events secret_encrypted previous_secret_encrypted"
+    " reason last_error",
+    "alerts_webhooklevel": "key level",
     "alerts_timelineentry": "words actor source",
     "credit_agency": "name slug",
     "credit_client": "name slug support_phone support_email",

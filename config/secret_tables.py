@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
+from alerts.models import WebhookEndpoint
 from alerts.services.key_rotation import SecretTable
 from credit.models import Authenticator
 from giftcards.models import GiftCard, StagedCard
@@ -41,4 +42,5 @@ SECRET_TABLES: Final = (
     _table(EventSource, "secret", "previous_secret"),
     _table(InboundEvent, "body"),
     _table(Authenticator, "secret"),
+    _table(WebhookEndpoint, "secret", "previous_secret"),
 )

@@ -7,6 +7,14 @@ from redemption.api.recipients import RecipientsView
 from redemption.api.resending import ResendView
 from redemption.api.taking_back import CancelView, ReplaceView
 from redemption.api.views import RedemptionsView, RedemptionView, ValidateView
+from redemption.api.webhooks import (
+    DeliveriesView,
+    EndpointsView,
+    EndpointView,
+    ReplayView,
+    RotateView,
+    TestView,
+)
 
 urlpatterns = [
     path("campaigns/", CampaignsView.as_view(), name="api-campaigns"),
@@ -23,4 +31,30 @@ urlpatterns = [
     path("redemptions/<uuid:redemption_id>/cancel/", CancelView.as_view(), name="api-cancel"),
     path("redemptions/<uuid:redemption_id>/resend/", ResendView.as_view(), name="api-resend"),
     path("redemptions/<uuid:redemption_id>/replace/", ReplaceView.as_view(), name="api-replace"),
+    path("webhook-endpoints/", EndpointsView.as_view(), name="api-webhook-endpoints"),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/",
+        EndpointView.as_view(),
+        name="api-webhook-endpoint",
+    ),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/rotate-secret/",
+        RotateView.as_view(),
+        name="api-webhook-rotate",
+    ),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/test/",
+        TestView.as_view(),
+        name="api-webhook-test",
+    ),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/deliveries/",
+        DeliveriesView.as_view(),
+        name="api-webhook-deliveries",
+    ),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/",
+        ReplayView.as_view(),
+        name="api-webhook-replay",
+    ),
 ]

@@ -1,0 +1,131 @@
+"""Examples of webhook endpoints for the OpenAPI page."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample
+
+_ENDPOINT: Final[dict[str, Any]] = {
+    "id": "8c1d2e3f-4a5b-4c6d-8e7f-9a0b1c2d3e08",
+    "client_id": "3d9a1c7e-2b4f-4d8a-8e6c-5a7b9c0d1e02",
+    "agency_id": None,
+    "url": "https://hooks.acorn.example/giftline",
+    "description": "The loyalty system",
+    "events": ["redemption.issued", "redemption.failed"],
+    "state": "active",
+    "reason": None,
+    "failing_since": None,
+    "last_error": None,
+    "previous_secret_valid_until": None,
+    "created_at": "2026-03-02T15:30:00Z",
+}
+# Made up, and too even to be one.
+_SECRET: Final = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+_DELIVERY: Final[dict[str, Any]] = {
+    "id": "4b5c6d7e-8f90-4a1b-8c2d-3e4f5a6b7c09",
+    "event_id": "5e6f7a8b-9c0d-4e1f-8a2b-3c4d5e6f7a10",
+    "type": "redemption.issued",
+    "state": "delivered",
+    "tries": [
+        {
+            "number": 1,
+            "at": "2026-03-02T15:30:04Z",
+            "status": 503,
+            "error": "Answered 503.",
+            "answer": "down for maintenance",
+            "milliseconds": 81,
+        },
+        {
+            "number": 2,
+            "at": "2026-03-02T15:30:35Z",
+            "status": 204,
+            "error": "",
+            "answer": "",
+            "milliseconds": 64,
+        },
+    ],
+    "body": {
+        "type": "redemption.issued",
+        "timestamp": "2026-03-02T15:30:01.250000Z",
+        "data": {
+            "redemption_id": "6f7a8b9c-0d1e-4f2a-8b3c-4d5e6f7a8b11",
+            "campaign_id": "7a8b9c0d-1e2f-4a3b-8c4d-5e6f7a8b9c12",
+            "recipient_id": "8b9c0d1e-2f3a-4b4c-8d5e-6f7a8b9c0d13",
+            "state": "issued",
+            "reason": None,
+        },
+    },
+    "next_attempt_at": None,
+    "created_at": "2026-03-02T15:30:01.250000Z",
+    "finished_at": "2026-03-02T15:30:35Z",
+}
+_ON_ITS_WAY: Final = {
+    **_DELIVERY,
+    "state": "pending",
+    "next_attempt_at": "2026-03-02T16:00:00Z",
+    "finished_at": None,
+}
+
+
+def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
+    return OpenApiExample(
+        name,
+        value=value,
+        response_only=True,
+        status_codes=[status],
+        media_type="application/json",
+    )
+
+
+def _body(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True, media_type="application/json")
+
+
+def _page(result: Any) -> dict[str, Any]:
+    return {"next": None, "previous": None, "results": [result]}
+
+
+LIST: Final = [_answer("One endpoint", _page(_ENDPOINT))]
+ONE: Final = [_answer("An endpoint", _ENDPOINT)]
+CREATE: Final = [
+    _body(
+        "For two kinds of event",
+        {
+            "url": "https://hooks.acorn.example/giftline",
+            "events": ["redemption.issued", "redemption.failed"],
+            "description": "The loyalty system",
+        },
+    ),
+    _answer("With its secret", {**_ENDPOINT, "secret": _SECRET}, "201"),
+]
+CHANGE: Final = [
+    _body("Pause it", {"state": "paused"}),
+    _answer("Paused", {**_ENDPOINT, "state": "paused"}),
+]
+ROTATE: Final = [
+    _body("Two days to change over", {"overlap_hours": 48}),
+    _answer(
+        "The new secret",
+        {**_ENDPOINT, "previous_secret_valid_until": "2026-03-04T15:30:00Z", "secret": _SECRET},
+    ),
+]
+DELIVERIES: Final = [_answer("Delivered at the second try", _page(_DELIVERY))]
+REPLAY: Final = [_body("Once more", {}), _answer("On its way again", _ON_ITS_WAY, "202")]
+TEST: Final = [
+    _body("A test", {}),
+    _answer(
+        "On its way",
+        {
+            **_ON_ITS_WAY,
+            "type": "webhook.test",
+            "tries": [],
+            "body": {
+                "type": "webhook.test",
+                "timestamp": "2026-03-02T15:30:00.000000Z",
+                "data": {"endpoint_id": _ENDPOINT["id"]},
+            },
+        },
+        "202",
+    ),
+]
