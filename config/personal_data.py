@@ -127,6 +127,9 @@ STAFF: Final[dict[str, str]] = {
     # Whom to wake: changed under Escalation contacts.
     "alerts_escalationcontact": "name email phone",
     "alerts_actionitem": "words owner",
+    # Who has asked for the daily report.
+    "redemption_reportsubscription": "time_zone",
+    "redemption_dailyreportmail": "note",
     # Addresses that somebody has decided about; kept until the reason for it is looked for.
     "redemption_addressblock": "network reason created_by lifted_by lift_reason",
     "redemption_addressallow": "network reason created_by lifted_by lift_reason",

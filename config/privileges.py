@@ -52,6 +52,8 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_conditionmet": ("SELECT", "INSERT", "UPDATE"),
     "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
     "redemption_erasure": ("SELECT", "INSERT", "UPDATE"),
+    # The report of a day goes to somebody once: what was set out stays.
+    "redemption_dailyreportmail": ("SELECT", "INSERT", "UPDATE"),
     # Counted by redemption_count_day, _month and _message_day, and marked by triggers.
     "redemption_reportday": ("SELECT",),
     "redemption_reportmonth": ("SELECT",),

@@ -19,6 +19,7 @@ from redemption.models.redemption import (
 )
 from redemption.models.replacement import Replacement
 from redemption.models.report import ReportChange, ReportDay, ReportMonth, RewardCount
+from redemption.models.subscription import DailyReportMail, ReportSubscription
 from redemption.models.task import DeskTask
 from redemption.models.upload import RecipientBatch
 
@@ -32,6 +33,7 @@ __all__ = [
     "Condition",
     "ConditionMet",
     "DailyClaims",
+    "DailyReportMail",
     "DeskTask",
     "Erasure",
     "EventSource",
@@ -50,6 +52,7 @@ __all__ = [
     "ReportChange",
     "ReportDay",
     "ReportMonth",
+    "ReportSubscription",
     "RevealLink",
     "RewardCount",
     "StagedRecipient",

@@ -274,6 +274,13 @@ class ProvisioningTrace(models.Model):
                 condition=Q(redemption_id=None),
                 name="redemption_trace_refusals",
             ),
+            # What was refused of late, by its code; a reward that is given writes nothing here.
+            models.Index(
+                fields=["at"],
+                include=["error_code", "redemption_id"],
+                condition=Q(status="refused"),
+                name="redemption_trace_refused",
+            ),
             # Rows lie in the order in which they came, so that the last hour is a few blocks.
             BrinIndex(
                 fields=["at"],

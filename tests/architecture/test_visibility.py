@@ -22,6 +22,8 @@ EXEMPT_TABLES = {
     "credit_apikey": "keys",
     "credit_usersession": "sessions",
     "credit_authenticator": "people's second factor",
+    "redemption_reportsubscription": "people's own choice, asked for by who they are",
+    "redemption_dailyreportmail": "people's own mails, with no word of what they say",
     # The same for everybody.
     "giftcards_brand": "catalogue",
     "giftcards_denomination": "catalogue",

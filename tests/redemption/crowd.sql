@@ -246,7 +246,7 @@ FROM crowd c CROSS JOIN LATERAL (VALUES
 ) AS s (step, status, code, milliseconds, at) WHERE s.at IS NOT NULL ORDER BY s.at;
 
 CREATE TEMP TABLE crowd_refusal ON COMMIT DROP AS
-SELECT n, c.at - interval '3 minutes' * pg_temp.dice(n, 40) AS at, c.recipient_id, r.code, r.result,
+SELECT n, c.at - interval '3 minutes' * pg_temp.dice(n, 40) AS at, c.id, r.code, r.result,
     c.door
 FROM crowd c JOIN LATERAL (SELECT * FROM (VALUES
         (0.00, 'GC-011', 'unknown_code'), (0.50, 'GC-010', 'tried'), (0.72, 'GC-012', 'tried'),
@@ -258,7 +258,7 @@ WHERE n % 12 = 0;
 
 INSERT INTO redemption_provisioningtrace (request_id, redemption_id, step, status, error_code,
     message, at)
-SELECT 'crowd-refused-' || n, NULL, 'redeem', 'refused', code, '', at
+SELECT 'crowd-refused-' || n, CASE code WHEN 'GC-010' THEN id END, 'redeem', 'refused', code, '', at
 FROM crowd_refusal WHERE code NOT IN ('GC-101', 'GC-102') ORDER BY at;
 
 -- Tries at codes: of those who were rewarded, and of those who were not; a few addresses guess.
