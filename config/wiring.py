@@ -32,6 +32,8 @@ OPT_IN_TASK = "redemption.tasks.serve_waiting"
 RESTOCK_TASK = "redemption.tasks.serve_waiting"
 # The job whose switch also holds for a task that only the bell rings.
 JOBS_OF_BELLS = {
+    "alerts.tasks.send_notices": "alerts.tasks.sweep_notices",
+    "alerts.tasks.send_webhooks": "alerts.tasks.sweep_webhooks",
     "sms.tasks.send_messages": "sms.tasks.sweep_messages",
     "giftcards.tasks.place_orders": "giftcards.tasks.sweep_orders",
 }
@@ -45,7 +47,7 @@ ORDER_PARTIES = {
 }
 # What the monitors' run looks for, each a function made a monitor by @register_monitor, see
 # Note [Monitor].
-MONITORS: tuple[str, ...] = ()
+MONITORS: tuple[str, ...] = ("alerts.services.job_watch.watch_jobs",)
 # What `manage.py verify` proves: Note [Invariant] in alerts/selectors/invariants.py.
 INVARIANTS = (
     "credit.selectors.invariants.INVARIANTS",

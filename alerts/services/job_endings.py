@@ -27,7 +27,8 @@ def count_result(result: Any) -> dict[str, int]:
         parts = {"done": result}
     for name, value in parts.items():
         number = _number(value)
-        if number:
+        # How long it took is told anyway.
+        if number and not name.endswith("_ms"):
             counts[name[:100]] = number
     return counts
 
@@ -35,7 +36,7 @@ def count_result(result: Any) -> dict[str, int]:
 def _number(value: Any) -> int:
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+    if isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping):
         return len(value)
     return 0
 
