@@ -19,6 +19,8 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Today", "space_dashboard", "index"),
             ("Alerts", "notifications", "alerts_alert_changelist"),
+            ("Incidents", "emergency", "alerts_incident_changelist"),
+            ("Runbook", "menu_book", "runbook"),
             ("Inventory", "inventory", "report-inventory"),
             ("Reports", "monitoring", "reports"),
         ),
@@ -111,6 +113,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("A person's data", "person_search", "find_person"),
             ("Erasures", "person_off", "redemption_erasure_changelist"),
             ("Jobs", "schedule", "django_celery_beat_periodictask_changelist"),
+            ("Escalation contacts", "contact_phone", "alerts_escalationcontact_changelist"),
             ("Error codes", "help", "error_catalogue"),
         ),
     ),

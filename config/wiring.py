@@ -64,6 +64,7 @@ INCIDENT_SOURCE = {
 ADMIN_PAGES = {
     "account": "admin:credit_account_change",
     "agency": "admin:credit_agency_change",
+    "alert": "admin:alerts_alert_change",
     "api_key": "admin:credit_apikey_change",
     "campaign": "admin:redemption_campaign_change",
     "card": "admin:giftcards_giftcard_change",

@@ -1,3 +1,3 @@
-from alerts.admin import alerts
+from alerts.admin import alerts, incidents
 
-__all__ = ["alerts"]
+__all__ = ["alerts", "incidents"]

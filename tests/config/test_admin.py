@@ -15,8 +15,10 @@ from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
 from alerts.codes import ErrorCode
-from alerts.models import Alert
+from alerts.models import Alert, EscalationContact
+from alerts.runbook import Grade
 from alerts.services.alerts import raise_alert
+from alerts.services.incidents import open_incident
 from alerts.transactions import transaction
 from config.schedules import sync_jobs
 from credit.models import (
@@ -96,6 +98,10 @@ NOT_SHOWN = {
     "redemption.dailyclaims",
     "redemption.formbreaker",  # its alert says it
     "credit.clientlook",  # on its client's page
+    "alerts.incidentday",  # hands out numbers
+    "alerts.timelineentry",  # on their incident
+    "alerts.actionitem",
+    "alerts.escalationstep",
     "sms.keptoptout",  # a digest, which says nothing to anybody
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
@@ -194,6 +200,8 @@ def everything(db: None) -> World:
     sign_in_by_form(make_person())
     Browser().post("/login/", {"username": "nobody", "password": "guess"})
     raise_alert(kind="x", severity=Alert.Severity.WARNING, subject="Look", dedupe_key="x", now=NOW)
+    EscalationContact.objects.create(name="Ona", role="on_call", email="ona@example.com")
+    open_incident(title="Texts are late", severity=Grade.P1, now=NOW)
     sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
     return world
 
