@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 SEVERITY = Alert.Severity
 KEY = "pool_empty:1"
-SIGNING_SECRET = "whsec_" + "QUJD" * 8  # noqa: S105  a test's
+SIGNING_SECRET = "whsec_" + "QUJD" * 8
 
 
 def raise_one(**changes: Any) -> Alert:
