@@ -91,7 +91,7 @@ def count_left_over(row: ExpiringPool, histories: Histories) -> int | None:
     forecast = histories.forecast([row.pool.pk])
     if forecast is None:
         return None
-    taken = [total for total, _ in forecast.totals()]
+    taken = [span.expected for span in forecast.spans()]
     expiring, left_over = 0, 0.0
     for day in row.days:
         expiring += day.cards

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import math
-import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import Any, Final
 
@@ -14,23 +12,29 @@ from django.utils import timezone
 
 from credit.models import Client
 from giftcards.models import Pool
-from redemption.selectors.forecast_trials import Trial, add_trials, try_forecasts
+from redemption.management.made_up_stocks import KINDS, SEED, made_up_stocks
+from redemption.selectors.forecast_trials import (
+    Trial,
+    add_trials,
+    try_forecast,
+    try_forecasts,
+)
 from redemption.selectors.forecasting import HISTORY_DAYS
 from redemption.selectors.reward_days import Clients, count_per_pool_and_day
 
-_WEEK: Final = (1.3, 1.2, 1.1, 1.1, 1.0, 0.7, 0.6)
 _AHEAD: Final = (7, 28)
-_MADE_UP_DAYS: Final = 182
-_MADE_UP_STOCKS: Final = 60
-_HEAD: Final = ("stock", "days", "forecasts", "missed by", "repeating misses by", "in range")
-_Weather = Callable[[random.Random, int], float]
+_HEAD: Final = (
+    "stock", "days", "forecasts", "missed by", "last 7 days' rate", "last 28 days' rate",
+    "all days' rate", "in range", "run-out in range",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
     help = (
         "Asks the run-out forecasts on past days about the days that followed, and prints by how"
-        " much they missed: in percent of what was taken, beside who says that the last days will"
-        " repeat, and how often the truth lay in the range that is meant to hold 80 %."
+        " much they missed: in percent of what was taken, beside plain rates (what a day took on"
+        " average), and how often the truth lay in the range that is meant to hold 80 %: of what"
+        " was taken, and of the days until a stock was gone."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -38,17 +42,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--made-up",
             action="store_true",
-            help="try stocks that are made up, each the same at every run",
+            help="try stocks that are made up, the same at every run",
         )
+        parser.add_argument("--seed", type=int, default=SEED, help=f"make other stocks up ({SEED})")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        stocks = made_up_stocks() if options["made_up"] else _own_stocks(options["days"])
-        rows = [
-            _cells(name, ahead, add_trials(try_forecasts(days, ahead=ahead) for days in histories))
-            for name, histories in stocks
-            for ahead in _AHEAD
-        ]
-        rows = [row for row in rows if row]
+        trials = _try_made_up(options["seed"]) if options["made_up"] else _try_own(options["days"])
+        rows = [row for name, ahead, trial in trials if (row := _cells(name, ahead, trial))]
         if not rows:
             self.stdout.write(
                 f"No pool has given out enough yet: it takes {HISTORY_DAYS} days and a week."
@@ -58,7 +58,18 @@ class Command(BaseCommand):
             self.stdout.write("| " + " | ".join(row) + " |")
 
 
-def _own_stocks(days: int) -> list[tuple[str, list[list[int]]]]:
+def _try_made_up(seed: int) -> Iterator[tuple[str, int, Trial]]:
+    for kind in KINDS:
+        stocks = list(made_up_stocks(kind, seed=seed))
+        for ahead in _AHEAD:
+            yield (
+                kind.name,
+                ahead,
+                add_trials(try_forecast(known, came, ahead=ahead) for known, came in stocks),
+            )
+
+
+def _try_own(days: int) -> Iterator[tuple[str, int, Trial]]:
     today = timezone.now().astimezone(UTC).date()
     first = today - timedelta(days=days)
     pools = list(Pool.objects.order_by("name", "pk"))
@@ -68,60 +79,22 @@ def _own_stocks(days: int) -> list[tuple[str, list[list[int]]]]:
         first=first,
         last=today - timedelta(days=1),
     )
-    stocks = []
     for pool in pools:
         taken = by_pool.get(pool.pk, {})
         history = [taken.get(first + timedelta(days=number), 0) for number in range(days)]
-        stocks.append((pool.name, [history]))
-    return stocks
-
-
-def made_up_stocks() -> Iterable[tuple[str, list[list[int]]]]:
-    """Yield kinds of stocks by name, each with what was taken of some of them day by day."""
-    weathers: dict[str, _Weather] = {
-        "40 a day, weekly pattern": lambda _chance, day: 40 * _WEEK[day % 7],
-        "400 a day, weekly pattern": lambda _chance, day: 400 * _WEEK[day % 7],
-        "5 a day, no pattern": lambda _chance, _day: 5,
-        "8 on one day of eight": lambda chance, _day: 8 if chance.random() < 0.125 else 0,
-        "30 a day, very uneven": lambda chance, day: (
-            30 * _WEEK[day % 7] * math.exp(chance.gauss(0, 0.4))
-        ),
-        "20 a day, 1 % more each": lambda _chance, day: 20 * 1.01**day * _WEEK[day % 7],
-        "20 a day, 60 from one day on": lambda _chance, day: (
-            (20 if day < _MADE_UP_DAYS * 2 // 3 else 60) * _WEEK[day % 7]
-        ),
-    }
-    for name, weather in weathers.items():
-        # The same weather at every run; it decides nothing.
-        chance = random.Random(name)  # noqa: S311
-        yield (
-            name,
-            [
-                [_poisson(chance, weather(chance, day)) for day in range(_MADE_UP_DAYS)]
-                for _ in range(_MADE_UP_STOCKS)
-            ],
-        )
+        for ahead in _AHEAD:
+            yield pool.name, ahead, try_forecasts(history, ahead=ahead)
 
 
 def _cells(name: str, ahead: int, trial: Trial) -> tuple[str, ...]:
     if not trial.taken:
         return ()
+    by_rates = (trial.missed_by_week, trial.missed_by_weeks, trial.missed_by_all)
     return (
         name,
         str(ahead),
         str(trial.forecasts),
-        f"{trial.missed / trial.taken:.0%}",
-        f"{trial.missed_by_repeating / trial.taken:.0%}",
+        *(f"{missed / trial.taken:.1%}" for missed in (trial.missed, *by_rates)),
         f"{trial.held / trial.forecasts:.0%}",
+        f"{trial.run_outs_held / trial.run_outs:.0%}" if trial.run_outs else "–",
     )
-
-
-def _poisson(chance: random.Random, mean: float) -> int:
-    """Return how many came, where they come by themselves at a rate."""
-    if mean > 50:
-        return max(0, round(chance.gauss(mean, math.sqrt(mean))))
-    count, left = 0, chance.random()
-    while left > math.exp(-mean):
-        count += 1
-        left *= chance.random()
-    return count
