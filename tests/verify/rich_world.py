@@ -13,10 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pytest_django import Settings
-
 from alerts.transactions import transaction
-from credit.models import Client
 from credit.selectors.viewers import SYSTEM
 from credit.services.slots import split_account
 from giftcards.emulator import Emulator as Tillo
@@ -24,26 +21,23 @@ from giftcards.models import ProviderOrder
 from giftcards.services.imports import import_cards
 from giftcards.services.orders import place_due_orders
 from giftcards.services.sales import reverse_sale
-from giftcards.services.taking_back import Holder, quarantine_card
-from redemption.models import Campaign, Condition, Recipient, Redemption
+from redemption.models import CallSession, Campaign, Condition, Recipient, Redemption
+from redemption.services.desk_tasks import open_task
 from redemption.services.disclosure import disclose_redemption
 from redemption.services.imports import import_recipients
 from redemption.services.message_days import count_message_days
 from redemption.services.redeem import Contact, RedeemResult
 from redemption.services.report_days import count_report_days
 from sms.emulator import Emulator as Twilio
-from sms.models import Message
 from sms.services.sending import send_due_messages
-from tests.credit.spending import hand_down
-from tests.database import housekeeping
 from tests.giftcards.selling import master_pool, sell
 from tests.redemption.asking import ask, key_for
 from tests.redemption.buying import buy_from
 from tests.redemption.desking import make_agent
-from tests.redemption.reporting import CONTACT, EVENT_NAME, add_contact, connect_crm
-from tests.redemption.taking_back import cancel, expire, replace
-from tests.snapshots import once
+from tests.redemption.reporting import connect_crm
+from tests.redemption.taking_back import cancel, replace
 from tests.sms.inbound_fixture import post_text
+from tests.snapshots import once
 from tests.world import World, build_world
 
 STOPPED = "+12065550111"
@@ -85,6 +79,9 @@ class _Builder:
         self._wait()
         self._text()
         self._upload()
+        self._take_a_call()
+        # The last, so that nobody is given the card that comes back.
+        cancel(self._redeem_one("cancelled", world=self.other), now=self.now)
         self._count()
         cards = dict(
             Redemption.objects.filter(pk__in=self.rewards.values()).values_list("pk", "card_id")
@@ -110,7 +107,7 @@ class _Builder:
     def _spend_from_slots(self) -> None:
         account = self.other.account
         split_account(account_id=account.pk, slots=2, actor="test", now=self.now)
-        self._redeem_one("from a slot", world=self.other)
+        self._redeem_one("slot", world=self.other)
 
     def _redeem(self) -> None:
         code = self.world.invite()[0]
@@ -119,8 +116,7 @@ class _Builder:
         assert shown.state in ("issued", "delivered")
         (test,) = self.world.invite(is_test=True)
         self._redeem_one("test", code=test, stock=0)
-        cancel(self._redeem_one("cancelled"), now=self.now)
-        seen = self._redeem_one("cancelled after it was shown")
+        seen = self._redeem_one("seen")
         disclose_redemption(redemption_id=seen.redemption_id, actor="test", now=self.now)
         cancel(seen, now=self.now)
         exchanged = self._redeem_one("exchanged")
@@ -129,20 +125,20 @@ class _Builder:
         old = self.now - timedelta(days=40)
         for day in range(3):
             self._redeem_one(
-                f"old {day}",
+                f"old_{day}",
                 contact=Contact(method="none"),
                 disclose=True,
                 now=old + timedelta(days=day),
             )
 
     def _sell(self) -> None:
-        master = master_pool(self.world, 4)
+        master = master_pool(self.world, 14)
         Condition.objects.filter(pk=self.world.condition.pk).update(pool=None)
-        sell(self.world, master, 2, now=self.now)
+        sell(self.world, master, 10, now=self.now)
         back = sell(self.world, master, 1, now=self.now)
         reverse_sale(viewer=SYSTEM, sale_id=back.sale_id, now=self.now)
         Condition.objects.filter(pk=self.world.condition.pk).update(pool=self.world.pool)
-        self._redeem_one("sold before", stock=0)
+        self._redeem_one("sold", stock=0)
 
     def _buy(self) -> None:
         """A client whose cards come from the provider: bought, in work, in doubt, refused."""
@@ -150,36 +146,36 @@ class _Builder:
         self.buyer = buyer
         self._redeem_one("bought", world=buyer, stock=0)
         place_due_orders(now=datetime.now(UTC))
-        self._redeem_one("being bought", world=buyer, stock=0)
+        self._redeem_one("buying", world=buyer, stock=0)
         assert ProviderOrder.objects.filter(state="succeeded").count() == 1
         assert ProviderOrder.objects.filter(state="requested").count() == 1
 
     def _wait(self) -> None:
         world = build_world(name="Dogwood")
         self.waiting = world
-        self._redeem_one("waits for stock", world=world, stock=0)
+        self._redeem_one("waits", world=world, stock=0)
         Campaign.objects.filter(pk=world.campaign.pk).update(cap_per_day=10)
         self._redeem_one("capped", world=world)
         Campaign.objects.filter(pk=world.campaign.pk).update(opt_in_required=True)
-        self._redeem_one("waits for consent", world=world)
+        self._redeem_one("consent", world=world)
         Campaign.objects.filter(pk=world.campaign.pk).update(
             opt_in_required=False, approval_required=True
         )
         (code,) = world.invite()
         Recipient.objects.filter(pk=world.recipient(code).pk).update(approval="pending")
-        self._redeem_one("waits for approval", world=world, code=code)
+        self._redeem_one("approval", world=world, code=code)
 
     def _text(self) -> None:
         self._send()
-        for name, phone in (("stopped", STOPPED), ("came back", RETURNED)):
+        for name, phone in (("stopped", STOPPED), ("returned", RETURNED)):
             self._redeem_one(name, contact=Contact(method="sms", to=phone))
         self._send()
         for phone in (STOPPED, RETURNED):
             post_text("STOP", From=phone)
-        self._redeem_one("told after the stop", contact=Contact(method="sms", to=STOPPED))
+        self._redeem_one("told_after_stop", contact=Contact(method="sms", to=STOPPED))
         self._send()
         post_text("START", From=RETURNED)
-        self._redeem_one("told after the start", contact=Contact(method="sms", to=RETURNED))
+        self._redeem_one("told_after_start", contact=Contact(method="sms", to=RETURNED))
         self._send()
 
     def _send(self) -> None:
@@ -205,7 +201,26 @@ class _Builder:
         crm = connect_crm(self.world)
         crm.report()
         crm.report(contact_id="nobody")
-        make_agent(self.world.client)
+        self.rewards["crm"] = Redemption.objects.get(door="crm").pk
+
+    def _take_a_call(self) -> None:
+        """An agent has somebody on the phone whose reward is still to be seen to."""
+        reward = Redemption.objects.get(pk=self.rewards["issued"])
+        with transaction():
+            open_task(
+                kind="call_back",
+                client_id=reward.client_id,
+                redemption_id=reward.pk,
+                recipient_id=reward.recipient_id,
+                due_at=self.now,
+                actor="system",
+                now=self.now,
+            )
+        CallSession.objects.create(
+            agent=make_agent(self.world.client),
+            client=self.world.client,
+            recipient_id=reward.recipient_id,
+        )
 
     def _count(self) -> None:
         """Let the first days be over: then they are counted, with their months."""
