@@ -120,6 +120,9 @@ PERSONAL: Final[dict[str, dict[str, Held]]] = {
 
 # Of the people who work with it: their accounts are changed and closed under Users.
 STAFF: Final[dict[str, str]] = {
+    # Where our own people are told of alerts.
+    "alerts_notice": "target",
+    "alerts_noticeroute": "name email url_encrypted secret_encrypted",
     "credit_user": "password username first_name last_name email",
     "credit_authenticator": "name secret_encrypted recovery_digests",
     "credit_usersession": "user_agent address",
@@ -138,7 +141,9 @@ STAFF: Final[dict[str, str]] = {
 
 # Of nobody: things, organisations, codes of our own, and ids of who did something.
 IMPERSONAL: Final[dict[str, str]] = {
-    "alerts_alert": "kind subject message data dedupe_key",
+    "alerts_alert": "kind monitor subject message data dedupe_key",
+    # The words of an alert, which name nobody.
+    "alerts_notice": "reference subject text path last_error",
     "alerts_incident": "number title kind components cause resolution lessons public_title",
     "alerts_monitorrun": "breakdown alerts",
     "alerts_ratecount": "key times",

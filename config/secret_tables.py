@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-from alerts.models import WebhookEndpoint
+from alerts.models import NoticeRoute, WebhookEndpoint
 from alerts.services.key_rotation import SecretTable
 from credit.models import Authenticator
 from giftcards.models import GiftCard, StagedCard
@@ -43,4 +43,5 @@ SECRET_TABLES: Final = (
     _table(InboundEvent, "body"),
     _table(Authenticator, "secret"),
     _table(WebhookEndpoint, "secret", "previous_secret"),
+    _table(NoticeRoute, "url", "secret"),
 )

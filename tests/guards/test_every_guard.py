@@ -22,6 +22,7 @@ from tests.guards.forbidden_calls import CALLS
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_money import MONEY
+from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
 from tests.guards.forbidden_preparation import PREPARATIONS
@@ -66,6 +67,7 @@ FORBIDDEN: Final = [
     *EVENTS,
     *PRIVACY,
     *ALERTS,
+    *NOTICES,
     *UPLOADS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
@@ -109,7 +111,7 @@ def rows() -> None:
     code, _ = world.invite(2)
     ask(code)
     with psycopg.connect(owner_url()) as owner:
-        owner.execute(PREPARATION)
+        owner.execute(PREPARATION + NOTICE_PREPARATION)
 
 
 @contextlib.contextmanager
