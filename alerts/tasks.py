@@ -3,8 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts.services import webhook_deliveries, webhook_sending
-from alerts.services import escalation, job_history, job_switches, reminders, sending
+from alerts.services import (
+    escalation,
+    job_history,
+    job_switches,
+    maintenance,
+    monitor_runs,
+    reminders,
+    sending,
+    verification,
+    webhook_deliveries,
+    webhook_sending,
+)
 
 
 @shared_task(name="alerts.tasks.recover_jobs", ignore_result=True)
@@ -54,3 +64,27 @@ def sweep_notices() -> None:
 def remind_of_alerts() -> None:
     """Remind of critical alerts that nobody has taken on."""
     reminders.remind_of_alerts(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.run_monitors")
+def run_monitors() -> monitor_runs.MonitorsResult | None:
+    """Look for what is wrong; who finds somebody looking leaves it to them."""
+    return monitor_runs.run_unless_running(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.vacuum_tables")
+def vacuum_tables() -> maintenance.Maintenance:
+    """Clean up the busy tables, and measure them for the planner."""
+    return maintenance.vacuum_tables(now=timezone.now())
+
+
+@shared_task(name="alerts.tasks.verify")
+def verify() -> verification.Verified:
+    """Prove the whole database."""
+    return verification.verify(now=timezone.now(), asked_by="schedule")
+
+
+@shared_task(name="alerts.tasks.verify_asked")
+def verify_asked() -> int:
+    """Prove the whole database for whoever has asked: the bell has rung."""
+    return verification.verify_asked(now=timezone.now())

@@ -47,7 +47,41 @@ ORDER_PARTIES = {
 }
 # What the monitors' run looks for, each a function made a monitor by @register_monitor, see
 # Note [Monitor].
-MONITORS: tuple[str, ...] = ("alerts.services.job_watch.watch_jobs",)
+MONITORS: tuple[str, ...] = (
+    "redemption.services.monitors.pools.watch_pools",
+    "redemption.services.monitors.run_out.watch_run_out",
+    "redemption.services.monitors.campaigns.watch_campaigns",
+    "credit.services.monitors.watch_agencies",
+    "credit.services.monitors.watch_clients",
+    "redemption.services.monitors.failures.watch_failures",
+    "sms.services.monitors.watch_messages",
+    "redemption.services.monitors.stuck_cards.watch_stuck_cards",
+    "giftcards.services.monitors.watch_providers",
+    "credit.services.monitors.watch_ledger",
+    "redemption.services.monitors.counters.watch_counters",
+    "redemption.services.monitors.speed.watch_speed",
+    "alerts.services.database_monitor.watch_database",
+    "alerts.services.job_watch.watch_jobs",
+    "redemption.services.monitors.attack.watch_attack",
+)
+# What the weekly clean-up vacuums: tables of which rows come, change and go all day.
+BUSY_TABLES = (
+    "giftcards_giftcard",
+    "giftcards_cardevent",
+    "giftcards_providerorder",
+    "redemption_recipient",
+    "redemption_redemption",
+    "redemption_provisioningtrace",
+    "redemption_attemptlog",
+    "sms_message",
+    "sms_deliveryattempt",
+    "credit_account",
+    "credit_accountslot",
+    "credit_entry",
+    "credit_transaction",
+    "alerts_alert",
+    "alerts_notice",
+)
 # What `manage.py verify` proves: Note [Invariant] in alerts/selectors/invariants.py.
 INVARIANTS = (
     "credit.selectors.invariants.INVARIANTS",

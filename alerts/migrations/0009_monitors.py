@@ -2,11 +2,14 @@ import uuid
 
 from django.db import migrations, models
 
+from alerts.sqlfiles import install
+
 
 class Migration(migrations.Migration):
     dependencies = [("alerts", "0008_webhooks")]
 
     operations = [
+        install("alerts", "analyze"),
         migrations.CreateModel(
             name="MonitorRun",
             fields=[

@@ -118,6 +118,15 @@ def run_monitors(
     return result
 
 
+def run_unless_running(*, now: datetime) -> MonitorsResult | None:
+    """Run all monitors, or nothing while another run is under way."""
+    try:
+        return run_monitors(now=now)
+    except MonitorsRunningError:
+        log.info("[MONITORS] Already running")
+        return None
+
+
 def result_of(run: MonitorRun) -> MonitorsResult:
     """Return what a run that has ended came to."""
     return MonitorsResult(

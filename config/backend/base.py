@@ -21,8 +21,8 @@ from psycopg import ClientCursor, sql
 from alerts.scope import current_scope
 
 # These stand alone: the first three also run in a transaction that has failed, where nothing
-# else may, and SET TRANSACTION has to come before any query.
-_ALONE = ("SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "BEGIN", "COMMIT")
+# else may, SET TRANSACTION has to come before any query, and VACUUM takes no company.
+_ALONE = ("SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "BEGIN", "COMMIT", "VACUUM")
 
 
 class ScopedCursor(base.CursorMixin, ClientCursor[Any]):

@@ -41,7 +41,10 @@ class Command(migrate.Command):
             return
         try:
             grant_to_runtime_role(
-                connection, role=runtime_role, narrowed=settings.RUNTIME_PRIVILEGES
+                connection,
+                role=runtime_role,
+                narrowed=settings.RUNTIME_PRIVILEGES,
+                maintained=settings.BUSY_TABLES,
             )
         except RoleMissingError as error:
             raise CommandError(str(error)) from None
