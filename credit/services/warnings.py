@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.alerts import resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.services.webhook_events import cross_level, level_of
 from alerts.transactions import durable, transaction, transaction_required
 from credit.models import Account
@@ -153,24 +154,39 @@ def _settle(watched: _Watched, now: datetime) -> None:
         )
     if watched.is_warned:
         return
+    raise_finding(finding=describe_low(account, watched.balance_minor), now=now)
+
+
+def describe_low(account: Account, balance_minor: int) -> Finding:
+    """Say that an account holds less than its threshold."""
     threshold = account.low_balance_threshold_minor or 0
-    raise_alert(
+    return Finding(
         kind=KIND,
         severity=Alert.Severity.WARNING,
         subject=f"Low credit: {account.name} ({account.get_level_display().lower()})",
-        message=f"{display_amount(watched.balance_minor, account.currency)} is left, below the "
+        message=f"{display_amount(balance_minor, account.currency)} is left, below the "
         f"threshold of {display_amount(threshold, account.currency)}. Allocate credit to it.",
         data={
             "account_id": account.pk,
             "level": account.level,
-            "balance_minor": watched.balance_minor,
+            "balance_minor": balance_minor,
             "threshold_minor": threshold,
             "currency": account.currency,
         },
-        dedupe_key=key,
+        dedupe_key=_key_of(account.pk),
         client_id=account.client_id,
-        now=now,
     )
+
+
+def list_low(*, level: Account.Level) -> list[tuple[Account, int]]:
+    """Return the accounts of a level that hold less than their threshold, with what they hold."""
+    watched = Account.objects.filter(level=level, low_balance_threshold_minor__isnull=False)
+    balances = [(account, balance_of(account.pk)) for account in watched.order_by("name", "pk")]
+    return [
+        (account, balance)
+        for account, balance in balances
+        if balance < (account.low_balance_threshold_minor or 0)
+    ]
 
 
 def _unresolved() -> QuerySet[Alert]:

@@ -19,7 +19,8 @@ from django.db.models import Q
 
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.alerts import resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.transactions import durable, transaction
 from credit.services.audit import record_event
 from giftcards.models import ProviderCircuit
@@ -274,17 +275,23 @@ _WORDS: Final[dict[ProviderCircuit.Reason, tuple[str, str]]] = {
 
 
 def _alert(provider: str, reason: ProviderCircuit.Reason, code: str, now: datetime) -> None:
+    finding = describe_open(provider, reason, code)
+    if finding is not None:
+        raise_finding(finding=finding, now=now)
+
+
+def describe_open(provider: str, reason: ProviderCircuit.Reason, code: str) -> Finding | None:
+    """Say why a provider is not asked; None where a person wanted it so."""
     if reason not in _WORDS:
-        return
+        return None
     subject, message = _WORDS[reason]
-    raise_alert(
+    return Finding(
         kind="provider_circuit",
         severity=Alert.Severity.CRITICAL,
         subject=subject.format(provider=provider, code=code),
         message=message,
         data={"provider": provider, "reason": reason.value, "code": code},
         dedupe_key=f"provider_circuit:{provider}:{reason.value}",
-        now=now,
     )
 
 

@@ -13,6 +13,7 @@ from django.db import connection
 
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.transactions import durable, transaction, transaction_required
 from credit.money import Money, display_amount
 from giftcards.models import ProviderFloat
@@ -151,25 +152,33 @@ def _has_grown(level: FloatLevel, before: FloatLevel | None) -> bool:
 
 
 def _warn_or_settle(provider: str, level: FloatLevel, *, now: datetime) -> None:
-    key = f"provider_float:{provider}:{level.currency}:{level.name}"
     if level.warning_minor is None or level.available_minor >= level.warning_minor:
-        resolve_alert(dedupe_key=key, now=now)
-        return
-    is_critical = level.available_minor * _CRITICAL_SHARE < level.warning_minor
-    raise_alert(
+        resolve_alert(dedupe_key=_key_of(provider, level), now=now)
+    else:
+        raise_finding(finding=describe_low_float(provider, level), now=now)
+
+
+def describe_low_float(provider: str, level: FloatLevel) -> Finding:
+    """Say that a float is below its warning."""
+    warning_minor = level.warning_minor or 0
+    is_critical = level.available_minor * _CRITICAL_SHARE < warning_minor
+    return Finding(
         kind="provider_float",
         severity=Alert.Severity.CRITICAL if is_critical else Alert.Severity.WARNING,
         subject=f"{PROVIDERS[provider]}: {display_amount(level.available_minor, level.currency)}"
         f" is left to buy cards with",
-        message=f"The warning is set at {display_amount(level.warning_minor, level.currency)}."
+        message=f"The warning is set at {display_amount(warning_minor, level.currency)}."
         f" Send money to {PROVIDERS[provider]}; once it is used up no card can be bought there.",
         data={
             "provider": provider,
             "float": level.name,
             "currency": level.currency,
             "available_minor": level.available_minor,
-            "warning_minor": level.warning_minor,
+            "warning_minor": warning_minor,
         },
-        dedupe_key=key,
-        now=now,
+        dedupe_key=_key_of(provider, level),
     )
+
+
+def _key_of(provider: str, level: FloatLevel) -> str:
+    return f"provider_float:{provider}:{level.currency}:{level.name}"

@@ -14,6 +14,7 @@ import structlog
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.transactions import durable, transaction, transaction_required
 from credit.services.events import tell_account_changed
 from credit.services.settlements import capture_hold, release_hold
@@ -43,6 +44,7 @@ _TOLD: Final = {
     State.UNKNOWN: OrderOutcome.UNKNOWN,
 }
 # What a person must look at even before the list is read.
+UNKNOWN_KIND: Final = "provider_order_unknown"
 _GRAVE: Final = frozenset({ID_REUSED, DUPLICATE_CODE, UNRECORDED, MALFORMED})
 
 
@@ -312,13 +314,19 @@ def _follow_up(recorded: Recorded, now: datetime) -> None:
             message="The brand's name at the provider, or the currency, is none that it takes.",
         )
     elif recorded.state is State.UNKNOWN:
-        is_grave = recorded.code in _GRAVE
-        alert(
-            kind="provider_order_unknown",
-            severity=Alert.Severity.CRITICAL if is_grave else Alert.Severity.WARNING,
-            subject=f"Nobody knows what became of an order: {recorded.code}",
-            message="Its credit stays held and its reward waits. Open the order: send it again,"
-            " ask what became of it, or take it back.",
-        )
+        raise_finding(finding=describe_unknown(recorded.order_id, recorded.code), now=now)
     elif recorded.state not in _ALIVE:
         resolve_alert(dedupe_key=f"provider_order:{recorded.order_id}", now=now)
+
+
+def describe_unknown(order_id: UUID, code: str) -> Finding:
+    """Say that nobody knows what became of an order."""
+    return Finding(
+        kind=UNKNOWN_KIND,
+        severity=Alert.Severity.CRITICAL if code in _GRAVE else Alert.Severity.WARNING,
+        subject=f"Nobody knows what became of an order: {code}",
+        message="Its credit stays held and its reward waits. Open the order: send it again,"
+        " ask what became of it, or take it back.",
+        data={"order_id": order_id, "code": code},
+        dedupe_key=f"provider_order:{order_id}",
+    )

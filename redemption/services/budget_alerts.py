@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from alerts.models import Alert
-from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.alerts import resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.transactions import transaction_required
 from credit.money import display_amount
 from redemption.models import Campaign
@@ -37,11 +38,16 @@ def settle_depletion_alert(*, budget: CampaignBudget, status: str, now: datetime
         return
     if _unresolved().filter(dedupe_key=key).exists():
         return
+    raise_finding(finding=describe_depletion(budget), now=now)
+
+
+def describe_depletion(budget: CampaignBudget) -> Finding:
+    """Say that a campaign is out of credit."""
     campaign = Campaign.objects.select_related("client").get(pk=budget.campaign_id)
     is_isolated = budget.mode == Campaign.BudgetMode.ISOLATED
     payer = _PAYERS[budget.mode if is_isolated else budget.billing_entity]
     cheapest = budget.cheapest_minor or 0
-    raise_alert(
+    return Finding(
         kind=KIND,
         severity=Alert.Severity.CRITICAL,
         subject=f"Out of credit: {campaign.name}, {campaign.client.name}",
@@ -54,9 +60,8 @@ def settle_depletion_alert(*, budget: CampaignBudget, status: str, now: datetime
             "cheapest_minor": cheapest,
             "currency": budget.currency,
         },
-        dedupe_key=key,
+        dedupe_key=_key_of(budget.campaign_id),
         client_id=campaign.client_id,
-        now=now,
     )
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from redemption.models import Campaign, FormBreaker
 
 KIND: Final = "codes_guessed"
@@ -21,10 +22,16 @@ _PROXY: Final = "proxy_not_trusted"
 @seeing(EVERYTHING)
 def alert_slow_form(*, form: str, attempts: int, unknown: int, now: datetime) -> Alert:
     """Raise the alert that a form is slowed down, or count one more."""
+    found = describe_slow_form(form=form, attempts=attempts, unknown=unknown)
+    return raise_finding(finding=found, now=now)
+
+
+def describe_slow_form(*, form: str, attempts: int, unknown: int) -> Finding:
+    """Say that a form is slowed down."""
     campaign = Campaign.objects.get(pk=UUID(form)) if form else None
     name = f"the form of {campaign.name}" if campaign else "the form"
     minutes = round(settings.SLOW_FORM_AFTER[1] / 60)
-    return raise_alert(
+    return Finding(
         kind=KIND,
         severity=Alert.Severity.WARNING,
         subject=f"Somebody seems to guess codes: {name} is slowed down",
@@ -37,7 +44,6 @@ def alert_slow_form(*, form: str, attempts: int, unknown: int, now: datetime) ->
         data={"form": form, "attempts": attempts, "unknown": unknown},
         dedupe_key=_key_of(form),
         client_id=campaign.client_id if campaign else None,
-        now=now,
     )
 
 

@@ -20,6 +20,7 @@ from alerts.errors import ServiceError
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.statements import call_function
 from alerts.transactions import durable, transaction, transaction_required
 from giftcards.models import GiftCard
@@ -182,7 +183,7 @@ def _take_back(reward: LockedReward, *, now: datetime) -> Ended:
         "redeemed anew; somebody may be waiting for a call.",
         now=now,
     )
-    resolve_alert(dedupe_key=_card_key(reward.redemption.card_id), now=now)
+    resolve_alert(dedupe_key=card_key(reward.redemption.card_id), now=now)
     return ended
 
 
@@ -238,7 +239,7 @@ def _quarantine(held: HeldCard, *, now: datetime) -> Verdict:
             subject="A card is set aside: it is claimed for a redemption that does not have it",
             message="Nobody is given it. Find out who may have seen it, then void it.",
             data={"card_id": held.card_id, "redemption_id": held.holder_id},
-            dedupe_key=_card_key(held.card_id),
+            dedupe_key=card_key(held.card_id),
             now=now,
         )
     return "quarantined"
@@ -258,14 +259,15 @@ def _alert(kind: str, reward: LockedReward, *, subject: str, message: str, now: 
             "code": ErrorCode.DELIVERY_NOT_STARTED.code,
         },
         dedupe_key=(
-            _card_key(redemption.card_id) if kind == STUCK_CARD else f"{kind}:{redemption.pk}"
+            card_key(redemption.card_id) if kind == STUCK_CARD else f"{kind}:{redemption.pk}"
         ),
         client_id=redemption.client_id,
         now=now,
     )
 
 
-def _card_key(card_id: object) -> str:
+def card_key(card_id: object) -> str:
+    """Return the key of the alert that a card is stuck."""
     return f"{STUCK_CARD}:{card_id}"
 
 
@@ -273,7 +275,12 @@ def _alert_many(count: int, *, now: datetime) -> None:
     if count <= MANY:
         resolve_alert(dedupe_key=MANY_STUCK, now=now)
         return
-    raise_alert(
+    raise_finding(finding=describe_many(count), now=now)
+
+
+def describe_many(count: int) -> Finding:
+    """Say that more cards are stuck at once than can be by accident."""
+    return Finding(
         kind=MANY_STUCK,
         severity=Alert.Severity.CRITICAL,
         subject=f"{count} cards are stuck at once",
@@ -281,7 +288,6 @@ def _alert_many(count: int, *, now: datetime) -> None:
         "workers run, and whether a provider answers. Those on no way any more are taken back.",
         data={"stuck": count},
         dedupe_key=MANY_STUCK,
-        now=now,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
@@ -17,16 +18,30 @@ def count_undelivered(*, since: datetime) -> int:
     return _of_recipients(since).filter(state__in=_LOST).count()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How many messages arrived, of how many whose end is known."""
+
+    arrived: int
+    ended: int
+
+
+def count_arrivals(*, since: datetime) -> Arrivals:
+    """Count the messages made since then that arrived, and those whose end is known."""
+    counts = _of_recipients(since).aggregate(
+        arrived=Count("pk", filter=Q(state__in=_ARRIVED)),
+        ended=Count("pk", filter=Q(state__in=_ARRIVED + _LOST)),
+    )
+    return Arrivals(counts["arrived"], counts["ended"])
+
+
 def delivery_percent(*, since: datetime) -> int | None:
     """Return the share of the messages made since then that arrived, of those whose end is known.
 
     Rounded down, so that 100 means all of them; None while no end is known.
     """
-    counts = _of_recipients(since).aggregate(
-        arrived=Count("pk", filter=Q(state__in=_ARRIVED)),
-        ended=Count("pk", filter=Q(state__in=_ARRIVED + _LOST)),
-    )
-    return counts["arrived"] * 100 // counts["ended"] if counts["ended"] else None
+    counts = count_arrivals(since=since)
+    return counts.arrived * 100 // counts.ended if counts.ended else None
 
 
 def _of_recipients(since: datetime) -> QuerySet[Message]:

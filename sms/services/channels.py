@@ -11,6 +11,7 @@ from django.db.models.functions import Greatest
 
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert, resolve_alert
+from alerts.services.monitors import Finding, raise_finding
 from alerts.transactions import durable
 from sms.models import ChannelStop, DeliveryAttempt, Message
 from sms.policies import NOT_CONFIGURED, PROBE_WAIT_SECONDS, UNREACHABLE, Reaction
@@ -22,7 +23,9 @@ log = structlog.get_logger()
 # From so many an hour on, and so many times the usual.
 _FILTERED_AT_LEAST: Final = 5
 _FILTERED_RISE: Final = 3
-_FILTERED_KEY: Final = "texts_filtered"
+FILTERED_KEY: Final = "texts_filtered"
+STOP_KIND: Final = "channel_stopped"
+_SERVICES: Final = {"sms": "SMS", "email": "E-mail"}
 
 
 class Gate(enum.Enum):
@@ -58,24 +61,32 @@ def stop_channel(*, channel: str, error_code: str, detail: str, now: datetime) -
     ChannelStop.objects.filter(channel=channel).update(
         error_code=error_code, probe_at=Greatest(F("probe_at"), _next_probe(now))
     )
-    service = "SMS" if channel == "sms" else "E-mail"
+    finding = describe_stop(channel=channel, error_code=error_code, detail=detail)
+    if error_code == NOT_CONFIGURED:
+        log.error(finding.subject, code=error_code, detail=detail)
+    elif error_code == UNREACHABLE:
+        log.error(finding.subject, code=error_code)
+    else:
+        log.error(f"{_SERVICES[channel]} channel stopped", code=error_code)
+    raise_finding(finding=finding, now=now)
+
+
+def describe_stop(*, channel: str, error_code: str, detail: str = "") -> Finding:
+    """Say that a channel is stopped."""
+    service = _SERVICES[channel]
     if error_code == NOT_CONFIGURED:
         subject = f"{service} service not configured"
-        log.error(subject, code=error_code, detail=detail)
     elif error_code == UNREACHABLE:
         subject = f"{service} provider can't be reached"
-        log.error(subject, code=error_code)
     else:
         subject = f"{service} channel stopped by error {error_code}"
-        log.error(f"{service} channel stopped", code=error_code)
-    raise_alert(
-        kind="channel_stopped",
+    return Finding(
+        kind=STOP_KIND,
         severity=Alert.Severity.CRITICAL,
         subject=subject,
         message=f"{detail} Messages wait and go out by themselves once it is mended.".strip(),
         data={"channel": channel, "error_code": error_code},
         dedupe_key=_stop_key(channel),
-        now=now,
     )
 
 
@@ -113,44 +124,59 @@ def report_destination(*, channel: str, error_code: str, now: datetime) -> None:
 @durable
 def report_filtering(*, rules: Rules, now: datetime) -> None:
     """Tell the operators when carriers filter more of our texts than they used to."""
+    finding = find_filtering(rules=rules, now=now)
+    if finding is not None:
+        raise_finding(finding=finding, now=now)
+
+
+def find_filtering(*, rules: Rules, now: datetime) -> Finding | None:
+    """Say that carriers filter more of our texts than they used to; None where they do not."""
     hour_ago, day_before = now - timedelta(hours=1), now - timedelta(hours=25)
     lately = _count_filtered(rules, hour_ago, now)
     usual = _count_filtered(rules, day_before, hour_ago) / 24
     if lately < _FILTERED_AT_LEAST or lately <= _FILTERED_RISE * usual:
-        return
-    raise_alert(
-        kind="texts_filtered",
+        return None
+    return Finding(
+        kind=FILTERED_KEY,
         severity=Alert.Severity.WARNING,
         subject=f"Carriers filter our texts: {lately} in the last hour",
         message="They take the words for unwanted mail. Look at the templates in use: shortened "
         "links, capitals and words of money are what they mind. The rewards go out by e-mail "
         "where an address is known.",
         data={"last_hour": lately, "usual_per_hour": round(usual, 1)},
-        dedupe_key=_FILTERED_KEY,
-        now=now,
+        dedupe_key=FILTERED_KEY,
     )
 
 
-@durable
-def review_filtering(*, now: datetime) -> bool:
-    """End the alert about filtered texts once there are few again; return whether it did.
+def is_filtering_over(*, usual_per_hour: float, rules: Rules, now: datetime) -> bool:
+    """Tell whether few texts are filtered again.
 
     What was usual is what the alert says, not the day before: that has the rise in it, which
     would make it usual after some hours.
     """
+    lately = _count_filtered(rules, now - timedelta(hours=1), now)
+    return lately < _FILTERED_AT_LEAST or lately <= _FILTERED_RISE * usual_per_hour
+
+
+def load_rules() -> Rules:
+    """Return what is done about each error, as the operators have set it."""
+    return Rules(load_policies(), settings.SMS_RETRY_SCHEDULE)
+
+
+@durable
+def review_filtering(*, now: datetime) -> bool:
+    """End the alert about filtered texts once there are few again; return whether it did."""
     alert = (
-        Alert.objects.filter(dedupe_key=_FILTERED_KEY)
+        Alert.objects.filter(dedupe_key=FILTERED_KEY)
         .exclude(state=Alert.State.RESOLVED)
         .order_by("pk")
         .first()
     )
-    if alert is None:
+    if alert is None or not is_filtering_over(
+        usual_per_hour=alert.data["usual_per_hour"], rules=load_rules(), now=now
+    ):
         return False
-    rules = Rules(load_policies(), settings.SMS_RETRY_SCHEDULE)
-    lately = _count_filtered(rules, now - timedelta(hours=1), now)
-    if lately >= _FILTERED_AT_LEAST and lately > _FILTERED_RISE * alert.data["usual_per_hour"]:
-        return False
-    return resolve_alert(dedupe_key=_FILTERED_KEY, now=now)
+    return resolve_alert(dedupe_key=FILTERED_KEY, now=now)
 
 
 def _count_filtered(rules: Rules, after: datetime, until: datetime) -> int:
