@@ -10,6 +10,8 @@ Letters and digits are those of ASCII, in either case.
 from __future__ import annotations
 
 import re
+import secrets
+import string
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,6 +20,13 @@ LONGEST_PATTERN: Final = 80
 FEWEST_SYMBOLS: Final = 4
 
 _CLASSES: Final = {"X": "[A-Za-z0-9]", "A": "[A-Za-z]", "9": "[0-9]"}
+_DRAWN: Final = {
+    "X": string.ascii_uppercase + string.digits,
+    "A": string.ascii_uppercase,
+    "9": string.digits,
+}
+# How a code is made where the brand does not say what its own look like.
+_MADE_LIKE: Final = "XXXX-XXXX-XXXX-XXXX"
 _MEANINGS: Final = {"X": "a letter or digit", "A": "a letter", "9": "a digit"}
 _ESCAPE: Final = "\\"
 # A dash and a symbol can't be taken for each other, so looking ahead costs one step a character.
@@ -42,6 +51,7 @@ class CodePattern:
         if pattern and sum(s.isalnum() for _, s in symbols) < FEWEST_SYMBOLS:
             raise PatternError(f"A pattern has at least {FEWEST_SYMBOLS} letters or digits.")
         self._words = _say(symbols)
+        self._symbols = symbols or [(is_class, s) for is_class, s in _read(_MADE_LIKE)]
         # A class or a character for each symbol and no repetition: one step a character.
         expression = "".join(
             _CLASSES[symbol] if is_class else re.escape(symbol) for is_class, symbol in symbols
@@ -54,6 +64,13 @@ class CodePattern:
     def matches(self, code: str) -> bool:
         """Tell whether the whole code looks as the pattern says."""
         return self._expression.fullmatch(code) is not None
+
+    def make_code(self) -> str:
+        """Return a code by chance that looks as the pattern says."""
+        return "".join(
+            secrets.choice(_DRAWN[symbol]) if is_class else symbol
+            for is_class, symbol in self._symbols
+        )
 
 
 def _read(pattern: str) -> Iterator[tuple[bool, str]]:

@@ -18,6 +18,7 @@ from credit.models import User
 from credit.selectors.staff import may_reveal_cards
 from credit.services.audit import record_event
 from giftcards.models import Brand, GiftCard
+from giftcards.services.canaries import alert_shown
 from giftcards.services.secrets import open_field
 
 _IN_STOCK: Final = (GiftCard.Status.AVAILABLE, GiftCard.Status.EXPIRED)
@@ -102,6 +103,7 @@ def reveal_card(
             reason=reason,
             owner=card.client,
         )
+        alert_shown(card=card, actor=actor, address=address, now=now)
     return revealed
 
 

@@ -7,6 +7,7 @@ from redemption.models.attempt import (
 )
 from redemption.models.call import CallSession, ConditionMet
 from redemption.models.campaign import Campaign, Condition, DailyClaims
+from redemption.models.canary import Canary, CanaryTry
 from redemption.models.erasure import Erasure
 from redemption.models.event import EventSource, EventTry, InboundEvent
 from redemption.models.message_report import MessageChange, MessageCount, MessageDay
@@ -30,6 +31,8 @@ __all__ = [
     "AttemptLog",
     "CallSession",
     "Campaign",
+    "Canary",
+    "CanaryTry",
     "Condition",
     "ConditionMet",
     "DailyClaims",
