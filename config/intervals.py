@@ -65,6 +65,13 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "24h",
         "How often the whole ledger is checked to add up.",
     ),
+    Setting("EVERY_VERIFY", Kind.SECONDS, "24h", "How often the whole database is proven."),
+    Setting(
+        "EVERY_CANARY_WATCH",
+        Kind.SECONDS,
+        "10s",
+        "How often it is looked whether somebody has tried a canary code.",
+    ),
     Setting(
         "EVERY_KEY_CLEARING",
         Kind.SECONDS,

@@ -137,6 +137,9 @@ STAFF: Final[dict[str, str]] = {
     "redemption_addressblock": "network reason created_by lifted_by lift_reason",
     "redemption_addressallow": "network reason created_by lifted_by lift_reason",
     "redemption_addressclearing": "network reason created_by lifted_by lift_reason",
+    # Of who has tried a code that nobody was given: kept as the proof of a leak.
+    "redemption_canary": "note planted_by retired_by code_digest",
+    "redemption_canarytry": "network caller request_id",
 }
 
 # Of nobody: things, organisations, codes of our own, and ids of who did something.
@@ -153,6 +156,7 @@ IMPERSONAL: Final[dict[str, str]] = {
     " reason last_error",
     "alerts_webhooklevel": "key level",
     "alerts_timelineentry": "words actor source",
+    "alerts_verification": "asked_by names proofs",
     "credit_agency": "name slug",
     "credit_client": "name slug support_phone support_email",
     "credit_clientlook": "colour logo logo_digest embed_origins",

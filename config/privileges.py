@@ -42,6 +42,9 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     # Attempts are let in or refused, and so written, by redemption_admit_attempt.
     "redemption_attemptlog": ("SELECT",),
     "redemption_formbreaker": ("SELECT",),
+    # Planted, tried, retired, never removed.
+    "redemption_canary": ("SELECT", "INSERT", "UPDATE"),
+    "redemption_canarytry": ("SELECT", "INSERT"),
     # A decision about an address is lifted, not unmade.
     "redemption_addressblock": ("SELECT", "INSERT", "UPDATE"),
     "redemption_addressallow": ("SELECT", "INSERT", "UPDATE"),

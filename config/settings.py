@@ -193,6 +193,8 @@ PERIODIC_TASKS = {
     "alerts.tasks.clear_job_runs": ENV.seconds("EVERY_JOB_CLEARING"),
     "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
     "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
+    "alerts.tasks.verify": ENV.seconds("EVERY_VERIFY"),
+    "redemption.tasks.watch_canaries": ENV.seconds("EVERY_CANARY_WATCH"),
     "credit.tasks.clear_answers": ENV.seconds("EVERY_KEY_CLEARING"),
     "credit.tasks.clear_sign_ins": 24 * 3600.0,
 }

@@ -101,6 +101,7 @@ ADMIN_PAGES = {
     "alert": "admin:alerts_alert_change",
     "api_key": "admin:credit_apikey_change",
     "campaign": "admin:redemption_campaign_change",
+    "canary": "admin:redemption_canary_change",
     "card": "admin:giftcards_giftcard_change",
     "client": "admin:credit_client_change",
     "event_replay": "admin:redemption_inboundevent_replay_page",

@@ -7,6 +7,7 @@ from redemption.services import (
     approvals,
     attempts,
     budgets,
+    canaries,
     claim_expiry,
     duplicates,
     erasing,
@@ -101,3 +102,9 @@ def sweep_erasures() -> int:
 def find_duplicates() -> int:
     """Look for codes that two people hold, and raise the alarm."""
     return duplicates.alert_duplicates(now=timezone.now())
+
+
+@shared_task(name="redemption.tasks.watch_canaries")
+def watch_canaries() -> int:
+    """Raise the alarm when somebody has tried a canary code."""
+    return canaries.watch_canaries(now=timezone.now())
