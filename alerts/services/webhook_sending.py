@@ -37,6 +37,7 @@ log = structlog.get_logger()
 
 THREADS: Final = 16
 CALLS_PER_ENDPOINT: Final = 4
+_MOST_WAITING: Final = 1000
 # Then the periodic task ends and the next one goes on.
 RUN_TIME: Final = timedelta(seconds=50)
 # What was claimed and not begun within this goes back, so that the lease outlives every call.
@@ -95,7 +96,7 @@ class _Run:
     def _claim(self) -> None:
         now = self._clock()
         free = THREADS - len(self._flying)
-        if now - self._started >= RUN_TIME or free <= 0 or len(self._waiting) >= THREADS:
+        if now - self._started >= RUN_TIME or free <= 0 or len(self._waiting) >= _MOST_WAITING:
             return
         busy = {due.endpoint.endpoint_id for due, *_ in self._waiting}
         busy |= {one for one, calls in self._calls.items() if calls} | self._tired

@@ -38,18 +38,20 @@ from redemption.api.webhook_shapes import (
     print_delivery,
     print_endpoint,
 )
-from redemption.services.webhook_endpoints import (
+from redemption.selectors.webhook_endpoints import (
     EndpointNotFoundError,
+    find_endpoint,
+    visible_endpoints,
+)
+from redemption.services.webhook_endpoints import (
     change_endpoint,
     create_endpoint,
     delete_endpoint,
-    find_endpoint,
     replay_event,
     rotate_endpoint_secret,
     secret_shown_before,
     send_test_event,
     switch_endpoint,
-    visible_endpoints,
 )
 
 _TAGS = ["Webhooks"]

@@ -8,21 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.keyring import decrypt, encrypt
 from alerts.models import WebhookDelivery, WebhookEndpoint
-from alerts.providers.outgoing_addresses import (
-    AddressRefusedError,
-    Door,
-    NameUnknownError,
-    open_door,
-)
+from alerts.providers.outgoing_addresses import Door
 from alerts.queue import ring_bell
 from alerts.services.webhook_deliveries import SEND_TASK, promise_test_event, replay_delivery
-from alerts.services.webhook_events import EVENTS
 from alerts.services.webhook_records import settle_endpoint
 from alerts.services.webhook_signatures import (
     PREVIOUS_CONTEXT,
@@ -34,6 +26,14 @@ from credit.models import Agency, Client
 from credit.selectors.viewers import Viewer, viewing
 from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim, hold_key, keep_answer
+from redemption.selectors.webhook_endpoints import (
+    EndpointNotFoundError,
+    find_endpoint,
+    pick_endpoint,
+    visible_clients,
+    visible_endpoints,
+)
+from redemption.services.webhook_checks import check_address, check_events
 
 # Of one organisation: every event is a row for each that wants it.
 MOST_ENDPOINTS: Final = 20
@@ -44,37 +44,12 @@ State = WebhookEndpoint.State
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class EndpointNotFoundError(ServiceError):
-    """There is no such endpoint or delivery, or not within what the viewer may see."""
-
-    code: ClassVar = ErrorCode.NOT_FOUND
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
 class SecretRotatingError(ServiceError):
     """The secret before is still good: a third one would cut off who checks with it."""
 
     code: ClassVar = ErrorCode.STATE_FORBIDS
 
     until: datetime
-
-
-def visible_endpoints(viewer: Viewer) -> QuerySet[WebhookEndpoint]:
-    """Return the endpoints of the viewer's organisations, an agency's clients' too."""
-    if viewer.sees_platform:
-        return WebhookEndpoint.objects.all()
-    clients = Client.objects.filter(_sight(viewer))
-    return WebhookEndpoint.objects.filter(
-        Q(client_id__in=clients.values("pk")) | Q(agency_id__in=viewer.agency_ids)
-    )
-
-
-def find_endpoint(*, viewer: Viewer, endpoint_id: UUID) -> WebhookEndpoint:
-    """Return one endpoint.
-
-    :raises EndpointNotFoundError: GC-111, out of the viewer's sight.
-    """
-    return _find(visible_endpoints(viewer), endpoint_id)
 
 
 @durable
@@ -314,38 +289,10 @@ def send_test_event(
     return delivery
 
 
-def check_address(url: str, *, door: Door | None = None) -> None:
-    """Refuse an address that we would not call; one whose name is not known yet may be kept.
-
-    :raises ValidationFailedError: at ``url`` (GC-012).
-    """
-    way_out = door or open_door()
-    try:
-        way_out.find_addresses(way_out.check(url))
-    except AddressRefusedError as refusal:
-        raise ValidationFailedError(errors={"url": [str(refusal)]}) from None
-    except NameUnknownError:
-        # It may come to be known; every call looks it up and checks it anew.
-        return
-
-
-def check_events(names: Iterable[str]) -> list[str]:
-    """Return the names in our order, each once.
-
-    :raises ValidationFailedError: at ``events``: one is unknown, or there is none (GC-012).
-    """
-    given = set(names)
-    unknown = sorted(given - EVENTS.keys())
-    if unknown or not given:
-        words = f"Choose from: {', '.join(EVENTS)}."
-        raise ValidationFailedError(errors={"events": [words]})
-    return [name for name in EVENTS if name in given]
-
-
 def _owner(
     viewer: Viewer, client_id: UUID | None, agency_id: UUID | None
 ) -> Client | Agency | None:
-    clients = Client.objects.filter(_sight(viewer))
+    clients = visible_clients(viewer)
     if client_id is not None:
         owner = clients.filter(pk=client_id).order_by("pk").first()
         if owner is None:
@@ -358,21 +305,8 @@ def _owner(
     return clients.get(pk=next(iter(sorted(viewer.client_ids))))
 
 
-def _sight(viewer: Viewer) -> Q:
-    if viewer.sees_platform:
-        return Q()
-    return Q(pk__in=viewer.client_ids) | Q(agency_id__in=viewer.agency_ids)
-
-
-def _find(endpoints: QuerySet[WebhookEndpoint], endpoint_id: UUID) -> WebhookEndpoint:
-    endpoint = endpoints.filter(pk=endpoint_id).order_by("pk").first()
-    if endpoint is None:
-        raise EndpointNotFoundError
-    return endpoint
-
-
 def _lock(viewer: Viewer, endpoint_id: UUID) -> WebhookEndpoint:
-    return _find(visible_endpoints(viewer).select_for_update(no_key=True), endpoint_id)
+    return pick_endpoint(visible_endpoints(viewer).select_for_update(no_key=True), endpoint_id)
 
 
 def _keep(claim: KeyClaim | None, delivery: WebhookDelivery, now: datetime) -> None:
