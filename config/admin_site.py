@@ -17,6 +17,7 @@ from unfold.sites import UnfoldAdminSite
 from alerts.codes import ErrorCode
 from alerts.scope import EVERYTHING, see_from_here
 from alerts.views.documents import show_document
+from config.job_pages import job_urls
 from credit.selectors.staff import is_platform_admin
 
 _MEMO = "giftline.is_platform_admin"
@@ -78,6 +79,7 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         runbook = self.admin_view(functools.partial(show_document, self))
         return [
             path("error-codes/", catalogue, name="error_catalogue"),
+            *job_urls(self),
             path("runbook/", runbook, {"name": "runbook"}, name="runbook"),
             path("runbook/<slug:name>/", runbook, name="document"),
         ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from alerts.admin.alerts import SEVERITY_COLOURS
 from alerts.selectors.alerts import list_unresolved
+from config.job_pages import list_off
 from credit.models import Account, Client
 from credit.money import display_amount
 from credit.selectors.balances import list_accounts
@@ -113,6 +114,7 @@ def fill_index(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]
                 for row in list_stock(now=now)
             ],
             "agencies": _agencies(month, now),
+            "jobs_off": list_off(now=now),
             "accounts_url": _list("credit_account"),
             "pools_url": _list("giftcards_pool"),
             "add_pool_url": reverse("admin:giftcards_pool_add"),

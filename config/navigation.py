@@ -112,7 +112,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("A person's data", "person_search", "find_person"),
             ("Erasures", "person_off", "redemption_erasure_changelist"),
-            ("Jobs", "schedule", "django_celery_beat_periodictask_changelist"),
+            ("Jobs", "schedule", "jobs"),
             ("Escalation contacts", "contact_phone", "alerts_escalationcontact_changelist"),
             ("Error codes", "help", "error_catalogue"),
         ),

@@ -111,6 +111,7 @@ ADMIN_PAGES = {
     "desk_task": "admin:redemption_desktask_change",
     "incident": "admin:alerts_incident_change",
     "key": "admin:credit_apikey_change",
+    "job": "admin:job",
     "message_template": "admin:sms_messagetemplate_change",
     "provider": "admin:giftcards_providercircuit_change",
     "provider_order": "admin:giftcards_providerorder_change",

@@ -12,7 +12,6 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django_celery_beat.models import PeriodicTask
 
 from alerts.codes import ErrorCode
 from alerts.models import Alert, EscalationContact
@@ -28,7 +27,6 @@ from credit.models import (
     Entry,
     IdempotencyRecord,
     Transaction,
-    User,
     UserSession,
 )
 from credit.services.api_keys import create_api_key
@@ -382,18 +380,3 @@ class TestErrorCatalogue:
         for code in ErrorCode:
             assert f'id="{code.code}"' in html
         assert "No recipient in reach has this redemption code." in html
-
-
-@pytest.mark.django_db
-class TestJobs:
-    def test_are_switched_off_by_an_action(self) -> None:
-        sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
-        job = PeriodicTask.objects.get()
-        browser = sign_in(make_platform_admin())
-        browser.post(
-            url_of(PeriodicTask, "changelist"),
-            {"action": "disable_tasks", "_selected_action": [str(job.pk)]},
-        )
-        job.refresh_from_db()
-        assert not job.enabled
-        assert User.objects.count() == 1
