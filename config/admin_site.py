@@ -17,7 +17,6 @@ from unfold.sites import UnfoldAdminSite
 from alerts.codes import ErrorCode
 from alerts.scope import EVERYTHING, see_from_here
 from alerts.views.documents import show_document
-from config.job_pages import job_urls
 from credit.selectors.staff import is_platform_admin
 
 _MEMO = "giftline.is_platform_admin"
@@ -75,6 +74,9 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Return the addresses of the pages without a model."""
+        # It asks other apps' admin for its colours, which can't be loaded before this site.
+        from config.job_pages import job_urls
+
         catalogue = self.admin_view(self.error_catalogue)
         runbook = self.admin_view(functools.partial(show_document, self))
         return [
