@@ -94,7 +94,13 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "delivery_rate": Problem(
         chapter=Chapter.TEXT_NOT_DELIVERED, touches=(Component.TEXTS,), grade=Grade.P1
     ),
+    "provisioning_failures": Problem(
+        chapter=Chapter.SLOW_SYSTEM,
+        touches=(Component.FORM, Component.DESK, Component.API),
+        grade=Grade.P1,
+    ),
     # Money
+    "invariant": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
     "ledger_audit": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
     "low_credit": Problem(chapter=Chapter.CREDIT_DEPLETED),
     "campaign_depleted": Problem(chapter=Chapter.CREDIT_DEPLETED),
