@@ -145,7 +145,6 @@ class EndpointView(APIView):
     )
     def patch(self, request: Request, endpoint_id: UUID) -> Response:
         viewer = require_scope(request, "webhooks").viewer
-        find_endpoint(viewer=viewer, endpoint_id=endpoint_id)
         body = read_body(EndpointChange, request)
         now = timezone.now()
         endpoint = change_endpoint(

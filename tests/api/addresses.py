@@ -74,4 +74,4 @@ def operations() -> tuple[Operation, ...]:
 
 def writing() -> tuple[Operation, ...]:
     """Return those that take a body."""
-    return tuple(one for one in operations() if one.method != "GET")
+    return tuple(one for one in operations() if one.method not in ("GET", "DELETE"))

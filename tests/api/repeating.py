@@ -76,6 +76,25 @@ def replace(world: World, caller: Caller) -> Asked:
     return f"/redemptions/{_issued(world, caller)}/replace/", {"reason": "The card is empty"}
 
 
+def webhook(world: World, _caller: Caller) -> Asked:
+    return "/webhook-endpoints/", {
+        "url": f"http://127.0.0.1:9/{secrets.token_hex(6)}",
+        "client_id": str(world.client.pk),
+        "events": ["redemption.issued"],
+        "description": "x",
+    }
+
+
+def rotation(world: World, caller: Caller) -> Asked:
+    return f"/webhook-endpoints/{_endpoint(world, caller)}/rotate-secret/", {"overlap_hours": 1}
+
+
+def _endpoint(world: World, caller: Caller) -> str:
+    answer = caller.post(*webhook(world, caller))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
 def _issued(world: World, caller: Caller) -> str:
     path, body = redemption(world, caller)
     answer = caller.post(path, body)
@@ -94,4 +113,6 @@ KINDS: dict[str, Callable[[World, Caller], Asked]] = {
     "resend": resend,
     "cancel": cancel,
     "replace": replace,
+    "webhook": webhook,
+    "rotation": rotation,
 }

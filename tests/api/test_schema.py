@@ -17,6 +17,9 @@ class TestOperation:
         successes = [status for status in operation.statuses if status.startswith("2")]
         assert successes
         for status in successes:
+            if status == "204":
+                assert "content" not in operation.described["responses"][status]
+                continue
             content = operation.described["responses"][status]["content"]
             if status == "200" and {"201"} <= operation.statuses:
                 continue  # a dry run, in the shape of the other
@@ -25,7 +28,7 @@ class TestOperation:
                 check(example["value"], content["application/json"], schema())
 
     def test_has_an_example_of_its_body_that_fits(self, operation: Operation) -> None:
-        if operation.method == "GET":
+        if operation.method in ("GET", "DELETE"):
             return
         described = operation.described["requestBody"]["content"]["application/json"]
         for example in described["examples"].values():

@@ -33,6 +33,15 @@ DEMANDED = {
     "POST /redemptions/{redemption_id}/cancel/": {"redeem"},
     "POST /redemptions/{redemption_id}/replace/": {"provision"},
     "POST /redemptions/{redemption_id}/resend/": {"redeem"},
+    "GET /webhook-endpoints/": {"webhooks"},
+    "POST /webhook-endpoints/": {"webhooks"},
+    "GET /webhook-endpoints/{endpoint_id}/": {"webhooks"},
+    "PATCH /webhook-endpoints/{endpoint_id}/": {"webhooks"},
+    "DELETE /webhook-endpoints/{endpoint_id}/": {"webhooks"},
+    "GET /webhook-endpoints/{endpoint_id}/deliveries/": {"webhooks"},
+    "POST /webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/replay/": {"webhooks"},
+    "POST /webhook-endpoints/{endpoint_id}/rotate-secret/": {"webhooks"},
+    "POST /webhook-endpoints/{endpoint_id}/test/": {"webhooks"},
 }
 # Signed, not keyed.
 WITHOUT_KEY = {"POST /events/{source}/"}
