@@ -21,6 +21,7 @@ from tests.guards.forbidden_attempts import ATTEMPT_RULES
 from tests.guards.forbidden_calls import CALLS
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
+from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
@@ -49,6 +50,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FORBIDDEN: Final = [
     *MONEY,
+    *INCIDENTS,
     *SLOTS,
     *SETTLEMENTS,
     *CARDS,
@@ -111,7 +113,7 @@ def rows() -> None:
     code, _ = world.invite(2)
     ask(code)
     with psycopg.connect(owner_url()) as owner:
-        owner.execute(PREPARATION + NOTICE_PREPARATION)
+        owner.execute(PREPARATION + INCIDENT_PREPARATION + NOTICE_PREPARATION)
 
 
 @contextlib.contextmanager
