@@ -94,6 +94,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Locked log-ins", "lock", "axes_accessattempt_changelist"),
             ("API keys", "key", "credit_apikey_changelist"),
             ("Event sources", "hub", "redemption_eventsource_changelist"),
+            ("Webhook endpoints", "webhook", "alerts_webhookendpoint_changelist"),
         ),
     ),
     (
@@ -139,6 +140,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Error policies", "rule", "sms_errorpolicy_changelist"),
             ("Channel stops", "do_not_disturb_on", "sms_channelstop_changelist"),
             ("Status events", "mark_chat_read", "sms_statusevent_changelist"),
+            ("Webhook deliveries", "outbox", "alerts_webhookdelivery_changelist"),
             ("Idempotency records", "fingerprint", "credit_idempotencyrecord_changelist"),
             ("Second factors", "phonelink_lock", "credit_authenticator_changelist"),
             ("Intervals", "timer", "django_celery_beat_intervalschedule_changelist"),

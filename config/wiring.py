@@ -119,4 +119,5 @@ ADMIN_PAGES = {
     "user": "admin:credit_user_change",
     "opt_in": "admin:redemption_redemption_change",
     "redemption": "admin:redemption_redemption_change",
+    "webhook_endpoint": "admin:alerts_webhookendpoint_change",
 }

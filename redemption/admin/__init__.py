@@ -12,6 +12,8 @@ from redemption.admin import (
     redemptions,
     templates,
     traces,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -28,4 +30,6 @@ __all__ = [
     "redemptions",
     "templates",
     "traces",
+    "webhook_deliveries",
+    "webhooks",
 ]

@@ -1,0 +1,376 @@
+"""Webhook endpoints: how they do, their secrets shown once, pause, test and replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from alerts.admin.base import ReadOnlyAdmin
+from alerts.admin.cells import (
+    AMBER,
+    GREEN,
+    GREY,
+    NOTHING,
+    RED,
+    label,
+    link,
+    link_to_thing,
+    moment,
+    time_column,
+)
+from alerts.admin.dialogs import leave_for
+from alerts.errors import ServiceError, ValidationFailedError
+from alerts.models import WebhookEndpoint
+from alerts.providers.outgoing_addresses import LONGEST_URL
+from alerts.selectors.webhooks import DeliveryRate, delivery_rates
+from alerts.services.webhook_deliveries import replay_failed
+from alerts.services.webhook_events import EVENTS
+from credit.models import Agency, Client
+from credit.selectors.viewers import Viewer
+from redemption.services.webhook_endpoints import (
+    create_endpoint,
+    delete_endpoint,
+    rotate_endpoint_secret,
+    send_test_event,
+    switch_endpoint,
+)
+
+_OVERLAPS: Final = (
+    (0, "At once: it may have been stolen"),
+    (24, "After a day"),
+    (7 * 24, "After a week"),
+    (30 * 24, "After 30 days"),
+)
+_STATE_COLOURS: Final = {"active": GREEN, "paused": AMBER, "disabled": RED}
+
+
+class NewEndpointForm(forms.Form):
+    """Whose it is, where it is and what it is told of."""
+
+    client = forms.ModelChoiceField(
+        Client.objects.none(),
+        required=False,
+        empty_label="The platform’s: it hears of everything",
+        widget=UnfoldAdminSelectWidget,
+    )
+    agency = forms.ModelChoiceField(
+        Agency.objects.none(),
+        required=False,
+        empty_label="Of no agency",
+        help_text="Instead of a client: it hears of the agency and all its clients.",
+        widget=UnfoldAdminSelectWidget,
+    )
+    url = forms.CharField(
+        max_length=LONGEST_URL,
+        label="Address",
+        help_text="https, at a public address, port 443 or 8443.",
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "https://hooks.acorn.example/giftline", "autocomplete": "off"}
+        ),
+    )
+    events = forms.MultipleChoiceField(
+        choices=[(name, f"{name} – {words}") for name, words in EVENTS.items()],
+        initial=list(EVENTS),
+        label="It is told of",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    description = forms.CharField(max_length=120, required=False, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Asked when the form is shown: before that nobody has said who is looking.
+        self.fields["client"].queryset = Client.objects.all()  # type: ignore[attr-defined]
+        self.fields["agency"].queryset = Agency.objects.all()  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("client") and cleaned.get("agency"):
+            self.add_error("agency", "Choose a client or an agency, not both.")
+        return cleaned
+
+
+class OverlapForm(forms.Form):
+    """How long the old secret goes on beside the new one."""
+
+    hours = forms.TypedChoiceField(
+        choices=_OVERLAPS,
+        coerce=int,
+        initial=24,
+        label="The old secret ends",
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class SinceForm(forms.Form):
+    """From when on what was given up is sent once more."""
+
+    since = forms.SplitDateTimeField(
+        label="Of what happened since (UTC)", widget=UnfoldAdminSplitDateTimeWidget
+    )
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    """Addresses that are told what happens."""
+
+    actions_detail = ("send_test", "rotate", "switch", "replay_since", "remove")
+    list_display = ("url", "owner", "state_words", "arrived", "last_failure", "created")
+    list_filter = ("state", "created_at")
+    ordering = ("created_at", "pk")
+    lookups = ("pk", "client_id", "agency_id", "url")
+    search_help_text = "An endpoint's, client's or agency's id, or the address in full"
+    created = time_column("created_at")
+    failing = time_column("failing_since", title="failing since")
+    fieldsets = (
+        (None, {"fields": ("url", "description", "owner", "state_words", "heard_of")}),
+        ("How it does", {"fields": ("arrived", "failing", "last_failure", "sent")}),
+        ("Signed with", {"fields": ("secrets", "created_at")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(self.admin_site.has_permission(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
+        rows: QuerySet[WebhookEndpoint] = super().get_queryset(request)
+        return rows.defer("secret_encrypted", "previous_secret_encrypted")
+
+    @admin.display(description="whose")
+    def owner(self, endpoint: WebhookEndpoint) -> SafeString | str:
+        if endpoint.client_id is not None:
+            return link_to_thing("client", endpoint.client_id)
+        if endpoint.agency_id is not None:
+            return link_to_thing("agency", endpoint.agency_id)
+        return "The platform’s"
+
+    @admin.display(description="state")
+    def state_words(self, endpoint: WebhookEndpoint) -> SafeString | str:
+        if endpoint.state == WebhookEndpoint.State.ACTIVE and endpoint.flagged_at is not None:
+            return label("Not taking events", RED)
+        if endpoint.state == WebhookEndpoint.State.ACTIVE and endpoint.failing_since is not None:
+            return label("Failing", AMBER)
+        words = endpoint.get_state_display()
+        return label(str(words), _STATE_COLOURS.get(endpoint.state, GREY))
+
+    @admin.display(description="arrived in 24 h")
+    def arrived(self, endpoint: WebhookEndpoint) -> SafeString | str:
+        rates = delivery_rates(endpoint_ids=[endpoint.pk], now=timezone.now())
+        return _rate_words(rates.get(endpoint.pk))
+
+    @admin.display(description="last error")
+    def last_failure(self, endpoint: WebhookEndpoint) -> SafeString | str:
+        if endpoint.reason:
+            return endpoint.reason
+        if not endpoint.last_error:
+            return NOTHING
+        return f"{endpoint.last_error} ({endpoint.last_error_at:%Y-%m-%d %H:%M} UTC)"
+
+    @admin.display(description="is told of")
+    def heard_of(self, endpoint: WebhookEndpoint) -> str:
+        return ", ".join(endpoint.events)
+
+    @admin.display(description="secret")
+    def secrets(self, endpoint: WebhookEndpoint) -> SafeString | str:
+        until = endpoint.previous_secret_until
+        if until is None or until <= timezone.now():
+            return "One"
+        return SafeString(f"Two; the one before signs too until {moment(until)}")
+
+    @admin.display(description="deliveries")
+    def sent(self, endpoint: WebhookEndpoint) -> SafeString:
+        page = reverse("admin:alerts_webhookdelivery_changelist")
+        return link(f"{page}?endpoint__id__exact={endpoint.pk}", "All that it was sent")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return never_cache(self._add)(request)
+
+    def _add(self, request: HttpRequest) -> HttpResponse:
+        form = NewEndpointForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            client, agency = form.cleaned_data["client"], form.cleaned_data["agency"]
+            try:
+                endpoint, secret = create_endpoint(
+                    viewer=_viewer(request),
+                    client_id=client.pk if client else None,
+                    agency_id=agency.pk if agency else None,
+                    url=form.cleaned_data["url"],
+                    events=form.cleaned_data["events"],
+                    description=form.cleaned_data["description"],
+                    now=timezone.now(),
+                )
+            except ValidationFailedError as error:
+                for name, words in error.errors.items():
+                    form.add_error(name if name in form.fields else None, words)
+            else:
+                return self._show(request, endpoint, secret)
+        return self._page(request, "A new webhook endpoint", {"form": form, "button": "Make it"})
+
+    @action(description="Rotate the secret", icon="autorenew")  # type: ignore[untyped-decorator]
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return never_cache(self._rotate)(request, object_id)
+
+    def _rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        form = OverlapForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                endpoint, secret = rotate_endpoint_secret(
+                    viewer=_viewer(request),
+                    endpoint_id=endpoint.pk,
+                    overlap=timedelta(hours=form.cleaned_data["hours"]),
+                    now=timezone.now(),
+                )
+            except ServiceError:
+                form.add_error(
+                    "hours",
+                    "The secret before is still good: wait until it ends, or end both at once.",
+                )
+            else:
+                return self._show(request, endpoint, secret)
+        context = {"form": form, "endpoint": endpoint, "button": "Make a new secret"}
+        return self._page(request, "A new secret", context)
+
+    @action(description="Replay what was given up", icon="replay")  # type: ignore[untyped-decorator]
+    def replay_since(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        initial = {"since": timezone.now() - timedelta(days=7)}
+        form = SinceForm(request.POST or None, initial=initial)
+        if request.method == "POST" and form.is_valid():
+            return self._replay_since(request, endpoint.pk, form.cleaned_data["since"])
+        context = {
+            "form": form,
+            "endpoint": endpoint,
+            "button": "Send it once more",
+            "replay": True,
+        }
+        return self._page(request, "Replay what was given up", context)
+
+    def _replay_since(
+        self, request: HttpRequest, endpoint_id: UUID, since: datetime
+    ) -> HttpResponse:
+        try:
+            count = replay_failed(endpoint_id=endpoint_id, since=since, now=timezone.now())
+        except ServiceError:
+            messages.warning(request, "It is switched off: resume it first.")
+        else:
+            words = "1 event is" if count == 1 else f"{count} events are"
+            messages.success(request, f"{words} on the way once more.")
+        return _back(request, endpoint_id)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Send a test",
+        icon="send",
+        dialog={
+            "title": "Send a test event",
+            "description": "An event of the type webhook.test, which tells of nothing. What comes "
+            "of it stands in the deliveries after a few seconds.",
+            "form_submit_text": "Send it",
+        },
+    )
+    def send_test(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        try:
+            delivery = send_test_event(
+                viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now()
+            )
+        except ServiceError:
+            messages.warning(request, "Only an active endpoint is sent a test: resume it first.")
+            return _back(request, endpoint.pk)
+        messages.success(request, "The test is on its way. Reload this page in a few seconds.")
+        return leave_for(
+            request, reverse("admin:alerts_webhookdelivery_change", args=[delivery.pk])
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Pause or resume",
+        icon="pause_circle",
+        dialog={
+            "title": "Pause, or go on",
+            "description": "While it is paused its events are kept, and they are sent when it goes "
+            "on. One that was switched off because it answered 410 hears of what happens from now "
+            "on; what was given up can be replayed.",
+            "form_submit_text": "Switch it over",
+        },
+    )
+    def switch(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        is_active = endpoint.state != WebhookEndpoint.State.ACTIVE
+        switch_endpoint(
+            viewer=_viewer(request),
+            endpoint_id=endpoint.pk,
+            is_active=is_active,
+            reason="Paused by an operator.",
+            now=timezone.now(),
+        )
+        messages.success(request, "It goes on." if is_active else "Paused.")
+        return _back(request, endpoint.pk)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Remove",
+        icon="delete",
+        dialog={
+            "title": "Remove this endpoint",
+            "description": "With all that is kept of its deliveries. What is on its way is not "
+            "sent any more.",
+            "form_submit_text": "Remove it",
+        },
+    )
+    def remove(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        delete_endpoint(viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now())
+        messages.success(request, "The endpoint is gone.")
+        return leave_for(request, reverse("admin:alerts_webhookendpoint_changelist"))
+
+    def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> HttpResponse:
+        context = {"endpoint": endpoint, "secret": secret}
+        return self._page(request, "The secret of this endpoint", context)
+
+    def _page(self, request: HttpRequest, title: str, context: Mapping[str, Any]) -> HttpResponse:
+        return TemplateResponse(
+            request,
+            "admin/webhook_endpoint.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": title,
+                "opts": self.opts,
+                **context,
+            },
+        )
+
+
+def _rate_words(rate: DeliveryRate | None) -> SafeString | str:
+    if rate is None:
+        return NOTHING
+    if rate.percent is None:
+        return f"{rate.waiting} not tried yet"
+    colour = GREEN if rate.percent >= 98 else AMBER if rate.percent >= 80 else RED
+    tried = rate.delivered + rate.failing
+    return label(f"{rate.percent} % of {tried}", colour)
+
+
+def _viewer(request: HttpRequest) -> Viewer:
+    return Viewer(actor=f"user:{request.user.pk}", sees_platform=True)
+
+
+def _back(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+    return leave_for(request, reverse("admin:alerts_webhookendpoint_change", args=[endpoint_id]))
