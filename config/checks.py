@@ -33,6 +33,22 @@ def check_message_parties(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def check_daily_report_writer(**_kwargs: Any) -> list[CheckMessage]:
+    """The function named in DAILY_REPORT_WRITER exists."""
+    try:
+        import_string(settings.DAILY_REPORT_WRITER)
+    except ImportError as error:
+        return [
+            Error(
+                f"DAILY_REPORT_WRITER names {settings.DAILY_REPORT_WRITER}, which can't be"
+                f" imported: {error}",
+                id="giftline.E011",
+            )
+        ]
+    return []
+
+
+@register()
 def check_order_parties(**_kwargs: Any) -> list[CheckMessage]:
     """Every kind of holder in ORDER_PARTIES has its functions, and they exist."""
     problems: list[CheckMessage] = []

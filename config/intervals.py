@@ -109,6 +109,12 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often days that are over are counted for the reports.",
     ),
     Setting(
+        "EVERY_DAILY_REPORT",
+        Kind.SECONDS,
+        "5m",
+        "How often daily reports are looked for whose hour has come.",
+    ),
+    Setting(
         "EVERY_BRAND_SYNC",
         Kind.SECONDS,
         "24h",

@@ -178,6 +178,11 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Counts the days that are over, and those that have changed since.",
         "Reports show yesterday's figures of the day it was switched off.",
     ),
+    "redemption.tasks.send_daily_reports": _words(
+        "Daily report by mail",
+        "Sends the report of the day before to those who asked for it, at their hour.",
+        "Nobody gets it; what is due follows when it is on again, for a week at most.",
+    ),
     "credit.tasks.rebalance_accounts": _words(
         "Balancing of busy accounts",
         "Evens out the slots of accounts from which many draw at once.",

@@ -184,6 +184,7 @@ PERIODIC_TASKS = {
     "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
     "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
     "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
+    "redemption.tasks.send_daily_reports": ENV.seconds("EVERY_DAILY_REPORT"),
     "alerts.tasks.sweep_notices": ENV.seconds("EVERY_NOTICE_SWEEP"),
     "alerts.tasks.remind_of_alerts": ENV.seconds("EVERY_ALERT_REMINDER"),
     "alerts.tasks.escalate_incidents": ENV.seconds("EVERY_ESCALATION"),

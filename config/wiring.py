@@ -26,6 +26,8 @@ MESSAGE_PARTIES = {
         "outcome": "sms.services.test_sends.record_test_outcome",
     },
 }
+# Who writes the daily report's mail; its words stand beside the page's, above the sending.
+DAILY_REPORT_WRITER = "redemption.dashboard.daily_letter.write_daily_letter"
 # Rung when somebody has allowed a client to text them: it goes on with what waited for that.
 OPT_IN_TASK = "redemption.tasks.serve_waiting"
 # Rung when cards have come into stock: somebody may be waiting for them.

@@ -9,6 +9,7 @@ from redemption.services import (
     budgets,
     canaries,
     claim_expiry,
+    daily_mails,
     duplicates,
     erasing,
     form_alerts,
@@ -66,6 +67,12 @@ def count_report_days() -> dict[str, int]:
     spans = report_days.count_report_days(now=timezone.now(), limit=_DAYS_AT_MOST)
     messages = message_days.count_message_days(now=timezone.now(), limit=_DAYS_AT_MOST)
     return {"days": spans.days, "months": spans.months, "message_days": messages}
+
+
+@shared_task(name="redemption.tasks.send_daily_reports")
+def send_daily_reports() -> None:
+    """Send the daily report to those whose hour has come."""
+    daily_mails.send_daily_reports(now=timezone.now(), limit=_AT_MOST)
 
 
 @shared_task(name="redemption.tasks.process_events")

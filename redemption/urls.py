@@ -1,11 +1,20 @@
 from django.urls import URLPattern, path
 
 from redemption.dashboard import agency, agency_brands, allocate, statements
+from redemption.dashboard.brands import brand_report, brand_report_csv
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
+from redemption.dashboard.daily import (
+    daily_report,
+    daily_report_csv,
+    report_subscription,
+    report_unsubscribe,
+)
 from redemption.dashboard.expiring import expiring, expiring_csv
+from redemption.dashboard.goals import goals_report, goals_report_csv
 from redemption.dashboard.inventory import inventory
+from redemption.dashboard.live import live_report, live_report_csv
 from redemption.dashboard.low_credit import agency_warning, client_warning
 from redemption.dashboard.messages import message_report, message_report_csv
 from redemption.dashboard.reports import card_report, card_report_csv, reports
@@ -64,6 +73,16 @@ urlpatterns: list[URLPattern] = [
         name="client-budget",
     ),
     path("reports/", reports, name="reports"),
+    path("reports/live/", live_report, name="report-live"),
+    path("reports/live/live.csv", live_report_csv, name="report-live-csv"),
+    path("reports/daily/", daily_report, name="report-daily"),
+    path("reports/daily/daily.csv", daily_report_csv, name="report-daily-csv"),
+    path("reports/daily/subscription/", report_subscription, name="report-subscription"),
+    path("reports/daily/unsubscribe/<str:token>/", report_unsubscribe, name="report-unsubscribe"),
+    path("reports/brands/", brand_report, name="report-brands"),
+    path("reports/brands/brands.csv", brand_report_csv, name="report-brands-csv"),
+    path("reports/goals/", goals_report, name="report-goals"),
+    path("reports/goals/goals.csv", goals_report_csv, name="report-goals-csv"),
     path("reports/cards/", card_report, name="report-cards"),
     path("reports/cards/cards.csv", card_report_csv, name="report-cards-csv"),
     path("reports/inventory/", inventory, name="report-inventory"),

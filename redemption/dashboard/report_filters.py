@@ -122,10 +122,14 @@ def period_links(address: str, period: Period, kept: dict[str, str]) -> list[Lin
 def report_context(request: HttpRequest, viewer: Viewer, *, current: str) -> dict[str, Any]:
     """Return what the frame draws around a report: ``current`` is the name of its address."""
     pages = [
+        ("report-live", _("Live")),
+        ("report-daily", _("Daily")),
         ("report-cards", _("Cards")),
+        ("report-brands", _("Brands")),
         ("report-inventory", _("Inventory")),
         ("report-expiring", _("Expiring cards")),
         ("report-messages", _("Messages")),
+        ("report-goals", _("Goals")),
     ]
     user = cast(User, request.user)
     return {

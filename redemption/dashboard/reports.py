@@ -80,9 +80,24 @@ def reports(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Say which reports there are."""
     pages = [
         Link(
+            label=_("Live"),
+            url=reverse("report-live"),
+            text=_("The last sixty minutes: who redeems, how fast, what stands in the way"),
+        ),
+        Link(
+            label=_("Daily report"),
+            url=reverse("report-daily"),
+            text=_("One day on one page, and each morning by mail if you like"),
+        ),
+        Link(
             label=_("Cards"),
             url=reverse("report-cards"),
             text=_("Rewards by pool, brand or client: used, handed over, how fast, at what cost"),
+        ),
+        Link(
+            label=_("Brands"),
+            url=reverse("report-brands"),
+            text=_("Which gift cards people get, and how that changes"),
         ),
         Link(
             label=_("Inventory"),
@@ -98,6 +113,11 @@ def reports(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             label=_("Messages"),
             url=reverse("report-messages"),
             text=_("Texts and e-mails: sent, arrived, how fast, and what kept the rest"),
+        ),
+        Link(
+            label=_("Goals"),
+            url=reverse("report-goals"),
+            text=_("Each target beside what was reached"),
         ),
     ]
     return render(request, "reports/index.html", {"pages": pages})

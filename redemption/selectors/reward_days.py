@@ -135,6 +135,19 @@ _PER_POOL_AND_DAY: Final = """
     ) SELECT pool_id, first_day, sum(issued) FROM counted
     WHERE pool_id = ANY (%(pools)s) GROUP BY pool_id, first_day
 """
+_PER_BRAND_AND_DAY: Final = """
+    WITH counted AS ({counted}
+    ) SELECT brand_id, first_day, sum(issued) FROM counted GROUP BY brand_id, first_day
+"""
+_WAITS: Final = """
+    WITH counted AS MATERIALIZED ({counted}
+    ) SELECT NULL, coalesce(sum(issued), 0) FROM counted
+    UNION ALL
+    SELECT w.wait, sum(w.times) FROM counted, unnest(waits, wait_counts) w (wait, times)
+    GROUP BY w.wait
+"""
+# From so many days on nobody asks for each day.
+_MANY_DAYS: Final = 92
 # What stands for "another pool": NULLs would not find each other in a join.
 _OTHER: Final = UUID(int=0)
 _NAMED_POOL: Final = "CASE WHEN pool_id = ANY (%(pools)s) THEN pool_id ELSE %(other)s END"
@@ -168,7 +181,7 @@ def sum_rewards(
         parameters |= {"pools": list(pool_ids), "other": _OTHER}
     with connection.cursor() as cursor:
         cursor.execute(_SUMS.format(counted=statement, key=key), parameters)
-        return [_to_sums(row) for row in cursor.fetchall()]
+        return [read_sums(row) for row in cursor.fetchall()]
 
 
 def count_per_day(
@@ -214,6 +227,42 @@ def count_per_pool_and_day(
         for pool_id, day, issued in cursor.fetchall():
             found.setdefault(pool_id, {})[day] = int(issued)
     return found
+
+
+def count_per_brand_and_day(
+    *, clients: Clients, first: date, last: date
+) -> dict[UUID, dict[date, int]]:
+    """Return how many rewards of each brand were given on each day; in what is kept as a month,
+    under the month's first day. Quiet days are left out.
+    """
+    found: dict[UUID, dict[date, int]] = {}
+    with_months = (last - first).days > _MANY_DAYS
+    spans = _spans_of(first, last, with_months=with_months)
+    statement, parameters = _counted(clients=clients, group="brand", spans=spans, brand_id=None)
+    with connection.cursor() as cursor:
+        cursor.execute(_PER_BRAND_AND_DAY.format(counted=statement), parameters)
+        for brand_id, day, issued in cursor.fetchall():
+            found.setdefault(brand_id, {})[day] = int(issued)
+    return found
+
+
+def read_waits(*, clients: Clients, first: date, last: date) -> tuple[int, dict[int, int]]:
+    """Return how many rewards were issued on the days, and how often each wait occurred.
+
+    A wait is the seconds from claim to hand-over, rounded up: to whole seconds, from 100 on to two
+    digits. What was not handed over has none.
+    """
+    statement, parameters = _counted(
+        clients=clients,
+        group="client",
+        spans=_spans_of(first, last, with_months=True),
+        brand_id=None,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITS.format(counted=statement), parameters)
+        found = {wait: int(times) for wait, times in cursor.fetchall()}
+    issued = found.pop(None)
+    return issued, found
 
 
 def count_taken_back(*, clients: Clients, first: date, last: date) -> int:
@@ -273,7 +322,8 @@ def _level_of(clients: Clients, group: Group, brand_id: UUID | None) -> str:
     return "pool" if clients.are_all else "both"
 
 
-def _to_sums(row: tuple[Any, ...]) -> RewardSums:
+def read_sums(row: tuple[Any, ...]) -> RewardSums:
+    """Return the sums of a row: key, currency, counts and amounts, in the order of ``_SUMS``."""
     key, currency, issued, delivered, wait_total, p95, *sums = row
     face_value, charged, agency_margin, cost_known, cost, platform_margin, profit = map(int, sums)
     return RewardSums(

@@ -1,6 +1,7 @@
 """What we ask of whoever carries our messages; one file a vendor stands beside this one."""
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -17,6 +18,7 @@ class OutgoingText:
     :param callback_url: where the provider reports what becomes of it.
     :param message_id: ours, the same at every try.
     :param from_name: who writes, in an e-mail; ``reply_to`` is where an answer to it goes.
+    :param headers: more of an e-mail's own, such as the way to be written to no more.
     """
 
     to: str
@@ -27,6 +29,7 @@ class OutgoingText:
     html: str = ""
     from_name: str = ""
     reply_to: str = ""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ def _compose(text: OutgoingText) -> EmailMultiAlternatives:
             # Out-of-office machines need not answer.
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
+            **text.headers,
         },
     )
     if text.html:

@@ -60,6 +60,8 @@ OPEN_VIEWS = {
     "set-password": "who holds the link",
     "your-account": "a signed-in person's own page",
     "change-password": "a signed-in person's own page",
+    "report-subscription": "a signed-in person's own wish",
+    "report-unsubscribe": "who holds the signed link",
     "second-factor": "a signed-in person's own page",
     "end-other-sessions": "a signed-in person's own sessions",
     "end-session": "a signed-in person's own sessions",
