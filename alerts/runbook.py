@@ -123,6 +123,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "slow_redemptions": Problem(chapter=Chapter.SLOW_SYSTEM, touches=_DOORS, grade=Grade.P1),
     "monitor_failed": Problem(chapter=Chapter.JOB_NOT_RUNNING),
     "webhook_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
+    "notices_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
 }
 # Kinds by how they begin, for those that are made of several; the longest that fits decides.
 _FAMILIES: Final[dict[str, Problem]] = {

@@ -112,6 +112,7 @@ def raise_alert(
     data: dict[str, Any] | None = None,
     client_id: UUID | None = None,
     monitor: str = "",
+    not_told: tuple[str, str] = ("", ""),
 ) -> Alert:
     """Open an alert, or count one more of the one that is unresolved under ``dedupe_key``.
 
@@ -125,12 +126,13 @@ def raise_alert(
     :param data: whatever JSON can hold, and dates and ids; no code, key or phone number.
     :param dedupe_key: what it is about: ``"pool_empty:<id>"``, at most 200 characters.
     :param monitor: which monitor found it, and so resolves it; empty leaves it as it was.
+    :param not_told: channel and target of the one place that would not hear of it.
     """
     alert = Alert.objects.raw(
         _RAISE,
         {
             "id": uuid4(),
-            **places_of_settings(),
+            **places_of_settings(but=not_told),
             "give_up_at": give_up_at(now),
             "kind": kind,
             "monitor": monitor,

@@ -10,6 +10,7 @@ from django.db import connection
 
 from alerts.models import Notice
 from alerts.providers.telling import NotTakenError
+from alerts.services.failing_places import note_failure, note_success
 from alerts.transactions import durable, transaction
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ def claim_notices(*, limit: int, now: datetime, leased_until: datetime) -> list[
 def record_success(*, notice: Notice, now: datetime) -> None:
     """Note that a notice was taken; one that is no longer our try is left alone."""
     _write(notice, state=Notice.State.SENT, sent_at=now, next_attempt_at=None, last_error="")
+    note_success(notice=notice, now=now)
     log.info("[NOTICE] Sent", notice_id=notice.pk, channel=notice.channel, tries=notice.tries)
 
 
@@ -75,6 +77,7 @@ def record_failure(*, notice: Notice, error: NotTakenError, now: datetime) -> No
         if error.retry_after_seconds:
             with connection.cursor() as cursor:
                 cursor.execute(_POSTPONE, [again_at, notice.channel, notice.target])
+    note_failure(notice=notice, is_given_up=is_over, reason=error.reason, now=now)
     log.warning(
         "[NOTICE] Given up" if is_over else "[NOTICE] Not taken",
         notice_id=notice.pk,

@@ -53,6 +53,7 @@ INSERT: Final = """
     FROM told JOIN places ON
         places.rank <= array_position(ARRAY['info', 'warning', 'critical'], told.severity::text)
         AND (places.client_id IS NULL OR places.client_id = told.client_id)
+        AND (places.channel, places.target) <> (%(but_channel)s, %(but_target)s)
     ORDER BY places.route_id NULLS FIRST
     ON CONFLICT DO NOTHING
     RETURNING id
@@ -127,10 +128,13 @@ def give_up_at(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.ALERT_GIVE_UP_AFTER)
 
 
-def places_of_settings(*, emails: Sequence[str] = ()) -> dict[str, Any]:
+def places_of_settings(
+    *, emails: Sequence[str] = (), but: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
     """Return the parameters of ``PLACES``: where the settings send notices.
 
     :param emails: further addresses, which hear of every severity.
+    :param but: channel and target of the one place that is not told.
     """
     found: list[tuple[str, str, int]] = []
     if settings.ALERT_SLACK_WEBHOOK_URL:
@@ -150,4 +154,6 @@ def places_of_settings(*, emails: Sequence[str] = ()) -> dict[str, Any]:
         "targets": [target for _, target, _ in found],
         "ranks": [rank for _, _, rank in found],
         "has_email": settings.EMAIL_ENABLED,
+        "but_channel": but[0],
+        "but_target": but[1],
     }
