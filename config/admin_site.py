@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.cache import never_cache
 from unfold.sites import UnfoldAdminSite
 
 from alerts.codes import ErrorCode
@@ -78,9 +79,14 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         from config.job_pages import job_urls
 
         catalogue = self.admin_view(self.error_catalogue)
+        # The rooms called admin register with the site, which has to be there before them.
+        from alerts.admin.verification import show_verifications
+
+        verify = self.admin_view(never_cache(functools.partial(show_verifications, self)))
         runbook = self.admin_view(functools.partial(show_document, self))
         return [
             path("error-codes/", catalogue, name="error_catalogue"),
+            path("verify/", verify, name="verify"),
             *job_urls(self),
             path("runbook/", runbook, {"name": "runbook"}, name="runbook"),
             path("runbook/<slug:name>/", runbook, name="document"),

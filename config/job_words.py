@@ -193,6 +193,16 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Proves that the ledger adds up, or raises the alarm.",
         "A fault in the books is noticed late.",
     ),
+    "alerts.tasks.verify": _words(
+        "Proof of the database",
+        "Proves every promise of the whole database, or raises the alarm.",
+        "Damage to the data is noticed late.",
+    ),
+    "redemption.tasks.watch_canaries": _words(
+        "Watch on canary codes",
+        "Raises the alarm when somebody tries a code that nobody was given.",
+        "A leak of codes is not noticed.",
+    ),
     "credit.tasks.clear_answers": _words(
         "Clearing of Idempotency-Keys",
         "Forgets the Idempotency-Keys that nobody repeats any more.",

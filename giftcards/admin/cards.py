@@ -37,6 +37,7 @@ STATUS_COLOURS = {
     "redeemed": GREY,
     "expired": AMBER,
     "quarantined": RED,
+    "held_back": GREEN,
     "void": GREY,
 }
 

@@ -8,7 +8,9 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.utils import timezone
 
+from alerts.services.verification import prove
 from config.grants import RoleMissingError, grant_to_runtime_role, weakness_of_runtime_role
 
 OWNER_ALIAS = "owner"
@@ -23,10 +25,17 @@ class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database=OWNER_ALIAS)
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="First prove that the database is as it must be; change nothing if it is not.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["database"] == DEFAULT_DB_ALIAS and _name_the_same_database():
             options["database"] = OWNER_ALIAS
+        if options["verify"]:
+            self._prove()
         super().handle(*args, **options)
         if options["plan"] or options["check_unapplied"] or options["database"] != OWNER_ALIAS:
             return
@@ -53,6 +62,30 @@ class Command(migrate.Command):
             self._warn(weakness)
         if options["verbosity"] >= 1:
             self.stdout.write(f"Granted {runtime_role} what it needs.")
+
+    def _prove(self) -> None:
+        """Prove the database before anything is changed.
+
+        What reads a table or a column that comes with this very upgrade can't be asked yet, and
+        is passed over.
+
+        :raises CommandError: something is broken.
+        """
+        verified = prove(now=timezone.now())
+        broken = [proof for proof in verified.broken if not proof.is_missing]
+        for proof in broken:
+            ids = ", ".join(proof.ids) or proof.problem
+            self.stderr.write(self.style.ERROR(f"{proof.name}: {proof.sentence} Not so: {ids}"))
+        if broken:
+            raise CommandError(
+                f"{len(broken)} promises of the database are broken, so nothing was migrated."
+                " `manage.py verify` tells more; mend it, or migrate without --verify."
+            )
+        passed_over = len(verified.broken)
+        self.stdout.write(
+            f"The database is as it must be: {len(verified.proofs) - passed_over} promises hold"
+            + (f", {passed_over} come with this upgrade." if passed_over else ".")
+        )
 
     def _warn(self, text: str) -> None:
         line = "!" * 80
