@@ -105,6 +105,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Blocked addresses", "block", "redemption_addressblock_changelist"),
             ("Allowed addresses", "verified_user", "redemption_addressallow_changelist"),
             ("Tries at codes", "pin", "redemption_attemptlog_changelist"),
+            ("Canary codes", "flutter_dash", "redemption_canary_changelist"),
         ),
     ),
     (
@@ -115,6 +116,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Erasures", "person_off", "redemption_erasure_changelist"),
             ("Jobs", "schedule", "jobs"),
             ("Escalation contacts", "contact_phone", "alerts_escalationcontact_changelist"),
+            ("Proof of the database", "verified", "verify"),
             ("Error codes", "help", "error_catalogue"),
         ),
     ),
