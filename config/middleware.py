@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from alerts.scope import NOTHING, seeing
 from redemption.views.embedding import CLIENT
 
+_STATUS = "/status/"
 _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -47,6 +48,18 @@ class ScopeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with seeing(NOTHING):
             return self.get_response(request)
+
+
+class StrangersMiddleware:
+    """Know nobody on the status page: sessions are in the database, which may be what is down."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == _STATUS:
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return self.get_response(request)
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):

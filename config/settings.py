@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "config.middleware.ContentSecurityPolicyMiddleware",
     # Outside of all that set cookies.
     "config.middleware.EmbeddedCookiesMiddleware",
+    "config.middleware.StrangersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

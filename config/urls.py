@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("giftcards.api.urls")),
     path("", pages.home, name="home"),
     path("welcome/", pages.welcome, name="welcome"),
+    path("", include("alerts.urls")),
     path("", include("credit.urls")),
     path("", include("redemption.urls")),
     path("", include("sms.urls")),

@@ -82,6 +82,7 @@ OPEN_VIEWS = {
     "sandbox-phone": "demo and tests only",
     "sandbox-phone-reply": "demo and tests only",
     "sandbox-phone-messages": "demo and tests only",
+    "status": "says how the parts are, of nobody's",
     "health-live": "says only that it lives",
     "health-ready": "says only that it is ready",
     None: "answers that there is nothing",
