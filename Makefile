@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test attack
+.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test attack verify-proof
 .PHONY: report-proof
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
@@ -83,6 +83,10 @@ attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK
 report-proof: $(READY) ## Hold every report against plain SQL, and measure it (REPORT_REDEMPTIONS=200000)
 	@REPORT_REDEMPTIONS=$(or $(REPORT_REDEMPTIONS),200000) \
 		$(BIN)/python -m pytest -q -n 0 -s --show-capture=no tests/redemption/test_proof_*.py $(ARGS)
+
+verify-proof: $(READY) ## Prove a database with very many rewards, and measure each promise (VERIFY_REDEMPTIONS=1000000)
+	@VERIFY_REDEMPTIONS=$(or $(VERIFY_REDEMPTIONS),1000000) \
+		$(BIN)/python -m pytest -q -n 0 --show-capture=no tests/verify/test_million.py $(ARGS)
 
 fmt: $(READY) ## Put format and imports right
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
