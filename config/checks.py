@@ -120,6 +120,16 @@ def check_incident_source(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register()
+def check_client_names(**_kwargs: Any) -> list[CheckMessage]:
+    """The function named in CLIENT_NAMES exists."""
+    try:
+        import_string(settings.CLIENT_NAMES)
+    except ImportError as error:
+        return [Error(f"CLIENT_NAMES can't be imported: {error}", id="giftline.E013")]
+    return []
+
+
+@register()
 def check_monitors(**_kwargs: Any) -> list[CheckMessage]:
     """Every path in MONITORS leads to a monitor, each with a name of its own."""
     try:

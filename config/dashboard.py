@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from alerts.admin.alerts import SEVERITY_COLOURS
+from alerts.admin.cells import SEVERITY_COLOURS
 from alerts.selectors.alerts import list_unresolved
 from config.job_pages import list_off
 from credit.models import Account, Client

@@ -96,6 +96,8 @@ INCIDENT_SOURCE = {
     "count": "redemption.selectors.incident_facts.count_harmed",
     "events": "redemption.selectors.incident_facts.list_harms",
 }
+# Ids and names of all clients, for a form of an app that knows clients by their plain id only.
+CLIENT_NAMES = "credit.selectors.organisations.list_all_client_names"
 # The page of a thing that a lower app knows by kind and plain id only.
 ADMIN_PAGES = {
     "account": "admin:credit_account_change",

@@ -1,3 +1,3 @@
-from alerts.admin import alerts, incidents
+from alerts.admin import alerts, incidents, notices, routes
 
-__all__ = ["alerts", "incidents"]
+__all__ = ["alerts", "incidents", "notices", "routes"]

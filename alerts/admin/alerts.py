@@ -5,25 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from alerts.admin.base import ReadOnlyAdmin
-from alerts.admin.cells import AMBER, BLUE, GREEN, RED, link_to_thing, state_column, time_column
+from alerts.admin.cells import (
+    AMBER,
+    GREEN,
+    NOTHING,
+    RED,
+    SEVERITY_COLOURS,
+    label,
+    link,
+    link_to_row,
+    link_to_thing,
+    moment,
+    state_column,
+    table,
+    time_column,
+)
 from alerts.admin.dialogs import leave_for
-from alerts.models import Alert
+from alerts.admin.notices import NOTICE_COLOURS, TellsOfFailures, place_of
+from alerts.models import Alert, Notice
+from alerts.runbook import runbook_url
+from alerts.selectors.notices import list_notices_of
 from alerts.services.alerts import AlertResolvedError, acknowledge_alert, resolve_alert
 
-SEVERITY_COLOURS = {"critical": RED, "warning": AMBER, "info": BLUE}
 STATE_COLOURS = {"open": RED, "acknowledged": AMBER, "resolved": GREEN}
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin):
+class AlertAdmin(TellsOfFailures, ReadOnlyAdmin):
     """Alerts come and go by services; a person acknowledges or resolves them by an action."""
 
     actions = ("acknowledge", "resolve")
@@ -32,26 +49,103 @@ class AlertAdmin(ReadOnlyAdmin):
         "subject",
         "severity_label",
         "state_label",
+        "told",
         "count",
         "last_seen",
         "first_seen",
     )
-    list_filter = ("state", "severity", "kind", "last_seen_at")
+    list_filter = ("state", "severity", "kind", "monitor", "last_seen_at")
     lookups = ("pk", "dedupe_key")
     search_help_text = "An alert's id or its key, in full"
     fieldsets = (
-        (None, {"fields": ("subject", "message", "severity_label", "state_label", "kind")}),
+        (
+            None,
+            {
+                "fields": (
+                    "subject",
+                    "message",
+                    "severity_label",
+                    "state_label",
+                    "kind",
+                    "what_to_do",
+                )
+            },
+        ),
+        ("Who was told", {"fields": ("notices",)}),
         (
             "How often",
-            {"fields": ("count", "first_seen_at", "last_seen_at", "dedupe_key", "client")},
+            {
+                "fields": (
+                    "count",
+                    "first_seen_at",
+                    "last_seen_at",
+                    "severity_since",
+                    "found_by",
+                    "dedupe_key",
+                    "client",
+                )
+            },
         ),
-        ("Who is on it", {"fields": ("taken_by", "acknowledged_at", "resolved_at")}),
+        ("Who is on it", {"fields": ("taken_by", "acknowledged_at", "reminded", "resolved_at")}),
         ("Details", {"fields": ("data",)}),
     )
     first_seen = time_column("first_seen_at")
     last_seen = time_column("last_seen_at")
     severity_label = state_column("severity", SEVERITY_COLOURS)
     state_label = state_column("state", STATE_COLOURS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """Return alerts with how many notices of each were sent, wait and were given up."""
+        rows: QuerySet[Alert] = super().get_queryset(request)
+        return rows.annotate(
+            **{
+                f"notices_{state}": Count("notices", filter=Q(notices__state=state))
+                for state in Notice.State.values
+            }
+        )
+
+    @admin.display(description="told")
+    def told(self, alert: Any) -> SafeString | str:
+        """Show how far the notices are, the worst of it as a colour."""
+        sent, waiting, failed = alert.notices_sent, alert.notices_queued, alert.notices_failed
+        everyone = sent + waiting + failed
+        if not everyone:
+            return "Nobody"
+        colour = RED if failed else AMBER if waiting else GREEN
+        return label(f"{sent} of {everyone}", colour)
+
+    @admin.display(description="what to do")
+    def what_to_do(self, alert: Alert) -> SafeString:
+        return link(runbook_url(alert.kind), "The runbook's chapter")
+
+    @admin.display(description="found by")
+    def found_by(self, alert: Alert) -> str:
+        return f"The monitor “{alert.monitor}”" if alert.monitor else "What happened itself"
+
+    @admin.display(description="reminders")
+    def reminded(self, alert: Alert) -> str:
+        return str(alert.reminders or NOTHING)
+
+    @admin.display(description="notices")
+    def notices(self, alert: Alert) -> SafeString | str:
+        found = list_notices_of(alert_id=alert.pk)
+        if not found:
+            return "Nobody: no channel was set up for its severity and client"
+        return table(
+            ("Notice", "Channel", "Place", "State", "Tries", "When", "Last problem"),
+            [
+                (
+                    link_to_row(Notice, notice.pk, notice.get_event_display()),
+                    notice.get_channel_display(),
+                    place_of(notice),
+                    label(notice.get_state_display(), NOTICE_COLOURS[notice.state]),
+                    notice.tries,
+                    moment(notice.sent_at or notice.created_at),
+                    notice.last_error or NOTHING,
+                )
+                for notice in found
+            ],
+        )
 
     @admin.display(description="client")
     def client(self, alert: Alert) -> str:

@@ -24,6 +24,8 @@ RED: Final = "danger"
 BLUE: Final = "info"
 GREY: Final = "default"
 NOTHING: Final = "–"
+# Of alerts and what tells of them.
+SEVERITY_COLOURS: Final = {"critical": RED, "warning": AMBER, "info": BLUE}
 
 Column = Callable[[Any, Any], Any]
 

@@ -105,9 +105,9 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
-                ("email", models.EmailField(blank=True, db_default="", max_length=254)),
-                ("url_encrypted", models.TextField(blank=True, db_default="")),
-                ("secret_encrypted", models.TextField(blank=True, db_default="")),
+                ("email", models.EmailField(blank=True, db_default="", default="", max_length=254)),
+                ("url_encrypted", models.TextField(blank=True, db_default="", default="")),
+                ("secret_encrypted", models.TextField(blank=True, db_default="", default="")),
                 (
                     "minimum_severity",
                     models.CharField(

@@ -21,11 +21,11 @@ class NoticeRoute(models.Model):
     name = models.CharField(max_length=80)
     channel = models.CharField(max_length=16, choices=Channel)
     # Of e-mail alone.
-    email = models.EmailField(blank=True, db_default="")
+    email = models.EmailField(blank=True, default="", db_default="")
     # Of the others: whoever knows a Slack webhook's address can write to the channel.
-    url_encrypted = models.TextField(blank=True, db_default="")
+    url_encrypted = models.TextField(blank=True, default="", db_default="")
     # Signs what a webhook is sent.
-    secret_encrypted = models.TextField(blank=True, db_default="")
+    secret_encrypted = models.TextField(blank=True, default="", db_default="")
     minimum_severity = models.CharField(
         max_length=16, choices=Alert.Severity, default=Alert.Severity.WARNING
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from credit.models import Agency, Client
-from credit.selectors.viewers import Viewer
+from credit.selectors.viewers import SYSTEM, Viewer
 
 
 def find_agency(*, viewer: Viewer, agency_id: UUID) -> Agency:
@@ -31,6 +31,11 @@ def list_client_names(*, viewer: Viewer) -> list[tuple[UUID, str]]:
     """Return all clients that the viewer may see, by name."""
     clients = Client.objects.filter(_own_clients(viewer)).order_by("name", "pk")
     return list(clients.values_list("pk", "name"))
+
+
+def list_all_client_names() -> list[tuple[UUID, str]]:
+    """Return all clients by name, for a page of the platform (``settings.CLIENT_NAMES``)."""
+    return list_client_names(viewer=SYSTEM)
 
 
 def _own_clients(viewer: Viewer) -> Q:

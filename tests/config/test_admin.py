@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.codes import ErrorCode
-from alerts.models import Alert, EscalationContact
+from alerts.models import Alert, EscalationContact, Notice, NoticeRoute
 from alerts.runbook import Grade
 from alerts.services.alerts import raise_alert
 from alerts.services.incidents import open_incident
@@ -108,7 +108,7 @@ READ_ONLY = [
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
     ProvisioningTrace, RecipientBatch, InboundEvent, Message, DeliveryAttempt, StatusEvent, OptIn,
     ChannelStop,
-    Alert, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
+    Alert, Notice, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
     ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -197,6 +197,7 @@ def everything(db: None) -> World:
     give_app(make_person())
     sign_in_by_form(make_person())
     Browser().post("/login/", {"username": "nobody", "password": "guess"})
+    NoticeRoute.objects.create(name="Night", channel="slack", url_encrypted="v1:x")
     raise_alert(kind="x", severity=Alert.Severity.WARNING, subject="Look", dedupe_key="x", now=NOW)
     EscalationContact.objects.create(name="Ona", role="on_call", email="ona@example.com")
     open_incident(title="Texts are late", severity=Grade.P1, now=NOW)
