@@ -19,6 +19,7 @@ from tests.database import owner_url
 from tests.guards.forbidden import Forbidden
 from tests.guards.forbidden_attempts import ATTEMPT_RULES
 from tests.guards.forbidden_calls import CALLS
+from tests.guards.forbidden_canaries import CANARIES
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
@@ -66,6 +67,7 @@ FORBIDDEN: Final = [
     *MESSAGES,
     *CONSENTS,
     *CALLS,
+    *CANARIES,
     *EVENTS,
     *PRIVACY,
     *ALERTS,

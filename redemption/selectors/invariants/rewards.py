@@ -49,15 +49,24 @@ REWARDS: Final = (
     ),
     Invariant(
         name="cards-in-stock-were-never-shown",
-        sentence="To a card in stock leads no link, and none led to it that somebody opened.",
+        sentence="To a card in stock leads no link that lives, was opened, or stood in a text.",
         things="card",
-        # Who had held it is named by the trace of how it was taken back.
+        # Who had held it is named by the trace of how it was taken back. What was opened or sent
+        # before its last exchange showed another card, which is void.
         query="""
-            SELECT c.id FROM redemption_provisioningtrace t
-            JOIN giftcards_giftcard c ON c.id = nullif(t.details ->> 'card_id', '')::uuid
-            JOIN redemption_reveallink l ON l.redemption_id = t.redemption_id
-            WHERE t.step = 'take_back' AND c.status IN ('available', 'quarantined')
-                AND (l.revoked_at IS NULL OR l.bound_at IS NOT NULL)
+            WITH back AS (
+                SELECT c.id, t.redemption_id, (SELECT max(x.at) FROM redemption_replacement x
+                    WHERE x.redemption_id = t.redemption_id) AS exchanged_at
+                FROM redemption_provisioningtrace t
+                JOIN giftcards_giftcard c ON c.id = nullif(t.details ->> 'card_id', '')::uuid
+                WHERE t.step = 'take_back' AND c.status IN ('available', 'quarantined'))
+            SELECT b.id FROM back b
+            JOIN redemption_reveallink l ON l.redemption_id = b.redemption_id
+            WHERE l.revoked_at IS NULL OR l.bound_at > coalesce(b.exchanged_at, '-infinity')
+            UNION SELECT b.id FROM back b
+            JOIN sms_message m ON m.reference_id = b.redemption_id
+                AND m.reference_kind = 'redemption'
+            WHERE m.holds_secret AND m.accepted_at > coalesce(b.exchanged_at, '-infinity')
             UNION SELECT c.id FROM redemption_redemption r
             JOIN giftcards_giftcard c ON c.id = r.card_id
             WHERE c.status IN ('available', 'expired')""",
@@ -70,11 +79,7 @@ REWARDS: Final = (
             SELECT c.id FROM giftcards_giftcard c
             WHERE c.status = 'claimed' AND c.disclosed_at IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM credit_auditevent e
-                    WHERE e.action = 'card.revealed' AND e.object_id = c.id::text)
-            UNION SELECT c.id FROM redemption_reveallink l
-            JOIN redemption_redemption r ON r.id = l.redemption_id
-            JOIN giftcards_giftcard c ON c.id = r.card_id
-            WHERE l.bound_at IS NOT NULL AND l.revoked_at IS NULL AND c.disclosed_at IS NULL""",
+                    WHERE e.action = 'card.revealed' AND e.object_id = c.id::text)""",
     ),
     Invariant(
         name="rewards-go-with-their-cards",
@@ -90,16 +95,20 @@ REWARDS: Final = (
     ),
     Invariant(
         name="rewards-have-one-text",
-        sentence="A reward has one text of it from when it is issued, and none before.",
+        sentence="A reward that stands was sent to who asked for it, one message on each channel.",
         things="redemption",
+        # What was corrected goes out anew, as a resend.
         query="""
             SELECT r.id FROM redemption_redemption r
-            LEFT JOIN (SELECT reference_id, count(*) AS texts FROM sms_message
-                WHERE purpose = 'reward' AND channel = 'sms' GROUP BY reference_id) m
-                ON m.reference_id = r.id
-            WHERE r.state NOT IN ('failed', 'cancelled') AND coalesce(m.texts, 0)
-                <> CASE WHEN r.contact_method = 'sms'
-                    AND r.state IN ('issued', 'delivered', 'confirmed') THEN 1 ELSE 0 END""",
+            WHERE r.state IN ('issued', 'delivered', 'confirmed') AND r.contact_method <> 'none'
+                AND NOT EXISTS (SELECT 1 FROM sms_message m WHERE m.reference_id = r.id
+                    AND m.purpose IN ('reward', 'resend', 'apology'))
+            UNION SELECT reference_id FROM sms_message WHERE purpose = 'reward'
+                AND reference_kind = 'redemption'
+            GROUP BY reference_id, channel HAVING count(*) > 1
+            UNION SELECT r.id FROM redemption_redemption r
+            JOIN sms_message m ON m.reference_id = r.id AND m.reference_kind = 'redemption'
+            WHERE starts_with(r.state, 'waiting') AND m.purpose = 'reward'""",
     ),
     Invariant(
         name="arrived-is-confirmed",
@@ -178,7 +187,11 @@ REWARDS: Final = (
             LEFT JOIN giftcards_cardsale s ON s.id = i.object_id
             LEFT JOIN giftcards_cardbatch b ON b.id = i.object_id
             LEFT JOIN redemption_recipientbatch p ON p.id = i.object_id
-            WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL
-                AND s.id IS NULL AND b.id IS NULL AND p.id IS NULL""",
+            LEFT JOIN alerts_webhookdelivery d ON d.id = i.object_id
+            WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL AND s.id IS NULL
+                AND b.id IS NULL AND p.id IS NULL AND d.id IS NULL
+                -- An endpoint of webhooks may be gone by now: that it was made is written down.
+                AND NOT EXISTS (SELECT 1 FROM credit_auditevent a
+                    WHERE a.object_id = i.object_id::text)""",
     ),
 )
