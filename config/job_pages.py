@@ -13,11 +13,13 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django_celery_beat.models import PeriodicTask
 
-from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, RED, link_to_thing
+from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, NOTHING, RED, link_to_thing
 from alerts.models import JobRun
 from alerts.runbook import Chapter, chapter_url
 from alerts.selectors.jobs import (
@@ -60,8 +62,12 @@ class JobView:
     url: str
     last: str
     typical: str
+    began: SafeString
+    succeeded: SafeString
+    failed: SafeString
+    next: SafeString | str
+    switched_off: SafeString
     switched_off_by: Any
-    is_due_now: bool
     is_wanted: bool
 
 
@@ -224,10 +230,46 @@ def _view(state: JobState, now: datetime) -> JobView:
         url=reverse("admin:job", args=[state.key]),
         last="" if lease.duration_ms is None else say_duration(lease.duration_ms),
         typical="" if state.typical_ms is None else say_duration(state.typical_ms),
+        began=show_ago(lease.started_at, now=now),
+        succeeded=show_ago(lease.succeeded_at, now=now),
+        failed=show_ago(lease.failed_at, now=now),
+        next=_next(state, now),
+        switched_off=show_ago(lease.switched_off_at, now=now),
         switched_off_by=link_to_thing("user", lease.switched_off_by),
-        is_due_now=state.due_at is not None and state.due_at <= now,
         is_wanted=lease.wanted_at is not None and not state.is_running,
     )
+
+
+def _next(state: JobState, now: datetime) -> SafeString | str:
+    if state.due_at is None:
+        return NOTHING
+    if state.due_at <= now:
+        return "overdue" if state.is_late else "now"
+    return _time(state.due_at, f"in {_span(state.due_at - now)}")
+
+
+def show_ago(at: datetime | None, *, now: datetime) -> SafeString:
+    """Print how long ago something was, with the moment on pointing at it."""
+    if at is None:
+        return SafeString("never")
+    return _time(at, f"{_span(max(now - at, timedelta(0)))} ago")
+
+
+def _time(at: datetime, words: str) -> SafeString:
+    return format_html(
+        '<time class="whole" datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        words,
+    )
+
+
+def _span(span: timedelta) -> str:
+    seconds = round(span.total_seconds())
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _run_view(run: JobRun) -> RunView:

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 from django_celery_beat.models import PeriodicTask
 
 from alerts.models import JobLease, JobRun, RungBy
@@ -18,8 +19,7 @@ from config.job_words import describe_job, has_words
 from config.schedules import sync_jobs
 from credit.models import AuditEvent, User
 from tests.alerts.jobbing import age, claim, make_job, ring
-from tests.people import sign_in
-from tests.staff import make_platform_admin
+from tests.staff import make_platform_admin, sign_in
 from tests.world import build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,8 +60,8 @@ class TestShowJobs:
         app.loader.import_default_modules()
         for task in settings.PERIODIC_TASKS:
             job = describe_job(name=task, task=task)
-            assert job.title in html, task
-            assert job.does.replace("'", "&#x27;") in html, task
+            assert escape(job.title) in html, task
+            assert escape(job.does) in html, task
         assert f"{len(settings.PERIODIC_TASKS)} jobs" in html
 
     def test_shows_trouble_first(self, browser: Client, sweep: Any) -> None:
