@@ -121,6 +121,8 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "redemptions_failing": Problem(chapter=Chapter.SLOW_SYSTEM, touches=_DOORS, grade=Grade.P0),
     "database_down": Problem(chapter=Chapter.SLOW_SYSTEM, touches=_DOORS, grade=Grade.P0),
     "slow_redemptions": Problem(chapter=Chapter.SLOW_SYSTEM, touches=_DOORS, grade=Grade.P1),
+    "slow_statement_running": Problem(chapter=Chapter.SLOW_SYSTEM),
+    "slow_statements": Problem(chapter=Chapter.SLOW_SYSTEM),
     "monitor_failed": Problem(chapter=Chapter.JOB_NOT_RUNNING),
     "webhook_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "notices_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),

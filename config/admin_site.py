@@ -80,13 +80,16 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
         catalogue = self.admin_view(self.error_catalogue)
         # The rooms called admin register with the site, which has to be there before them.
+        from alerts.admin.monitors import show_monitors
         from alerts.admin.verification import show_verifications
 
         verify = self.admin_view(never_cache(functools.partial(show_verifications, self)))
+        monitors = self.admin_view(never_cache(functools.partial(show_monitors, self)))
         runbook = self.admin_view(functools.partial(show_document, self))
         return [
             path("error-codes/", catalogue, name="error_catalogue"),
             path("verify/", verify, name="verify"),
+            path("monitors/", monitors, name="monitors"),
             *job_urls(self),
             path("runbook/", runbook, {"name": "runbook"}, name="runbook"),
             path("runbook/<slug:name>/", runbook, name="document"),

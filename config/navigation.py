@@ -115,6 +115,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("A person's data", "person_search", "find_person"),
             ("Erasures", "person_off", "redemption_erasure_changelist"),
             ("Jobs", "schedule", "jobs"),
+            ("Monitors", "monitor_heart", "monitors"),
             ("Notices", "outgoing_mail", "alerts_notice_changelist"),
             ("Notice routes", "alt_route", "alerts_noticeroute_changelist"),
             ("Escalation contacts", "contact_phone", "alerts_escalationcontact_changelist"),

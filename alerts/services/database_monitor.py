@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from alerts.models import Alert
 from alerts.services.monitors import Finding, register_monitor
+from alerts.transactions import savepoint
 
 _RUNNING: Final = "slow_statement_running"
 _SLOW: Final = "slow_statements"
@@ -43,8 +45,6 @@ _STATISTICS: Final = """
     JOIN pg_namespace n ON n.oid = e.extnamespace
     WHERE e.extname = 'pg_stat_statements'
         AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-        AND 'pg_stat_statements' = ANY (string_to_array(
-            replace(current_setting('shared_preload_libraries', true), ' ', ''), ','))
 """
 _SLOWEST: Final = """
     SELECT queryid, calls, mean_exec_time FROM {view}
@@ -91,7 +91,9 @@ def _long_running() -> Iterator[Finding]:
 
 
 def _slow_statements() -> Iterator[Finding]:
-    with connection.cursor() as cursor:
+    slow = []
+    # Where it is installed and was not loaded at the start, looking at it is an error.
+    with contextlib.suppress(DatabaseError), savepoint(), connection.cursor() as cursor:
         cursor.execute(_STATISTICS, [])
         view = cursor.fetchone()
         if view is None:

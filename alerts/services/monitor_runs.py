@@ -9,15 +9,16 @@ for order, not for safety: of two runs at once neither could open a second alert
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
@@ -58,6 +59,18 @@ class MonitorsRunningError(ServiceError):
 
     code: ClassVar = ErrorCode.STILL_RUNNING
 
+    retry_after_seconds: int | None = 2
+
+
+class Asked(Protocol):
+    """A question that is answered once, however often it is asked."""
+
+    def look(self) -> None:
+        """Raise what says that it was answered; nobody else answers it from here on."""
+
+    def keep(self, *, run_id: UUID) -> None:
+        """Keep the run as its answer, in the transaction that ends the run."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorsResult:
@@ -78,7 +91,11 @@ class MonitorsResult:
 @seeing(EVERYTHING)
 @durable
 def run_monitors(
-    *, now: datetime, names: Collection[str] | None = None, wait_seconds: float = 0
+    *,
+    now: datetime,
+    names: Collection[str] | None = None,
+    wait_seconds: float = 0,
+    asked: Asked | None = None,
 ) -> MonitorsResult:
     """Run the monitors: raise what they find, resolve what they no longer find.
 
@@ -87,35 +104,48 @@ def run_monitors(
 
     :param names: only these monitors; all where None.
     :param wait_seconds: how long to wait for another run to end.
+    :param asked: whose question it is, who may have been answered before.
     :raises MonitorsRunningError: GC-108, another run has not ended by then.
     :raises KeyError: there is no monitor of a name.
     """
     monitors = list_monitors()
     chosen = [monitors[name] for name in (monitors if names is None else names)]
     run_id = _begin(now=now, wait_seconds=wait_seconds)
+    try:
+        if asked is not None:
+            asked.look()
+        result = _run(run_id, chosen, now=now)
+        _end(result, asked, now=now)
+    except BaseException:
+        with contextlib.suppress(DatabaseError):
+            _break_off(run_id)
+        raise
+    found = {name: count for name, count in result.breakdown.items() if count}
+    log.info(
+        "[MONITORS] Run",
+        duration_ms=result.duration_ms,
+        generated=result.alerts_generated,
+        found=found,
+    )
+    return result
+
+
+def _run(run_id: UUID, monitors: Collection[Monitor], *, now: datetime) -> MonitorsResult:
     started = time.monotonic()
     breakdown: dict[str, int] = {}
     alerts: list[Alert] = []
-    for monitor in chosen:
+    for monitor in monitors:
         _prolong(run_id)
         found = _run_one(monitor, now=now)
         breakdown[monitor.name] = len(found)
         alerts += found
-    result = MonitorsResult(
+    return MonitorsResult(
         run_id=run_id,
         duration_ms=round((time.monotonic() - started) * 1000),
         alerts_generated=sum(alert.count == 1 for alert in alerts),
         breakdown=breakdown,
         alerts=[print_alert(alert) for alert in alerts],
     )
-    _end(result, now=now)
-    log.info(
-        "[MONITORS] Run",
-        duration_ms=result.duration_ms,
-        generated=result.alerts_generated,
-        **{name: count for name, count in breakdown.items() if count},
-    )
-    return result
 
 
 def run_unless_running(*, now: datetime) -> MonitorsResult | None:
@@ -180,15 +210,24 @@ def _prolong(run_id: UUID) -> None:
             raise MonitorsRunningError  # we were too slow, and another has taken over
 
 
-def _end(result: MonitorsResult, *, now: datetime) -> None:
-    MonitorRun.objects.filter(pk=result.run_id).update(
-        state=MonitorRun.State.DONE,
-        duration_ms=result.duration_ms,
-        generated=result.alerts_generated,
-        breakdown=result.breakdown,
-        alerts=result.alerts,
+def _end(result: MonitorsResult, asked: Asked | None, *, now: datetime) -> None:
+    with transaction():
+        MonitorRun.objects.filter(pk=result.run_id).update(
+            state=MonitorRun.State.DONE,
+            duration_ms=result.duration_ms,
+            generated=result.alerts_generated,
+            breakdown=result.breakdown,
+            alerts=result.alerts,
+        )
+        MonitorRun.objects.filter(started_at__lt=now - _KEPT).delete()
+        if asked is not None:
+            asked.keep(run_id=result.run_id)
+
+
+def _break_off(run_id: UUID) -> None:
+    MonitorRun.objects.filter(pk=run_id, state=MonitorRun.State.RUNNING).update(
+        state=MonitorRun.State.BROKEN_OFF
     )
-    MonitorRun.objects.filter(started_at__lt=now - _KEPT).delete()
 
 
 def _run_one(monitor: Monitor, *, now: datetime) -> list[Alert]:

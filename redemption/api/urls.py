@@ -2,6 +2,7 @@ from django.urls import path
 
 from redemption.api.campaigns import CampaignsView
 from redemption.api.events import EventsView
+from redemption.api.monitoring import MonitoringRunsView
 from redemption.api.provisioning import ProvisionView
 from redemption.api.recipients import RecipientsView
 from redemption.api.resending import ResendView
@@ -25,6 +26,7 @@ urlpatterns = [
     ),
     path("codes/validate/", ValidateView.as_view(), name="api-validate"),
     path("events/<str:source>/", EventsView.as_view(), name="api-events"),
+    path("monitoring/runs/", MonitoringRunsView.as_view(), name="api-monitoring-runs"),
     path("provision/", ProvisionView.as_view(), name="api-provision"),
     path("redemptions/", RedemptionsView.as_view(), name="api-redemptions"),
     path("redemptions/<uuid:redemption_id>/", RedemptionView.as_view(), name="api-redemption"),

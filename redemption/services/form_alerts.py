@@ -16,7 +16,7 @@ from alerts.services.monitors import Finding, raise_finding
 from redemption.models import Campaign, FormBreaker
 
 KIND: Final = "codes_guessed"
-_PROXY: Final = "proxy_not_trusted"
+PROXY: Final = "proxy_not_trusted"
 
 
 @seeing(EVERYTHING)
@@ -63,16 +63,16 @@ def warn_of_proxy(*, network: str, now: datetime) -> None:
     if ipaddress.ip_network(network).is_global:
         return
     raise_alert(
-        kind=_PROXY,
+        kind=PROXY,
         severity=Alert.Severity.CRITICAL,
         subject=f"The private address {network} was blocked for guessing codes",
         message=(
             "If this is a proxy or load balancer of yours, everybody behind it is locked out: set "
-            "TRUSTED_PROXY_HOPS to the number of your proxies, then lift the block. If it is an "
+            "TRUSTEDPROXY_HOPS to the number of your proxies, then lift the block. If it is an "
             "office's network, lift the block and allow it."
         ),
         data={"network": network},
-        dedupe_key=f"{_PROXY}:{network}",
+        dedupe_key=f"{PROXY}:{network}",
         now=now,
     )
 

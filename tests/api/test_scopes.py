@@ -22,6 +22,7 @@ DEMANDED = {
     "GET /campaigns/": {"redeem", "provision", "credit:read", "inventory:read"},
     "POST /campaigns/{campaign_id}/recipients/": {"recipients:write"},
     "POST /codes/validate/": {"redeem"},
+    "POST /monitoring/runs/": {"monitoring"},
     "GET /pools/": {"inventory:read"},
     "GET /pools/{pool_id}/": {"inventory:read"},
     "POST /pools/{pool_id}/cards/": {"inventory:write"},

@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from alerts.models import Alert
 from alerts.services.monitors import Finding, find_standing, register_monitor
 from redemption.models import AddressAllow, AddressBlock, AttemptLog, Campaign, FormBreaker
-from redemption.services.form_alerts import KIND, describe_slow_form
+from redemption.services.form_alerts import KIND, PROXY, describe_slow_form
 
 _BLOCKED: Final = "attack_blocked_addresses"
 _SHARE: Final = "attack_unknown_codes"
@@ -36,9 +36,15 @@ def _blocked(now: datetime) -> Iterator[Finding]:
     allowed = AddressAllow.objects.filter(
         Q(until=None) | Q(until__gt=now), network=OuterRef("network"), lifted_at=None
     )
-    blocked = AddressBlock.objects.filter(
-        ~Exists(allowed), created_by=_GUARD, lifted_at=None, until__gt=now
-    ).count()
+    # What looks like a proxy of ours has an alert of its own.
+    proxies = [key.removeprefix(f"{PROXY}:") for key in find_standing(kind=PROXY)]
+    blocked = (
+        AddressBlock.objects.filter(
+            ~Exists(allowed), created_by=_GUARD, lifted_at=None, until__gt=now
+        )
+        .exclude(network__in=proxies)
+        .count()
+    )
     if not blocked:
         return
     are = "1 address is" if blocked == 1 else f"{blocked} addresses are"
