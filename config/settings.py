@@ -385,6 +385,8 @@ SPECTACULAR_SETTINGS = {
 _HTTPS = PUBLIC_BASE_URL.startswith("https://")
 SECURE_SSL_REDIRECT = _HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+# The bearer token for /metrics; without it the page is off.
+METRICS_TOKEN = ENV.text("METRICS_TOKEN")
 SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _HTTPS
 SECURE_HSTS_PRELOAD = _HTTPS

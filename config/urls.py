@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import api, pages
+from config.metrics_page import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # First, since Django tries one address after the other, and most requests are to this one.
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^api/.*$", api.unknown_address),
     path("health/live", pages.live, name="health-live"),
     path("health/ready", pages.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "config.pages.bad_request"

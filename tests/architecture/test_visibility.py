@@ -85,6 +85,7 @@ OPEN_VIEWS = {
     "status": "says how the parts are, of nobody's",
     "health-live": "says only that it lives",
     "health-ready": "says only that it is ready",
+    "metrics": "for whoever has METRICS_TOKEN; figures of the platform",
     None: "answers that there is nothing",
 }
 
