@@ -82,7 +82,7 @@ def choose_invariants(only: Collection[str] = ()) -> list[Invariant]:
 
 @seeing(EVERYTHING)
 @durable
-def prove(
+def prove_invariants(
     *,
     now: datetime,
     only: Collection[str] = (),
@@ -200,7 +200,7 @@ def _run(
         if on_proof is not None:
             on_proof(proof)
 
-    verified = prove(now=now, only=row.names, is_whole=row.is_whole, on_proof=keep)
+    verified = prove_invariants(now=now, only=row.names, is_whole=row.is_whole, on_proof=keep)
     Verification.objects.filter(pk=row.pk).update(finished_at=datetime.now(UTC))
     old = Verification.objects.order_by("-asked_at").values_list("pk", flat=True)[_KEPT_RUNS:]
     Verification.objects.filter(pk__in=list(old)).delete()

@@ -40,7 +40,9 @@ def rich(
 
 def names_in(rich: RichWorld) -> dict[str, object]:
     """Return what a corruption is filled in with."""
-    free = GiftCard.objects.filter(status="available", sale=None, batch=None, pool__kind="master")
+    free = GiftCard.objects.filter(
+        status="available", sale=None, batch=None, pool__kind="master", events=None
+    )
     sold = GiftCard.objects.filter(sale__isnull=False, status="available").order_by("pk")
     uninvited = Recipient.objects.filter(batch__isnull=False).order_by("line")
     ids = free.order_by("pk").values_list("pk", flat=True)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from alerts.selectors.invariants import list_invariants
-from alerts.services.verification import Proof, prove
+from alerts.services.verification import Proof, prove_invariants
 from redemption.models import Redemption
 from tests.database import is_superuser
 from tests.verify.million import REDEMPTIONS, build_million
@@ -31,7 +31,7 @@ class TestProve:
                 with capsys.disabled():
                     print(line, flush=True)  # noqa: T201  it is to be read
 
-        verified = prove(now=now, on_proof=tell)
+        verified = prove_invariants(now=now, on_proof=tell)
         total = sum(proof.seconds for proof in verified.proofs)
         with capsys.disabled():
             if REDEMPTIONS >= 100_000:

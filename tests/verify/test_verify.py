@@ -17,7 +17,12 @@ from alerts.errors import ValidationFailedError
 from alerts.models import Alert, Verification
 from alerts.selectors.invariants import Invariant, list_invariants
 from alerts.services import verification
-from alerts.services.verification import ask_for_verification, prove, verify, verify_asked
+from alerts.services.verification import (
+    ask_for_verification,
+    prove_invariants,
+    verify,
+    verify_asked,
+)
 from alerts.tasks import verify as nightly
 from config.checks import check_invariants
 from tests.database import housekeeping, is_superuser, owner_url
@@ -137,7 +142,7 @@ class TestVerify:
     def test_goes_on_where_one_can_not_be_asked(self, world: World) -> None:
         path = "tests.verify.test_verify.BAD"
         with override_settings(INVARIANTS=(path, "credit.selectors.invariants.INVARIANTS")):
-            verified = prove(now=NOW)
+            verified = prove_invariants(now=NOW)
         bad, *others = verified.proofs
         assert (bad.count, bad.is_missing, bad.is_sound) == (None, True, False)
         assert others
@@ -248,7 +253,7 @@ class TestCheckInvariants:
 class TestProve:
     def test_refuses_a_name_that_is_none(self) -> None:
         with pytest.raises(ValidationFailedError):
-            prove(now=NOW, only=["nonsense"])
+            prove_invariants(now=NOW, only=["nonsense"])
         assert not Verification.objects.exists()
 
 

@@ -10,7 +10,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
-from alerts.services.verification import prove
+from alerts.services.verification import prove_invariants
 from config.grants import RoleMissingError, grant_to_runtime_role, weakness_of_runtime_role
 
 OWNER_ALIAS = "owner"
@@ -71,7 +71,7 @@ class Command(migrate.Command):
 
         :raises CommandError: something is broken.
         """
-        verified = prove(now=timezone.now())
+        verified = prove_invariants(now=timezone.now())
         broken = [proof for proof in verified.broken if not proof.is_missing]
         for proof in broken:
             ids = ", ".join(proof.ids) or proof.problem
