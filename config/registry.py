@@ -339,7 +339,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "How long it is kept whom a CRM's events were about; 0: for ever.",
     ),
     Setting(
-        "RETAIN_WEBHOOKS",
+        "WEBHOOKS_KEPT",
         Kind.SECONDS,
         "30d",
         "How long events sent to webhook endpoints can be looked up and replayed; 0: for ever.",

@@ -222,7 +222,6 @@ RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")
 RETAIN_INBOUND_TEXTS = ENV.seconds("RETAIN_INBOUND_TEXTS")
 RETAIN_CALLS = ENV.seconds("RETAIN_CALLS")
 RETAIN_EVENTS = ENV.seconds("RETAIN_EVENTS")
-RETAIN_WEBHOOKS = ENV.seconds("RETAIN_WEBHOOKS")
 RETAIN_BROWSERS = ENV.seconds("RETAIN_BROWSERS")
 RETAIN_RECIPIENTS = ENV.seconds("RETAIN_RECIPIENTS")
 
@@ -329,6 +328,7 @@ PROVIDER_FLOAT_WARNING = ENV.sums("PROVIDER_FLOAT_WARNING")
 # --- Webhooks of clients (docs/webhooks.md) -------------------------------------------------------
 WEBHOOK_TIMEOUT = ENV.seconds("WEBHOOK_TIMEOUT")
 WEBHOOK_RETRY_SCHEDULE = ENV.schedule("WEBHOOK_RETRY_SCHEDULE")
+WEBHOOKS_KEPT = ENV.seconds("WEBHOOKS_KEPT")
 
 # --- E-mail ---------------------------------------------------------------------------------------
 EMAIL_ENABLED = bool(ENV.text("EMAIL_URL"))

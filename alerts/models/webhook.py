@@ -146,4 +146,4 @@ class WebhookLevel(models.Model):
     changed_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
-        return f"{self.key} {self.level}"
+        return f"#{self.number} {self.level}"

@@ -114,7 +114,7 @@ def claim_webhooks(
 
 
 @durable
-def give_back(*, deliveries: Collection[DueDelivery], now: datetime) -> None:
+def give_webhooks_back(*, deliveries: Collection[DueDelivery], now: datetime) -> None:
     """Undo the claim of what was not called after all: it is due again at once."""
     with connection.cursor() as cursor:
         # One by one: nobody who locks several of them is met in another order.

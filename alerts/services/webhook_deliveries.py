@@ -49,10 +49,7 @@ def replay_delivery(*, delivery_id: UUID, now: datetime) -> WebhookDelivery:
         .select_related("endpoint")
         .get(pk=delivery_id)
     )
-    if (
-        delivery.state == State.PENDING
-        or delivery.endpoint.state == WebhookEndpoint.State.DISABLED
-    ):
+    if delivery.state == State.PENDING or delivery.endpoint.state == WebhookEndpoint.State.DISABLED:
         raise WebhookNotReadyError(endpoint_id=delivery.endpoint_id)
     _begin_anew(WebhookDelivery.objects.filter(pk=delivery_id), now)
     delivery.refresh_from_db()
@@ -104,18 +101,18 @@ def promise_test_event(*, endpoint: WebhookEndpoint, now: datetime) -> WebhookDe
 
 @durable
 def clear_webhooks(*, now: datetime) -> int:
-    """Clear some of what is older than ``RETAIN_WEBHOOKS``, whatever became of it.
+    """Clear some of what is older than ``WEBHOOKS_KEPT``, whatever became of it.
 
     A few at a time: it is called every few seconds.
     """
-    if not settings.RETAIN_WEBHOOKS:
+    if not settings.WEBHOOKS_KEPT:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_CLEAR, [now - timedelta(seconds=settings.RETAIN_WEBHOOKS), _CLEARED_AT_ONCE])
+        cursor.execute(
+            _CLEAR, [now - timedelta(seconds=settings.WEBHOOKS_KEPT), _CLEARED_AT_ONCE]
+        )
         return int(cursor.rowcount)
 
 
 def _begin_anew(deliveries: QuerySet[WebhookDelivery], now: datetime) -> int:
-    return deliveries.update(
-        state=State.PENDING, attempts=0, next_attempt_at=now, finished_at=None
-    )
+    return deliveries.update(state=State.PENDING, attempts=0, next_attempt_at=now, finished_at=None)

@@ -27,7 +27,7 @@ from alerts.services.webhook_claims import (
     DueDelivery,
     DueEndpoint,
     claim_webhooks,
-    give_back,
+    give_webhooks_back,
 )
 from alerts.services.webhook_records import record_outcome
 from alerts.services.webhook_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT, sign_webhook
@@ -57,7 +57,7 @@ def send_due_webhooks(*, now: datetime, door: Door | None = None) -> int:
     return _Run(now, door or open_door()).work_off()
 
 
-def lease_length() -> timedelta:
+def webhook_lease() -> timedelta:
     """Return for how long a claimed event is its sender's."""
     # Resolving the name has seconds of its own.
     longest_call = timedelta(seconds=settings.WEBHOOK_TIMEOUT + 5)
@@ -91,7 +91,7 @@ class _Run:
                     for future in done:
                         self._finish(future)
             finally:
-                give_back(deliveries=[due for due, *_ in self._waiting], now=self._clock())
+                give_webhooks_back(deliveries=[due for due, *_ in self._waiting], now=self._clock())
 
     def _claim(self) -> None:
         now = self._clock()
@@ -101,7 +101,7 @@ class _Run:
         busy = {due.endpoint.endpoint_id for due, *_ in self._waiting}
         busy |= {one for one, calls in self._calls.items() if calls} | self._tired
         claimed = claim_webhooks(
-            busy=busy, endpoints=free, now=now, leased_until=now + lease_length()
+            busy=busy, endpoints=free, now=now, leased_until=now + webhook_lease()
         )
         secrets: dict[UUID, list[str]] = {}
         for due in sorted(claimed, key=lambda due: due.endpoint.is_failing):
@@ -133,7 +133,7 @@ class _Run:
                 failing += due.endpoint.is_failing
                 self._flying[threads.submit(self._call, due, secrets)] = due
         self._waiting.extend(later)
-        give_back(deliveries=back, now=now)
+        give_webhooks_back(deliveries=back, now=now)
 
     def _call(self, due: DueDelivery, secrets: list[str]) -> Outcome:
         body = due.body.encode()

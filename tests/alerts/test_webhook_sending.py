@@ -17,7 +17,7 @@ from alerts.models import Alert, WebhookDelivery, WebhookEndpoint
 from alerts.services.webhook_claims import claim_webhooks
 from alerts.services.webhook_deliveries import clear_webhooks, replay_failed
 from alerts.services.webhook_records import GONE_REASON
-from alerts.services.webhook_sending import lease_length
+from alerts.services.webhook_sending import webhook_lease
 from credit.selectors.viewers import SYSTEM
 from redemption.services.webhook_endpoints import (
     delete_endpoint,
@@ -299,10 +299,10 @@ class TestSendDueWebhooks:
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
         now = timezone.now()
-        (due,) = claim_webhooks(busy=[], endpoints=5, now=now, leased_until=now + lease_length())
+        (due,) = claim_webhooks(busy=[], endpoints=5, now=now, leased_until=now + webhook_lease())
         assert due.attempt == 1
         assert send(later=10) == 0
-        assert send(later=lease_length().total_seconds() + 1) == 1
+        assert send(later=webhook_lease().total_seconds() + 1) == 1
         delivery = only(endpoint)
         assert (delivery.state, delivery.attempts) == (State.DELIVERED, 2)
         assert [line["number"] for line in delivery.tries] == [2]
@@ -360,7 +360,7 @@ class TestClearWebhooks:
     def test_keeps_all_where_the_setting_is_zero(
         self, world: World, receiver: Receiver, settings: Settings
     ) -> None:
-        settings.RETAIN_WEBHOOKS = 0
+        settings.WEBHOOKS_KEPT = 0
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
         WebhookDelivery.objects.update(created_at=now_and(-3100 * 86400))

@@ -160,7 +160,7 @@ class TestCreating:
         made = client.make()
         client("PATCH", f"{made['id']}/", {"state": "paused"})
         client("DELETE", f"{made['id']}/")
-        events = AuditEvent.objects.filter(object_id=made["id"]).order_by("pk")
+        events = AuditEvent.objects.filter(object_id=made["id"]).order_by("at")
         assert [event.action for event in events] == [
             "webhook_endpoint.created",
             "webhook_endpoint.paused",
