@@ -135,6 +135,12 @@ COUNTERS: Final = {
 }
 
 SECRETS: Final = {
+    "canaries-are-nobodys": Corruption(
+        "INSERT INTO redemption_canary (id, code_digest, campaign_id, note, planted_by, planted_at)"
+        " SELECT gen_random_uuid(), code_digest, campaign_id, 'x', 'user:1', now()"
+        " FROM redemption_recipient WHERE id = '{uninvited}'",
+        "SELECT id FROM redemption_canary",
+    ),
     "redemption-codes-open": Corruption(
         "UPDATE redemption_recipient SET code_encrypted = 'v1:test:AAAA:AAAA'"
         " WHERE id = '{uninvited}'",

@@ -50,6 +50,15 @@ def look_at_sources(read: Reader, *, whole: bool) -> Iterator[str]:  # noqa: ARG
 
 SECRETS: Final = (
     Invariant(
+        name="canaries-are-nobodys",
+        sentence="No recipient has the code of a canary.",
+        things="canary",
+        query="""
+            SELECT c.id FROM redemption_canary c
+            JOIN redemption_recipient p ON p.code_digest = c.code_digest
+            WHERE c.retired_at IS NULL""",
+    ),
+    Invariant(
         name="redemption-codes-open",
         sentence="A redemption code can be decrypted, and is the one that its holder is found by.",
         things="recipient",
