@@ -30,6 +30,7 @@ from alerts.admin.cells import (
     time_column,
 )
 from alerts.admin.dialogs import leave_for
+from alerts.admin.incident_making import MakesIncidents
 from alerts.admin.notices import NOTICE_COLOURS, TellsOfFailures, place_of
 from alerts.models import Alert, Notice
 from alerts.runbook import runbook_url
@@ -40,11 +41,11 @@ STATE_COLOURS = {"open": RED, "acknowledged": AMBER, "resolved": GREEN}
 
 
 @admin.register(Alert)
-class AlertAdmin(TellsOfFailures, ReadOnlyAdmin):
+class AlertAdmin(MakesIncidents, TellsOfFailures, ReadOnlyAdmin):
     """Alerts come and go by services; a person acknowledges or resolves them by an action."""
 
     actions = ("acknowledge", "resolve")
-    actions_detail = ("acknowledge_one", "resolve_one")
+    actions_detail = ("acknowledge_one", "make_incident", "resolve_one")
     list_display = (
         "subject",
         "severity_label",

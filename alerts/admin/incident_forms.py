@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -57,7 +58,7 @@ class OpenForm(forms.Form):
         required=False,
         label="What it touches",
         help_text="The public status page shows these as troubled.",
-        widget=forms.CheckboxSelectMultiple(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
     started_at = _MomentField(
         required=False, label="Since when (UTC)", help_text="Left empty: since now."
@@ -75,7 +76,7 @@ class TemplateForm(forms.Form):
         choices=_COMPONENTS,
         required=False,
         label="What it touches",
-        widget=forms.CheckboxSelectMultiple(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
     started_at = _MomentField(label="Began (UTC)")
     detected_at = _MomentField(label="Noticed (UTC)")

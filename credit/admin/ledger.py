@@ -26,6 +26,8 @@ from alerts.admin.cells import (
     table,
     time_column,
 )
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from credit.admin.account_actions import AccountActions
 from credit.admin.amounts import money, money_column
 from credit.models import Account, Entry, Transaction
@@ -49,7 +51,7 @@ _LATEST = 20
 
 
 @admin.register(Account)
-class AccountAdmin(AccountActions, ReadOnlyAdmin):
+class AccountAdmin(AccountActions, WithRunbook, ReadOnlyAdmin):
     """What is left of each budget; credit moves by services, never by a form's fields."""
 
     list_display = (
@@ -80,6 +82,10 @@ class AccountAdmin(AccountActions, ReadOnlyAdmin):
     def match(self, term: str) -> Q:
         key = read_key("UUIDField", term)
         return Q(name__icontains=term) | (Q(pk=key) if key else Q(pk__in=[]))
+
+    def row_chapters(self, row: Account) -> list[Chapter]:
+        low = [Chapter.CREDIT_DEPLETED] if self.is_low(row) else []
+        return [*low, Chapter.LEDGER_DRIFT]
 
     @admin.display(description="balance", ordering="balance_minor")
     def balance_money(self, account: Account) -> SafeString | str:

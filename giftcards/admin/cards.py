@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -26,6 +27,8 @@ from alerts.admin.cells import (
     time_column,
     whole,
 )
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from credit.admin.amounts import money_column
 from giftcards.admin.revealing import CardReveal
 from giftcards.models import CardEvent, GiftCard
@@ -69,7 +72,7 @@ class CardEventInline(ReadOnlyInline):
 
 
 @admin.register(GiftCard)
-class GiftCardAdmin(CardReveal, ReadOnlyAdmin):
+class GiftCardAdmin(CardReveal, WithRunbook, ReadOnlyAdmin):
     """Cards. No page but one shows a code: a permission and an event of its own."""
 
     inlines = (CardEventInline,)
@@ -122,6 +125,13 @@ class GiftCardAdmin(CardReveal, ReadOnlyAdmin):
     claimed = time_column("claimed_at")
     value_money = money_column("value_minor", title="value")
     cost_money = money_column("cost_minor", title="cost")
+
+    def list_chapters(self, request: HttpRequest) -> list[Chapter]:
+        return [Chapter.STUCK_CARD] if request.GET.get("stuck") == "yes" else []
+
+    def row_chapters(self, row: GiftCard) -> list[Chapter]:
+        is_waiting = row.status in (GiftCard.Status.CLAIMED, GiftCard.Status.QUARANTINED)
+        return [Chapter.STUCK_CARD] if is_waiting else []
 
     def get_search_results(self, request: Any, queryset: Any, search_term: str) -> Any:
         # Codes are kept in capitals; whoever types the end of one may not be.

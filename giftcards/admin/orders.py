@@ -27,6 +27,8 @@ from alerts.admin.cells import (
     time_column,
     whole,
 )
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from credit.admin.amounts import money_column
 from giftcards.admin.order_review import OrderReview
 from giftcards.models import Brand, GiftCard, ProviderOrder, ProviderOrderEvent
@@ -107,7 +109,7 @@ def show_actor(actor: str) -> SafeString | str:
 
 
 @admin.register(ProviderOrder)
-class ProviderOrderAdmin(OrderReview, ReadOnlyAdmin):
+class ProviderOrderAdmin(OrderReview, WithRunbook, ReadOnlyAdmin):
     """Orders, newest first. Those that are unknown wait for a person: see the buttons there."""
 
     actions_detail = ("ask", "replay", "reverse")
@@ -172,6 +174,12 @@ class ProviderOrderAdmin(OrderReview, ReadOnlyAdmin):
     charge_money = money_column("charge_minor", title="charged to the client")
     pool_link = link_column("pool", title="pool")
     hold_link = link_column("hold", title="held by")
+
+    def list_chapters(self, request: HttpRequest) -> list[Chapter]:
+        return [Chapter.PROVIDER_DOWN] if request.GET.get("state__exact") == State.UNKNOWN else []
+
+    def row_chapters(self, row: ProviderOrder) -> list[Chapter]:
+        return [Chapter.PROVIDER_DOWN] if row.state == State.UNKNOWN else []
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("denomination__brand")

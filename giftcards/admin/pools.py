@@ -14,6 +14,8 @@ from unfold.views import ChangeList
 
 from alerts.admin.base import PlatformAdmin
 from alerts.admin.cells import BLUE, GREY, NOTHING, label, state_column
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from credit.admin.amounts import AmountsForm, money_column
 from credit.money import display_amount
 from giftcards.admin.archiving import InUseFilter, PoolArchiving
@@ -125,7 +127,7 @@ class PoolChangeList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Pool)
-class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdmin):
+class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, WithRunbook, PlatformAdmin):
     """Pools; archived rather than deleted. Cards come in by uploads, not by this form."""
 
     form = PoolForm
@@ -166,6 +168,12 @@ class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, PlatformAdm
     value_money = money_column(
         "denomination.value_minor", currency="denomination.currency", title="value"
     )
+
+    def row_chapters(self, row: Pool) -> list[Chapter]:
+        if row.archived_at is not None:
+            return []
+        level = count_levels(pool_ids=[row.pk], now=timezone.now())[row.pk]
+        return [Chapter.EMPTY_POOL] if level.colour == "red" else []
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         return PoolChangeList

@@ -34,7 +34,9 @@ from alerts.admin.cells import (
     state_column,
     time_column,
 )
+from alerts.admin.runbook import WithRunbook
 from alerts.errors import ValidationFailedError
+from alerts.runbook import Chapter
 from redemption.models import AddressAllow, AddressBlock, AddressClearing, AttemptLog
 from redemption.models.attempt import AddressRule
 from redemption.selectors.addresses import AddressFacts, address_facts
@@ -75,9 +77,10 @@ class _WithAddress(ReadOnlyAdmin):
 
 
 @admin.register(AttemptLog)
-class AttemptLogAdmin(_WithAddress):
+class AttemptLogAdmin(WithRunbook, _WithAddress):
     """Every try at a code; a code finds its own."""
 
+    chapters = (Chapter.TOO_MANY_ATTEMPTS,)
     list_display = ("when", "address", "door", "outcome", "limit", "who", "request_id")
     list_filter = ("result", "action")
     ordering = ("-at", "-id")
@@ -124,8 +127,10 @@ class _RuleAdmin(_WithAddress):
 
 
 @admin.register(AddressBlock)
-class AddressBlockAdmin(_RuleAdmin):
+class AddressBlockAdmin(WithRunbook, _RuleAdmin):
     """Networks from which strangers may try no code; new ones are made where one looks up."""
+
+    chapters = (Chapter.TOO_MANY_ATTEMPTS,)
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(never_cache(self.look_up))

@@ -28,6 +28,8 @@ from alerts.admin.cells import (
     table,
     time_column,
 )
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from credit.admin.amounts import money_column
 from credit.money import display_amount
 from giftcards.models import GiftCard
@@ -198,9 +200,10 @@ class ServedFilter(admin.SimpleListFilter):
 
 
 @admin.register(PendingReward)
-class PendingRewardAdmin(ReadOnlyAdmin):
+class PendingRewardAdmin(WithRunbook, ReadOnlyAdmin):
     """The queue for cards, in the order in which it will be served."""
 
+    chapters = (Chapter.EMPTY_POOL,)
     list_display = (
         "place",
         "redemption_link",

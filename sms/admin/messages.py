@@ -21,6 +21,8 @@ from alerts.admin.cells import (
     state_column,
     time_column,
 )
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from sms.models import DeliveryAttempt, Message, StatusEvent
 from sms.phones import PhoneError, parse_phone
 
@@ -77,9 +79,10 @@ class StatusEventInline(ReadOnlyInline):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(WithRunbook, ReadOnlyAdmin):
     """Texts and e-mails, each with what became of it."""
 
+    chapters = (Chapter.TEXT_NOT_DELIVERED,)
     inlines = (DeliveryAttemptInline, StatusEventInline)
     list_display = (
         "to",

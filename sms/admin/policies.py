@@ -9,6 +9,8 @@ from django.contrib import admin
 from alerts.admin.base import PlatformAdmin, ReadOnlyAdmin
 from alerts.admin.cells import AMBER, BLUE, GREY, RED, state_column
 from alerts.admin.forms import WordedForm
+from alerts.admin.runbook import WithRunbook
+from alerts.runbook import Chapter
 from sms.models import ChannelStop, ErrorPolicy
 
 REACTION_COLOURS = {
@@ -49,8 +51,9 @@ class ErrorPolicyAdmin(PlatformAdmin):
 
 
 @admin.register(ChannelStop)
-class ChannelStopAdmin(ReadOnlyAdmin):
+class ChannelStopAdmin(WithRunbook, ReadOnlyAdmin):
     """Channels that wait for our set-up to be mended; each goes on by itself."""
 
+    chapters = (Chapter.TEXT_NOT_DELIVERED,)
     list_display = ("channel", "error_code", "stopped_at", "probe_at")
     fields = ("channel", "error_code", "stopped_at", "probe_at")

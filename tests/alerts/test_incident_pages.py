@@ -10,7 +10,14 @@ from django.test import Client as Browser
 from alerts.models import EscalationContact, Incident
 from alerts.services.incidents import describe_incident
 from credit.models import User
-from tests.alerts.incidents import make_chain, make_incident, make_operator, timeline, told
+from tests.alerts.incidents import (
+    make_alert,
+    make_chain,
+    make_incident,
+    make_operator,
+    timeline,
+    told,
+)
 from tests.staff import make_agency_manager, sign_in
 from tests.world import build_world
 
@@ -62,6 +69,24 @@ class TestOpening:
             page = browser.post("/admin/alerts/incident/add/", given)
             assert page.status_code == 200
             assert 'role="alert"' in page.text
+        assert not Incident.objects.exists()
+
+
+class TestMakingOne:
+    def test_makes_an_incident_of_an_alert_once(self, browser: Browser) -> None:
+        make_chain()
+        alert = make_alert()
+        address = f"/admin/alerts/alert/{alert.pk}/make_incident/"
+        answers = [browser.post(address, {"_form_submitted": "1"}) for _ in range(2)]
+        incident = Incident.objects.get()
+        for answer in answers:
+            assert (answer.status_code, answer["Location"]) == (302, page_of(incident))
+        assert (incident.alert_id, incident.severity) == (alert.pk, "P1")
+        assert told(incident) == [("Ona", 1, "at_once")]
+
+    def test_is_asked_for_on_the_alerts_page(self, browser: Browser) -> None:
+        page = browser.get(f"/admin/alerts/alert/{make_alert().pk}/change/")
+        assert "Make an incident" in page.text
         assert not Incident.objects.exists()
 
 
