@@ -30,7 +30,7 @@ def sweep_orders() -> int:
 @shared_task(name="giftcards.tasks.watch_pools")
 def watch_pools() -> None:
     """Tell webhook endpoints of pools that have run low or empty."""
-    pool_watch.watch_pools(now=timezone.now())
+    pool_watch.tell_pool_levels(now=timezone.now())
 
 
 @shared_task(name="giftcards.tasks.expire_cards")

@@ -46,7 +46,7 @@ _MOVED: Final = """
 
 @durable
 @seeing(EVERYTHING)
-def watch_pools(*, now: datetime) -> int:
+def tell_pool_levels(*, now: datetime) -> int:
     """Tell of every pool that has come to its threshold, or to its end, since the last look.
 
     Two at once tell each crossing once. Return how many levels have changed.

@@ -11,12 +11,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-
-from django.utils import timezone
 
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from alerts.providers.outgoing_addresses import Door
@@ -149,7 +147,7 @@ def subscribe(
         url=url,
         events=events or EVENTS,
         description="",
-        now=now or timezone.now(),
+        now=now or datetime.now(UTC),
         door=door,
     )
 
@@ -161,7 +159,7 @@ def send(*, door: Door = SANDBOX, later: float = 0) -> int:
 
 def now_and(seconds: float = 0) -> datetime:
     """Return the time so many seconds from now."""
-    return timezone.now() + timedelta(seconds=seconds)
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def deliveries(endpoint: WebhookEndpoint) -> list[WebhookDelivery]:

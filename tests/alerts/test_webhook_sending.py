@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings as django_settings
-from django.utils import timezone
 from pytest_django import Settings
 
 from alerts.errors import ServiceError
 from alerts.models import Alert, WebhookDelivery, WebhookEndpoint
+from alerts.providers.outgoing_addresses import Door
 from alerts.services.webhook_claims import claim_webhooks
 from alerts.services.webhook_deliveries import clear_webhooks, replay_failed
 from alerts.services.webhook_records import GONE_REASON
@@ -49,7 +49,7 @@ def receiver() -> Iterator[Receiver]:
 
 def promise(endpoint: WebhookEndpoint) -> WebhookDelivery:
     """Promise an endpoint one event."""
-    return send_test_event(viewer=SYSTEM, endpoint_id=endpoint.pk, now=timezone.now())
+    return send_test_event(viewer=SYSTEM, endpoint_id=endpoint.pk, now=now_and())
 
 
 def only(endpoint: WebhookEndpoint) -> WebhookDelivery:
@@ -99,7 +99,7 @@ class TestSendDueWebhooks:
     ) -> None:
         endpoint, old = subscribe(world.client, receiver.url)
         _, new = rotate_endpoint_secret(
-            viewer=SYSTEM, endpoint_id=endpoint.pk, overlap=timedelta(hours=1), now=timezone.now()
+            viewer=SYSTEM, endpoint_id=endpoint.pk, overlap=timedelta(hours=1), now=now_and()
         )
         assert new != old
         promise(endpoint)
@@ -117,7 +117,7 @@ class TestSendDueWebhooks:
         endpoint, secret = subscribe(world.client, receiver.url)
         promise(endpoint)
         receiver.answers = [500, 429, 302]
-        begun = timezone.now()
+        begun = now_and()
         assert send() == 1
         delivery = only(endpoint)
         assert (delivery.state, delivery.attempts) == (State.PENDING, 1)
@@ -193,13 +193,14 @@ class TestSendDueWebhooks:
         assert alerts() == [("webhook_disabled", "open")]
         assert not WebhookDelivery.objects.filter(state=State.PENDING).exists()
         assert send(later=10_000) == 0
-        with pytest.raises(ServiceError, match="GC-115|"):
+        with pytest.raises(ServiceError) as refusal:
             promise(endpoint)
+        assert refusal.value.code.code == "GC-115"
         assert len(receiver.posts) == sent
         # By hand it goes on, and what was given up can be sent after all.
-        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=True, now=timezone.now())
+        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=True, now=now_and())
         lost = WebhookDelivery.objects.filter(state=State.FAILED).count()
-        count = replay_failed(endpoint_id=endpoint.pk, since=now_and(-3600), now=timezone.now())
+        count = replay_failed(endpoint_id=endpoint.pk, since=now_and(-3600), now=now_and())
         assert count == lost
         assert send() == lost
         assert {one.state for one in deliveries(endpoint)} == {State.DELIVERED}
@@ -210,9 +211,9 @@ class TestSendDueWebhooks:
     ) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
-        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=False, now=timezone.now())
+        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=False, now=now_and())
         assert send(later=60) == 0
-        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=True, now=timezone.now())
+        switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=True, now=now_and())
         assert send(later=60) == 1
         assert only(endpoint).state == State.DELIVERED
 
@@ -221,7 +222,7 @@ class TestSendDueWebhooks:
     ) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
-        delete_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, now=timezone.now())
+        delete_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, now=now_and())
         assert send() == 0
         assert receiver.posts == []
         assert not WebhookDelivery.objects.exists()
@@ -230,8 +231,6 @@ class TestSendDueWebhooks:
         self, world: World, settings: Settings
     ) -> None:
         # Registered while the name stood for a public address; now it stands for us.
-        from alerts.providers.outgoing_addresses import Door
-
         with Receiver() as receiver:
             public = Door(resolve=lambda _host, _port: ["93.184.216.34"])
             ours = Door(resolve=lambda _host, _port: ["127.0.0.1"])
@@ -298,7 +297,7 @@ class TestSendDueWebhooks:
     def test_takes_up_what_a_dead_sender_left(self, world: World, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
-        now = timezone.now()
+        now = now_and()
         (due,) = claim_webhooks(busy=[], endpoints=5, now=now, leased_until=now + webhook_lease())
         assert due.attempt == 1
         assert send(later=10) == 0
@@ -313,9 +312,7 @@ class TestReplayEvent:
         endpoint, secret = subscribe(world.client, receiver.url)
         delivery = promise(endpoint)
         send()
-        replay_event(
-            viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=timezone.now()
-        )
+        replay_event(viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and())
         send()
         first, second = receiver.posts
         assert (first.id, first.body) == (second.id, second.body)
@@ -326,12 +323,10 @@ class TestReplayEvent:
         endpoint, _ = subscribe(world.client, receiver.url)
         delivery = promise(endpoint)
         WebhookDelivery.objects.update(
-            state=State.FAILED, attempts=10, next_attempt_at=None, finished_at=timezone.now()
+            state=State.FAILED, attempts=10, next_attempt_at=None, finished_at=now_and()
         )
         receiver.always = 500
-        replay_event(
-            viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=timezone.now()
-        )
+        replay_event(viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and())
         send()
         assert (only(endpoint).state, only(endpoint).attempts) == (State.PENDING, 1)
 
@@ -343,7 +338,7 @@ class TestReplayEvent:
                 viewer=SYSTEM,
                 endpoint_id=endpoint.pk,
                 delivery_id=delivery.pk,
-                now=timezone.now(),
+                now=now_and(),
             )
         assert refusal.value.code.code == "GC-115"
         assert receiver.posts == []
@@ -354,7 +349,7 @@ class TestClearWebhooks:
         endpoint, _ = subscribe(world.client, receiver.url)
         old, new = promise(endpoint), promise(endpoint)
         WebhookDelivery.objects.filter(pk=old.pk).update(created_at=now_and(-31 * 86400))
-        assert clear_webhooks(now=timezone.now()) == 1
+        assert clear_webhooks(now=now_and()) == 1
         assert [one.pk for one in deliveries(endpoint)] == [new.pk]
 
     def test_keeps_all_where_the_setting_is_zero(
@@ -364,5 +359,5 @@ class TestClearWebhooks:
         endpoint, _ = subscribe(world.client, receiver.url)
         promise(endpoint)
         WebhookDelivery.objects.update(created_at=now_and(-3100 * 86400))
-        assert clear_webhooks(now=timezone.now()) == 0
+        assert clear_webhooks(now=now_and()) == 0
         assert len(deliveries(endpoint)) == 1

@@ -16,7 +16,7 @@ from alerts.transactions import transaction
 from credit.models import Account
 from credit.selectors.viewers import SYSTEM
 from credit.services.warnings import set_low_balance_threshold, watch_balance, watch_balances
-from giftcards.services.pool_watch import watch_pools
+from giftcards.services.pool_watch import tell_pool_levels
 from redemption.models import Redemption
 from redemption.services.budgets import review_budgets
 from tests.alerts.hooking import subscribe
@@ -203,7 +203,7 @@ class TestWatchPools:
             ask(code)
 
     def watch(self, endpoint: WebhookEndpoint) -> list[str]:
-        watch_pools(now=NOW)
+        tell_pool_levels(now=NOW)
         return [name for name in types(endpoint) if name.startswith("pool.")]
 
     def test_tells_of_each_crossing_once(self, world: World, endpoint: WebhookEndpoint) -> None:
@@ -239,7 +239,7 @@ class TestWatchPools:
     ) -> None:
         world.stock(1)
         self.drain(world, 1)
-        run_at_once(8, lambda: watch_pools(now=NOW))
+        run_at_once(8, lambda: tell_pool_levels(now=NOW))
         assert [name for name in types(endpoint) if name.startswith("pool.")] == ["pool.empty"]
 
     def test_leaves_cards_out_that_have_expired(
@@ -247,14 +247,14 @@ class TestWatchPools:
     ) -> None:
         world.stock(30, expires_on=NOW.date() + timedelta(days=20))
         assert self.watch(endpoint) == []
-        watch_pools(now=NOW + timedelta(days=40))
+        tell_pool_levels(now=NOW + timedelta(days=40))
         assert types(endpoint) == ["pool.empty"]
 
     def test_tells_strangers_nothing(self, world: World) -> None:
         other, _ = subscribe(build_world(name="Birch").client, URL)
         world.stock(1)
         self.drain(world, 1)
-        watch_pools(now=NOW)
+        tell_pool_levels(now=NOW)
         assert told(other) == []
 
 
