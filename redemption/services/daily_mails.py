@@ -214,5 +214,5 @@ def _record(
         DailyReportMail.objects.filter(
             pk=mail.pk, state=State.SENDING, attempts=mail.attempts
         ).update(state=state, note=note[:120], next_attempt_at=next_attempt_at, sent_at=sent_at)
-    log.info("[REPORT] Daily mail", mail_id=mail.pk, day=str(mail.day), state=state, note=note)
+    log.info("[REPORT] Daily mail", mail_id=str(mail.pk), day=str(mail.day), state=state, note=note)
     return state == State.SENT
