@@ -1,4 +1,4 @@
-"""A receiver of webhooks, checked as the published algorithm says, and endpoints that lead to it."""
+"""A receiver of webhooks that checks as the published algorithm says, and endpoints to it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     # A redirect that is followed would come as this.
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815  the library's own name
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Print nothing."""

@@ -190,7 +190,7 @@ class TestResolveHost:
         assert len(set(resolve_host("localhost", 443))) == len(resolve_host("localhost", 443))
 
     def test_says_when_there_is_none(self) -> None:
-        with pytest.raises(NameUnknownError, match="nowhere.invalid"):
+        with pytest.raises(NameUnknownError, match=r"nowhere\.invalid"):
             resolve_host("nowhere.invalid", 443)
 
 
