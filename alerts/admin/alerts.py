@@ -121,7 +121,7 @@ class AlertAdmin(MakesIncidents, TellsOfFailures, ReadOnlyAdmin):
 
     @admin.display(description="found by")
     def found_by(self, alert: Alert) -> str:
-        return f"The monitor “{alert.monitor}”" if alert.monitor else "What happened itself"
+        return f"The monitor “{alert.monitor}”" if alert.monitor else "What happened, not a monitor"
 
     @admin.display(description="reminders")
     def reminded(self, alert: Alert) -> str:

@@ -85,7 +85,7 @@ class NoticeAdmin(TellsOfFailures, ReadOnlyAdmin):
     def about(self, notice: Notice) -> SafeString | str:
         if notice.alert is None:
             return notice.reference
-        return link_to_row(Alert, notice.alert.pk, notice.alert.subject)
+        return link_to_row(Alert, notice.alert.pk, "Its alert")
 
     @admin.display(description="next try")
     def next_attempt(self, notice: Notice) -> SafeString | str:
@@ -119,7 +119,7 @@ def place_of(notice: Notice) -> SafeString | str:
     """Return where a notice goes, with a link where it is a route."""
     if notice.route is not None:
         return link_to_row(NoticeRoute, notice.route.pk, notice.route.name)
-    return "of the settings" if notice.target == "settings" else notice.target
+    return "The settings" if notice.target == "settings" else notice.target
 
 
 def _again(notice: Notice, request: HttpRequest) -> None:

@@ -75,9 +75,12 @@ class RouteForm(WordedForm):
             ("", "All clients"),
             *((str(key), name) for key, name in import_string(settings.CLIENT_NAMES)()),
         ]
+        self.fields["is_active"].label = "Switched on"
+        self.fields["minimum_severity"].label = "From which severity on"
+        self.fields["email"].label = "E-mail address"
         self.fields["email"].help_text = "Of an e-mail route."
         kept = f" {_KEPT}" if self.instance.url_encrypted else ""
-        self.fields["url"].help_text = f"Of Slack or a webhook: https://….{kept}"
+        self.fields["url"].help_text = f"Of Slack or a webhook; it begins with https://.{kept}"
         kept = f" {_KEPT}" if self.instance.secret_encrypted else ""
         self.fields["signing_secret"].help_text = (
             "Of a webhook: whsec_ and 24 to 64 random bytes in base64, for instance"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from alerts.models import Notice, NoticeRoute
+from alerts.models import Channel, Notice, NoticeRoute
 
 # A notice that was given up is worth a banner for so long, unless its place has taken another.
 _SHOWN_FOR: Final = timedelta(days=7)
@@ -49,7 +49,7 @@ def list_failing_places(*, now: datetime) -> list[FailingPlace]:
     names = name_places(target for _, target, *_ in rows)
     return [
         FailingPlace(
-            channel=channel,
+            channel=str(Channel(channel).label),
             place=names[target],
             waiting=waiting,
             given_up=given_up,
@@ -66,7 +66,7 @@ def name_places(targets: Iterable[str]) -> dict[str, str]:
     ids = [UUID(target.removeprefix(_ROUTE)) for target in wanted if target.startswith(_ROUTE)]
     routes = NoticeRoute.objects.in_bulk(ids)
     names = {f"{_ROUTE}{key}": route.name for key, route in routes.items()}
-    names["settings"] = "of the settings"
+    names["settings"] = "the settings"
     return {target: names.get(target, target) for target in wanted}
 
 

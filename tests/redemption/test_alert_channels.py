@@ -29,13 +29,13 @@ def world() -> World:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Keep the address of every connection that Python's sockets are asked for.
 
     PostgreSQL's library has connections of its own and is not seen; what speaks HTTP, SMTP or
     Redis is.
     """
-    asked: list[tuple[Any, ...]] = []
+    asked: list[object] = []
 
     class Watched(socket.socket):
         def connect(self, address: Any, /) -> None:
@@ -46,7 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return asked
 
 
-def ports(calls: list[tuple[Any, ...]]) -> set[int]:
+def ports(calls: list[object]) -> set[int]:
     return {address[1] for address in calls if isinstance(address, tuple)}
 
 
@@ -54,7 +54,7 @@ class TestRedeemWithoutStock:
     """The redemption that finds no card raises a critical alert."""
 
     def test_calls_nobody_and_promises_the_notice(
-        self, world: World, settings: Settings, calls: list[tuple[Any, ...]]
+        self, world: World, settings: Settings, calls: list[object]
     ) -> None:
         with receiving() as receiver:
             tell_slack(settings, receiver.url)
@@ -101,7 +101,7 @@ class TestRedeemWithoutStock:
 
 class TestRaiseAlertInATransaction:
     def test_calls_nobody_until_the_commit(
-        self, world: World, settings: Settings, calls: list[tuple[Any, ...]]
+        self, world: World, settings: Settings, calls: list[object]
     ) -> None:
         with receiving() as receiver:
             tell_slack(settings, receiver.url)
