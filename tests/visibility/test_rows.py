@@ -18,6 +18,7 @@ from credit.models import Client, ClientLook
 from redemption.models import CallSession, Campaign, ConditionMet, Redemption
 from redemption.services.desk_tasks import open_task
 from redemption.services.imports import import_recipients
+from tests.alerts.hooking import subscribe
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.redemption.desking import make_agent
@@ -45,6 +46,8 @@ def build_lively_world(name: str) -> World:
     """Build a world in which one redemption was served, and served again, and one waits."""
     world = build_world(name=name)
     ClientLook.objects.create(client=world.client, colour="#0f5c4c")
+    # Is told of what follows.
+    subscribe(world.client, "http://127.0.0.1:9/")
     world.stock(1)
     served, _ = [ask(code) for code in world.invite(2)]
     world.stock(1)
@@ -122,6 +125,8 @@ class TestEveryTable:
         lively = {table for table, sets in seen.items() if all(sets)}
         assert lively >= {
             "alerts_alert",
+            "alerts_webhookdelivery",
+            "alerts_webhookendpoint",
             "credit_account",
             "credit_agency",
             "credit_client",

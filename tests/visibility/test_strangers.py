@@ -11,10 +11,12 @@ import pytest
 from django.test import Client as Browser
 from django.urls import URLPattern, get_resolver, reverse
 
+from alerts.models import WebhookDelivery
 from alerts.transactions import transaction
 from credit.models import Agency, Client, Membership, User
 from credit.services.api_keys import SCOPES, create_api_key
 from redemption.models import Redemption
+from tests.alerts.hooking import subscribe
 from tests.architecture.test_visibility import is_guarded, walk
 from tests.redemption.asking import ask
 from tests.staff import make_agency_manager, make_platform_admin, make_user, sign_in
@@ -40,6 +42,8 @@ def without_ids(patterns: list[URLPattern]) -> list[URLPattern]:
 @pytest.fixture
 def world() -> World:
     world = build_world(name="Acorn")
+    # It is told of the redemption.
+    subscribe(world.client, "http://127.0.0.1:9/")
     world.stock(1)
     ask(world.invite()[0])
     return world
@@ -52,6 +56,7 @@ def stranger() -> World:
 
 def ids_of(world: World) -> dict[str, Any]:
     """Return an id of the world for each name that an address may ask for."""
+    told = WebhookDelivery.objects.get(endpoint__client_id=world.client.pk)
     return {
         "account_id": world.account.pk,
         "agency_id": world.agency.pk,
@@ -60,6 +65,8 @@ def ids_of(world: World) -> dict[str, Any]:
         "campaign_id": world.campaign.pk,
         "client_id": world.client.pk,
         "pool_id": world.pool.pk,
+        "endpoint_id": told.endpoint_id,
+        "delivery_id": told.pk,
         "redemption_id": Redemption.objects.get(client=world.client).pk,
     }
 
