@@ -57,7 +57,7 @@ def show_verifications(site: Any, request: HttpRequest) -> HttpResponse:
         return redirect("admin:verify")
     runs = [_run(row, now=now) for row in Verification.objects.order_by("-asked_at")[:_SHOWN]]
     is_part = request.headers.get("HX-Request") == "true"
-    context = {
+    context: dict[str, Any] = {
         "runs": runs,
         "latest": runs[0] if runs else None,
         "is_live": any(run.is_under_way for run in runs),

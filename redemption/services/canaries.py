@@ -47,12 +47,12 @@ _FIND: Final = """
         SELECT c.id AS canary_id, a.* FROM redemption_canary c
         JOIN redemption_attemptlog a ON a.code_digest = c.code_digest
             AND a.result IN ('tried', 'unknown_code', 'wrong_factor')
-            AND a.at >= %(now)s - %(counted)s
+            AND a.at >= %(counted_from)s
         WHERE c.retired_at IS NULL AND a.at >= c.planted_at
         UNION ALL
         SELECT c.id, a.* FROM redemption_attemptlog a
         JOIN redemption_canary c ON c.code_digest = a.code_digest AND c.retired_at IS NULL
-        WHERE a.at >= %(now)s - %(refused)s AND a.result IN ('rate_limited', 'blocked')
+        WHERE a.at >= %(refused_from)s AND a.result IN ('rate_limited', 'blocked')
             AND a.at >= c.planted_at
     )
     INSERT INTO redemption_canarytry
@@ -150,7 +150,7 @@ def watch_canaries(*, now: datetime) -> int:
     """Find attempts at canaries, and raise an alarm for each once; return how many were new."""
     with transaction():
         with connection.cursor() as cursor:
-            cursor.execute(_FIND, {"now": now, "counted": _COUNTED, "refused": _REFUSED})
+            cursor.execute(_FIND, {"counted_from": now - _COUNTED, "refused_from": now - _REFUSED})
             tries = cursor.fetchall()
         if not tries:
             return 0

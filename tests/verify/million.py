@@ -79,7 +79,7 @@ def _read_statements(values: dict[str, object]) -> list[sql.Composed]:
     lines = [line for line in _STATEMENTS.read_text().splitlines() if not line.startswith("--")]
     parts = "\n".join(lines).split(";\n")
     literals = {name: sql.Literal(value) for name, value in values.items()}
-    return [sql.SQL(part).format(**literals) for part in parts if part.strip()]  # type: ignore[arg-type]
+    return [sql.SQL(part).format(**literals) for part in parts if part.strip()]
 
 
 def _make_clients(now: datetime) -> list[tuple[object, ...]]:
