@@ -1,7 +1,9 @@
 from django.urls import URLPattern, path
 
 from redemption.dashboard import agency, agency_brands, allocate, statements
+from redemption.dashboard.agent_reports import agent_report, agent_report_csv
 from redemption.dashboard.brands import brand_report, brand_report_csv
+from redemption.dashboard.campaign_reports import campaign_report, campaign_report_csv
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
@@ -11,12 +13,20 @@ from redemption.dashboard.daily import (
     report_subscription,
     report_unsubscribe,
 )
+from redemption.dashboard.delivery_reports import delivery_report, delivery_report_csv
 from redemption.dashboard.expiring import expiring, expiring_csv
+from redemption.dashboard.geography import geography_report, geography_report_csv
 from redemption.dashboard.goals import goals_report, goals_report_csv
 from redemption.dashboard.inventory import inventory
 from redemption.dashboard.live import live_report, live_report_csv
 from redemption.dashboard.low_credit import agency_warning, client_warning
 from redemption.dashboard.messages import message_report, message_report_csv
+from redemption.dashboard.pool_trends import (
+    pool_trend,
+    pool_trend_csv,
+    pool_trends,
+    pool_trends_csv,
+)
 from redemption.dashboard.reports import card_report, card_report_csv, reports
 from redemption.views import desk, desk_actions, desk_side
 from redemption.views.again import link_again
@@ -90,6 +100,18 @@ urlpatterns: list[URLPattern] = [
     path("reports/expiring/expiring.csv", expiring_csv, name="report-expiring-csv"),
     path("reports/messages/", message_report, name="report-messages"),
     path("reports/messages/messages.csv", message_report_csv, name="report-messages-csv"),
+    path("reports/pools/", pool_trends, name="report-pools"),
+    path("reports/pools/pools.csv", pool_trends_csv, name="report-pools-csv"),
+    path("reports/pools/<uuid:pool_id>/", pool_trend, name="report-pool"),
+    path("reports/pools/<uuid:pool_id>/days.csv", pool_trend_csv, name="report-pool-csv"),
+    path("reports/geography/", geography_report, name="report-geography"),
+    path("reports/geography/places.csv", geography_report_csv, name="report-geography-csv"),
+    path("reports/campaigns/", campaign_report, name="report-campaigns"),
+    path("reports/campaigns/campaigns.csv", campaign_report_csv, name="report-campaigns-csv"),
+    path("reports/delivery/", delivery_report, name="report-delivery"),
+    path("reports/delivery/delivery.csv", delivery_report_csv, name="report-delivery-csv"),
+    path("reports/agents/", agent_report, name="report-agents"),
+    path("reports/agents/agents.csv", agent_report_csv, name="report-agents-csv"),
     path("desk/", desk.desk, name="desk"),
     path("desk/find/", desk.find, name="desk-find"),
     path("desk/choose/", desk.choose, name="desk-choose"),

@@ -11,7 +11,7 @@ WIDTH: Final = 720
 HEIGHT: Final = 200
 _TOP: Final = 12
 _BOTTOM: Final = 24
-_RIGHT: Final = 16
+RIGHT: Final = 16
 _GAP: Final = 0.25
 _LEAST_LEFT: Final = 40
 # How wide a character of the scale is, and its distance from the lines.
@@ -21,7 +21,10 @@ _SPACE: Final = 12
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One bar with its place in the picture's own units; ``words`` is its value, to read."""
+    """One bar with its place in the picture's own units; ``words`` is its value, to read.
+
+    :param is_ahead: it is expected, and has not come yet.
+    """
 
     x: float
     y: float
@@ -32,6 +35,7 @@ class Bar:
     middle: float
     label: str
     tick: str
+    is_ahead: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,22 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What a chart's values are read by; ``left`` is where the picture begins beside it."""
+
+    left: int
+    top: int
+    lines: tuple[Line, ...]
+    axis_y: float = float(HEIGHT - _BOTTOM)
+
+    def y_of(self, value: float) -> float:
+        """Return where a value stands."""
+        return self.axis_y - (HEIGHT - _TOP - _BOTTOM) * value / self.top
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BarChart:
-    """A chart of bars; ``total`` is the sum of all."""
+    """A chart of bars; ``total`` is the sum of all that have come."""
 
     width: int
     height: int
@@ -67,6 +85,7 @@ def draw_bars(
     tick_every: int,
     words: Callable[[int], str] = count_words,
     scale_words: Callable[[int], str] | None = None,
+    ahead: int = 0,
 ) -> BarChart:
     """Place a bar for each (label, value), its scale rounded up to whole steps.
 
@@ -75,29 +94,20 @@ def draw_bars(
     :param tick_every: which labels stand under the axis, counted from the last bar backwards.
     :param words: prints a value, such as an amount of money.
     :param scale_words: prints the scale's values, when they can be shorter.
+    :param ahead: how many of the last bars are expected and have not come yet.
     """
-    room = HEIGHT - _TOP - _BOTTOM
-    axis_y = float(HEIGHT - _BOTTOM)
     largest = max((0, *(value for _, value in points)))
-    step = _nice_step(largest)
-    steps = max(1, math.ceil(largest / step))
-    lines = tuple(
-        Line(
-            y=round(axis_y - room * number / steps, 1),
-            label=(scale_words or words)(step * number),
-        )
-        for number in range(steps + 1)
-    )
-    left = max(_LEAST_LEFT, _SPACE + _CHARACTER * max(len(line.label) for line in lines))
-    slot = (WIDTH - left - _RIGHT) / max(len(points), 1)
+    scale = draw_scale(largest, words=scale_words or words)
+    left = scale.left
+    slot = (WIDTH - left - RIGHT) / max(len(points), 1)
     bars = []
     for number, (label, value) in enumerate(points):
-        height = round(room * max(value, 0) / (step * steps), 1)
+        height = round(scale.axis_y - scale.y_of(max(value, 0)), 1)
         is_ticked = (len(points) - 1 - number) % tick_every == 0
         bars.append(
             Bar(
                 x=round(left + slot * (number + _GAP / 2), 1),
-                y=round(axis_y - height, 1),
+                y=round(scale.axis_y - height, 1),
                 width=round(slot * (1 - _GAP), 1),
                 height=height,
                 value=value,
@@ -105,19 +115,37 @@ def draw_bars(
                 middle=round(left + slot * (number + 0.5), 1),
                 label=label,
                 tick=label if is_ticked else "",
+                is_ahead=number >= len(points) - ahead,
             )
         )
-    total = sum(value for _, value in points)
+    total = sum(value for _, value in points[: len(points) - ahead])
     return BarChart(
         width=WIDTH,
         height=HEIGHT,
         left=left,
-        axis_y=axis_y,
+        axis_y=scale.axis_y,
         bars=tuple(bars),
-        lines=lines,
+        lines=scale.lines,
         total=total,
         total_words=words(total),
     )
+
+
+def draw_scale(largest: int, *, words: Callable[[int], str] = count_words) -> Scale:
+    """Return the lines that a chart's values are read by, from 0 to ``largest`` or a bit more."""
+    step = _nice_step(largest)
+    steps = max(1, math.ceil(largest / step))
+    labels = [words(step * number) for number in range(steps + 1)]
+    scale = Scale(
+        left=max(_LEAST_LEFT, _SPACE + _CHARACTER * max(map(len, labels))),
+        top=step * steps,
+        lines=(),
+    )
+    lines = (
+        Line(y=round(scale.y_of(step * number), 1), label=label)
+        for number, label in enumerate(labels)
+    )
+    return dataclasses.replace(scale, lines=tuple(lines))
 
 
 def _nice_step(largest: int) -> int:

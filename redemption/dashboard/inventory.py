@@ -47,6 +47,7 @@ class StockRow:
 
     name: str
     url: str
+    trend_url: str
     about: str
     whose: str
     is_reserved: bool
@@ -116,6 +117,7 @@ def _row(pool: Pool, counts: PoolCounts, histories: Histories, *, may_open: bool
     return StockRow(
         name=pool.name,
         url=reverse("admin:giftcards_pool_change", args=[pool.pk]) if may_open else "",
+        trend_url=reverse("report-pool", args=[pool.pk]),
         about=f"{pool.brand.name} {value}",
         whose=pool_kind_words(pool),
         is_reserved=pool.reserved,

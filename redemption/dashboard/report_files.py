@@ -51,7 +51,7 @@ def write_card_report(
             "from": period.start.isoformat(),
             "to": period.end.isoformat(),
             **_counts(row),
-            **_days_left(run_out),
+            **days_left_cells(run_out),
             **_money(row, shows_cost=shows_cost, shows_agency_margin=shows_agency_margin),
         }
 
@@ -109,7 +109,8 @@ def _counts(row: CardRow) -> Cells:
     }
 
 
-def _days_left(run_out: RunOut | None) -> Cells:
+def days_left_cells(run_out: RunOut | None) -> Cells:
+    """Return for how long a stock lasts, and by which method."""
     left = run_out.left if run_out else None
     return {
         "days_left": _number(left.expected if left else None),

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from credit.models import Client, User
-from credit.selectors.viewers import MONEY_READERS, Role, Viewer
+from credit.selectors.viewers import MANAGERS, MONEY_READERS, Role, Viewer
 from giftcards.models import Brand
 from redemption.dashboard.frame import Link, with_query
 from redemption.dashboard.periods import Period, read_period
@@ -21,6 +21,8 @@ from redemption.selectors.reward_days import Group
 
 # An agent sees no money; an auditor reads everything of its scope.
 REPORT_ROLES: Final = tuple(sorted(MONEY_READERS))
+# What single people at the desk did is for those who lead them.
+LEADERS: Final = tuple(sorted(MANAGERS))
 
 _GROUPS: Final[tuple[Group, ...]] = ("pool", "brand", "client")
 _DAYS_OF: Final = {"30d": 30, "90d": 90, "12m": 365}
@@ -127,8 +129,13 @@ def report_context(request: HttpRequest, viewer: Viewer, *, current: str) -> dic
         ("report-cards", _("Cards")),
         ("report-brands", _("Brands")),
         ("report-inventory", _("Inventory")),
+        ("report-pools", _("Pools")),
         ("report-expiring", _("Expiring cards")),
+        ("report-campaigns", _("Campaigns")),
+        ("report-geography", _("Geography")),
+        ("report-delivery", _("Delivery")),
         ("report-messages", _("Messages")),
+        *([("report-agents", _("Agents"))] if leads_agents(viewer) else []),
         ("report-goals", _("Goals")),
     ]
     user = cast(User, request.user)
@@ -140,6 +147,11 @@ def report_context(request: HttpRequest, viewer: Viewer, *, current: str) -> dic
         ],
         "may_open_admin": viewer.sees_platform and user.is_staff,
     }
+
+
+def leads_agents(viewer: Viewer) -> bool:
+    """Tell whether what single agents did is the viewer's to know: not an auditor's."""
+    return bool(viewer.narrowed_to(LEADERS).grants)
 
 
 def sees_agency_margin(viewer: Viewer) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcards.models import Pool
-from redemption.selectors.forecasting import HORIZON_DAYS
+from redemption.selectors.forecast_methods import HORIZON_DAYS
 from redemption.selectors.stock_forecasts import RunOut
 
 # A pool that a provider is asked for has no stock to run out of.

@@ -29,6 +29,7 @@ from redemption.dashboard.periods import Period
 from redemption.dashboard.report_files import write_card_report
 from redemption.dashboard.report_filters import (
     REPORT_ROLES,
+    leads_agents,
     period_links,
     read_filters,
     read_group,
@@ -105,9 +106,29 @@ def reports(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             text=_("What is in stock now, what is getting low, and how long it will last"),
         ),
         Link(
+            label=_("Pool trends"),
+            url=reverse("report-pools"),
+            text=_("How fast each pool is used up, and its stock in the weeks to come"),
+        ),
+        Link(
             label=_("Expiring cards"),
             url=reverse("report-expiring"),
             text=_("Cards in stock that expire within 30, 60 and 90 days"),
+        ),
+        Link(
+            label=_("Campaigns"),
+            url=reverse("report-campaigns"),
+            text=_("Side by side: codes, who came, who was rewarded, at what cost"),
+        ),
+        Link(
+            label=_("Geography"),
+            url=reverse("report-geography"),
+            text=_("Where the people live who were rewarded"),
+        ),
+        Link(
+            label=_("Delivery"),
+            url=reverse("report-delivery"),
+            text=_("By text, by e-mail or on the spot: what people chose, and how well it works"),
         ),
         Link(
             label=_("Messages"),
@@ -120,6 +141,14 @@ def reports(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             text=_("Each target beside what was reached"),
         ),
     ]
+    if leads_agents(viewer):
+        pages.append(
+            Link(
+                label=_("Agents"),
+                url=reverse("report-agents"),
+                text=_("Calls at the desk, how they ended, how long they took"),
+            )
+        )
     return render(request, "reports/index.html", {"pages": pages})
 
 
