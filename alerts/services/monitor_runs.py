@@ -25,7 +25,13 @@ from alerts.errors import ServiceError
 from alerts.models import Alert, MonitorRun
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import resolve_alert
-from alerts.services.monitors import Finding, Monitor, list_monitors, raise_finding
+from alerts.services.monitors import (
+    UNRESOLVED,
+    Finding,
+    Monitor,
+    list_monitors,
+    raise_finding,
+)
 from alerts.transactions import durable, snapshot, transaction
 
 log = structlog.get_logger()
@@ -110,10 +116,8 @@ def run_monitors(
     """
     monitors = list_monitors()
     chosen = [monitors[name] for name in (monitors if names is None else names)]
-    run_id = _begin(now=now, wait_seconds=wait_seconds)
+    run_id = _begin(now=now, wait_seconds=wait_seconds, asked=asked)
     try:
-        if asked is not None:
-            asked.look()
         result = _run(run_id, chosen, now=now)
         _end(result, asked, now=now)
     except BaseException:
@@ -189,7 +193,7 @@ def print_time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _begin(*, now: datetime, wait_seconds: float) -> UUID:
+def _begin(*, now: datetime, wait_seconds: float, asked: Asked | None) -> UUID:
     run_id = uuid4()
     until = time.monotonic() + wait_seconds
     while True:
@@ -197,6 +201,10 @@ def _begin(*, now: datetime, wait_seconds: float) -> UUID:
             cursor.execute(_GIVE_UP_DEAD)
             cursor.execute(_BEGIN, [run_id, now, _LEASE_SECONDS])
             if cursor.rowcount:
+                # Whoever had the lease before us has kept their answer by now; were it to the
+                # same question, the row goes again with this transaction.
+                if asked is not None:
+                    asked.look()
                 return run_id
         if time.monotonic() >= until:
             raise MonitorsRunningError
@@ -269,8 +277,7 @@ def _resolve_gone(monitor: Monitor, keys: Collection[str], *, now: datetime) -> 
     One that was raised since the run began, by whoever saw it happen, is left to the next run.
     """
     standing = (
-        Alert.objects.filter(monitor=monitor.name, last_seen_at__lte=now)
-        .exclude(state=Alert.State.RESOLVED)
+        Alert.objects.filter(monitor=monitor.name, state__in=UNRESOLVED, last_seen_at__lte=now)
         .exclude(dedupe_key__in=keys)
         .exclude(dedupe_key=_failure_key(monitor))
     )

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +23,9 @@ from django.utils.module_loading import import_string
 
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert
+
+# As the partial indexes have it, so that resolved alerts cost nothing.
+UNRESOLVED: Final = (Alert.State.OPEN, Alert.State.ACKNOWLEDGED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ def find_standing(*, kind: str) -> dict[str, Finding]:
             dedupe_key=alert.dedupe_key,
             client_id=alert.client_id,
         )
-        for alert in Alert.objects.filter(kind=kind).exclude(state=Alert.State.RESOLVED)
+        for alert in Alert.objects.filter(kind=kind, state__in=UNRESOLVED)
     }
 
 

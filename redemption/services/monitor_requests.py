@@ -24,7 +24,10 @@ def run_for_partner(*, claim: KeyClaim | None, now: datetime) -> MonitorsResult:
     :raises KeyAnsweredError: the key was answered before; its record names the run.
     :raises MonitorsRunningError: GC-108, others run them all the time.
     """
-    asked = None if claim is None else _Question(claim, now)
+    if claim is None:
+        return run_monitors(now=now, wait_seconds=_PATIENCE_SECONDS)
+    asked = _Question(claim, now)
+    asked.look()  # a repeat waits for nobody
     return run_monitors(now=now, wait_seconds=_PATIENCE_SECONDS, asked=asked)
 
 
