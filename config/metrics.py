@@ -35,8 +35,6 @@ _STATEMENT_SECONDS: Final = 5
 _HOUR: Final = timedelta(hours=1)
 _CLAIMS: Final = timedelta(minutes=15)
 _DAY: Final = timedelta(days=1)
-# Provider events have no index by their time: as many of the newest are looked through.
-_NEWEST_EVENTS: Final = 20_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +67,14 @@ READINGS: Final = (
         name="giftline_refusals_last_hour",
         words="Attempts to redeem that were refused in the last hour, by error code.",
         labels=("code",),
-        sql="""
-            SELECT error_code, count(*) FROM redemption_provisioningtrace
-            WHERE status = 'refused' AND at > %(since)s GROUP BY 1
-        """,
+        sql="SELECT * FROM redemption_metric_refusals(%(since)s)",
     ),
     Reading(
         name="giftline_claim_seconds",
         words="How long the claim of a card took in the last 15 minutes, waits included.",
         labels=("quantile",),
         since=_CLAIMS,
-        sql="""
-            SELECT named.quantile, named.ms / 1000.0 FROM (
-                SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99])
-                    WITHIN GROUP (ORDER BY milliseconds) AS each
-                FROM redemption_provisioningtrace
-                WHERE at > %(since)s AND step = 'claim_card' AND status = 'ok'
-            ) AS measured, unnest(ARRAY['0.5', '0.95', '0.99'], each) AS named (quantile, ms)
-            WHERE named.ms IS NOT NULL
-        """,
+        sql="SELECT * FROM redemption_metric_claims(%(since)s)",
     ),
     Reading(
         name="giftline_queue_rows",
@@ -132,13 +119,7 @@ READINGS: Final = (
         name="giftline_provider_answers_last_hour",
         words="Answers of card providers in the last hour by what they said.",
         labels=("provider", "asked", "outcome"),
-        sql=f"""
-            SELECT provider, asked, outcome, count(*)
-            FROM (SELECT * FROM giftcards_providerorderevent ORDER BY id DESC
-                LIMIT {_NEWEST_EVENTS}) AS newest
-                JOIN giftcards_providerorder placed ON placed.id = newest.order_id
-            WHERE newest.at > %(since)s GROUP BY 1, 2, 3
-        """,  # noqa: S608  a number of our own
+        sql="SELECT * FROM redemption_metric_provider_answers(%(since)s)",
     ),
     Reading(
         name="giftline_provider_circuit_open",
@@ -150,12 +131,7 @@ READINGS: Final = (
         name="giftline_pool_cards_available",
         words="Cards in stock by pool.",
         labels=("pool", "name"),
-        sql="""
-            SELECT p.id, p.name, stock.cards FROM giftcards_pool p, LATERAL (
-                SELECT count(*) AS cards FROM giftcards_giftcard
-                WHERE pool_id = p.id AND status = 'available'
-            ) AS stock WHERE p.archived_at IS NULL
-        """,
+        sql="SELECT * FROM redemption_metric_stock()",
     ),
     Reading(
         name="giftline_alerts_open",

@@ -29,6 +29,8 @@ EXEMPT_TABLES = {
     "giftcards_denomination": "catalogue",
     "sms_errorpolicy": "catalogue",
     "sms_channelstop": "the platform's own",
+    "alerts_jobrun": "the platform's own",
+    "alerts_joblease": "the platform's own",
     "redemption_reportday": "names of days",
     "redemption_reportmonth": "names of months",
     "redemption_reportchange": "names of days",
