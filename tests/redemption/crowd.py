@@ -36,6 +36,9 @@ from tests.database import housekeeping, is_superuser
 # How many `make test` lets redeem; `make report-proof` asks for 200,000.
 REDEMPTIONS: Final = int(os.environ.get("REPORT_REDEMPTIONS", "5000"))
 
+# Over how many days: a small crowd has lived shorter, so that counting its days is quick.
+DAYS: Final = 365 if REDEMPTIONS >= 100_000 else 120
+
 needs_crowd = pytest.mark.skipif(
     not is_superuser(), reason="a crowd is written past the triggers, on a server of our own"
 )
@@ -86,8 +89,8 @@ def crowd(
     """Let ``count`` people redeem in the ``days`` before ``until``, one in a hundred in its last
     hour.
 
-    8 clients of 4 agencies (the last of each pays in EUR), 3 campaigns of 2 conditions each, 6 brands,
-    14 pools (6 of the platform) and 16 agents. The same seed gives the same people, doors, times
+    8 clients of 4 agencies (the last of each pays in EUR), 3 campaigns of 2 conditions each, 6
+    brands, 14 pools (6 of the platform) and 16 agents. The same seed gives the same people, doors, times
     and fates, relative to ``until``; organisations have ids of their own.
 
     :param until: now where None; pages ask up to now.

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client as Browser
 
 from credit.models import Membership
-from tests.redemption.crowd import REDEMPTIONS, Crowd, crowd, needs_crowd
+from tests.redemption.crowd import DAYS, REDEMPTIONS, Crowd, crowd, needs_crowd
 from tests.redemption.messaging import ask_plainly
 from tests.redemption.visiting import person
 from tests.staff import make_platform_admin, sign_in
@@ -86,7 +86,7 @@ def told(row: dict[str, str]) -> list[str]:
 
 class TestDay:
     def test_is_what_a_plain_statement_says(self) -> None:
-        people = crowd()
+        people = crowd(days=DAYS)
         day = (people.until - timedelta(days=2)).date()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         end = start + timedelta(days=1)
@@ -108,7 +108,7 @@ class TestDay:
             assert codes_of(rows) == plain_codes(start, end, view)
 
     def test_of_texts_is_what_a_plain_statement_says(self) -> None:
-        people = crowd()
+        people = crowd(days=DAYS)
         day = (people.until - timedelta(days=1)).date()
         view = views_of(people)[0]
 
@@ -133,7 +133,7 @@ class TestDay:
 
 class TestLastHour:
     def test_is_what_a_plain_statement_says(self) -> None:
-        people = crowd(max(REDEMPTIONS, 2_000))
+        people = crowd(max(REDEMPTIONS, 2_000), days=DAYS)
         for view in views_of(people):
             rows = view.rows("/reports/live/live.csv")
             minutes = [row for row in rows if row["section"] == "minute"]

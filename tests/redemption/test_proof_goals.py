@@ -14,7 +14,7 @@ from django.conf import settings
 from alerts.models import Alert
 from alerts.services.alerts import raise_alert
 from tests.database import housekeeping
-from tests.redemption.crowd import REDEMPTIONS, crowd, needs_crowd
+from tests.redemption.crowd import DAYS, REDEMPTIONS, crowd, needs_crowd
 from tests.redemption.messaging import ask_plainly
 from tests.redemption.test_proof_flow import View, views_of
 from tests.staff import make_platform_admin, sign_in
@@ -49,9 +49,9 @@ PAGES = (
 class TestBrands:
     @pytest.mark.parametrize("counted", [False, True])
     def test_are_what_a_plain_statement_says(self, counted: bool) -> None:
-        people = crowd(counted=counted)
+        people = crowd(days=DAYS, counted=counted)
         last = people.until.date()
-        for days in (30, 200):
+        for days in (30, DAYS - 10):
             first = last - timedelta(days=days - 1)
             for view in views_of(people):
                 rows = view.rows("/reports/brands/brands.csv", **{"from": first, "to": last})
@@ -68,7 +68,7 @@ class TestBrands:
                 } == before
 
     def test_of_an_agency_and_a_client_say_what_is_theirs_alone(self) -> None:
-        people = crowd()
+        people = crowd(days=DAYS)
         platform, agency, client, _ = views_of(people)
         address = "/reports/brands/brands.csv"
 
@@ -107,7 +107,7 @@ def plain_counts(first: date, last: date, view: View) -> dict[tuple[str, str], i
 class TestGoals:
     @pytest.mark.parametrize("counted", [False, True])
     def test_are_what_plain_statements_say(self, counted: bool) -> None:
-        people = crowd(counted=counted)
+        people = crowd(days=DAYS, counted=counted)
         last = people.until.date()
         first = last - timedelta(days=29)
         _find_no_card(people.clients[1].pk, people)
@@ -232,9 +232,10 @@ def _guess_a_code(people: Any) -> None:
 class TestClock:
     @pytest.mark.skipif(REDEMPTIONS < _MEASURED_FROM, reason="make report-proof measures")
     def test_shows_every_page_within_half_a_second(self) -> None:
+        # What is loaded with the first page is nobody's wait, and goes wrong at once if it does.
+        sign_in(make_platform_admin()).get("/reports/goals/")
         people = crowd(counted=True)
         platform = sign_in(make_platform_admin())
-        platform.get("/reports/goals/")
         spent = {}
         say = sys.stdout.write
         say(f"\n{people.count:,} redemptions, load {os.getloadavg()[0]:.1f}\n")
