@@ -90,8 +90,8 @@ def crowd(
     hour.
 
     8 clients of 4 agencies (the last of each pays in EUR), 3 campaigns of 2 conditions each, 6
-    brands, 14 pools (6 of the platform) and 16 agents. The same seed gives the same people, doors, times
-    and fates, relative to ``until``; organisations have ids of their own.
+    brands, 14 pools (6 of the platform) and 16 agents. The same seed gives the same people, doors,
+    times and fates, relative to ``until``; organisations have ids of their own.
 
     :param until: now where None; pages ask up to now.
     :param counted: have the days that are over counted and kept too, as the jobs do.
