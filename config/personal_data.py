@@ -149,9 +149,9 @@ IMPERSONAL: Final[dict[str, str]] = {
     "alerts_notice": "reference subject text path last_error",
     "alerts_incident": "number title kind components cause resolution lessons public_title",
     "alerts_monitorrun": "breakdown alerts",
-    "alerts_jobrun": "job task rung_by counts error_type error_words host fold",
+    "alerts_jobrun": "job task counts error_type error_words host fold",
     # The reason is about a job; who gave it stands as an id.
-    "alerts_joblease": "job task host rung_by error_type error_words switch_reason",
+    "alerts_joblease": "job task host error_type error_words switch_reason",
     "alerts_ratecount": "key times",
     # Events name a recipient by id alone.
     "alerts_webhookdelivery": "event_type dedupe_key body tries",
