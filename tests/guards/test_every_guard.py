@@ -43,6 +43,7 @@ from tests.guards.forbidden_slots import SLOTS
 from tests.guards.forbidden_taking_back import TAKING_BACK
 from tests.guards.forbidden_tasks import TASKS
 from tests.guards.forbidden_uploads import UPLOADS
+from tests.guards.forbidden_webhooks import WEBHOOK_PREPARATION, WEBHOOKS
 from tests.guards.raw import as_application, as_owner
 from tests.redemption.asking import ask
 from tests.world import build_world
@@ -73,6 +74,7 @@ FORBIDDEN: Final = [
     *ALERTS,
     *NOTICES,
     *UPLOADS,
+    *WEBHOOKS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
 # tests/giftcards/test_order_guards.py).
@@ -99,6 +101,9 @@ NOT_GUARDS: Final = {
     ("sms_message", "redemption_marks_message_day"),  # tests/redemption/test_message_days.py
     ("sms_message", "redemption_marks_message_day_of_new"),
     ("sms_deliveryattempt", "redemption_marks_attempt_day"),
+    # tests/redemption/test_webhook_events.py
+    ("redemption_redemption", "redemption_tell_begun"),
+    ("redemption_redemption", "redemption_tell_changed"),
 }
 _IS_TRIGGER: Final = "SELECT 1 FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
 _IS_CONSTRAINT: Final = "SELECT 1 FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s"
@@ -115,7 +120,7 @@ def rows() -> None:
     code, _ = world.invite(2)
     ask(code)
     with psycopg.connect(owner_url()) as owner:
-        owner.execute(PREPARATION + INCIDENT_PREPARATION + NOTICE_PREPARATION)
+        owner.execute(PREPARATION + INCIDENT_PREPARATION + NOTICE_PREPARATION + WEBHOOK_PREPARATION)
 
 
 @contextlib.contextmanager
