@@ -237,7 +237,7 @@ def _read_statements(until: datetime, **numbers: int) -> Iterator[sql.SQL]:
     for statement in text.split(";\n"):
         if statement.strip():
             # A file of ours, of which numbers alone were filled in.
-            yield sql.SQL(statement)  # type: ignore[arg-type]
+            yield sql.SQL(statement)
 
 
 def _gather_statistics(count: int) -> None:

@@ -100,7 +100,7 @@ def _facts() -> list[tuple[object, ...]]:
 
 def _dangling() -> list[tuple[object, ...]]:
     """Return the foreign keys that lead nowhere, which nobody checked for the superuser."""
-    found = []
+    found: list[tuple[object, ...]] = []
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conrelid::regclass::text, a.attname, confrelid::regclass::text, f.attname"

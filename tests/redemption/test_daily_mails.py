@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -168,14 +169,13 @@ class TestSendDailyReports:
     def test_sends_nothing_to_who_has_lost_the_right(
         self, world: World, mail_server: Emulator
     ) -> None:
-        for number, lose in enumerate(
-            (
-                lambda user: Membership.objects.filter(user=user).delete(),
-                lambda user: Membership.objects.filter(user=user).update(role=Role.AGENT),
-                lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
-                lambda user: User.objects.filter(pk=user.pk).update(email=""),
-            )
-        ):
+        losses: tuple[Callable[[User], object], ...] = (
+            lambda user: Membership.objects.filter(user=user).delete(),
+            lambda user: Membership.objects.filter(user=user).update(role=Role.AGENT),
+            lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+            lambda user: User.objects.filter(pk=user.pk).update(email=""),
+        )
+        for number, lose in enumerate(losses):
             lose(reader(world, to=f"reader{number}@example.com"))
 
         assert send_daily_reports(now=MORNING, limit=9) == 0
