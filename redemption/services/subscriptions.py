@@ -79,7 +79,7 @@ def unsubscribe(*, user_id: UUID) -> bool:
 
 def find_subscription(*, user_id: UUID) -> ReportSubscription | None:
     """Return somebody's own subscription, None without one."""
-    return ReportSubscription.objects.filter(user_id=user_id).order_by().first()
+    return ReportSubscription.objects.filter(user_id=user_id).order_by("pk").first()
 
 
 def viewer_of_reports(user_id: UUID) -> Viewer:

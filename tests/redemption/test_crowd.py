@@ -111,7 +111,7 @@ def _dangling() -> list[tuple[object, ...]]:
         )
         for table, column, other, key in cursor.fetchall():
             cursor.execute(
-                f"SELECT count(*) FROM {table} t WHERE {column} IS NOT NULL"  # noqa: S608
+                f"SELECT count(*) FROM {table} t WHERE {column} IS NOT NULL"
                 f" AND NOT EXISTS (SELECT 1 FROM {other} o WHERE o.{key} = t.{column})"
             )
             (count,) = cursor.fetchone()
