@@ -21,7 +21,7 @@ from django.db import connection
 
 from redemption.selectors.reward_days import Clients
 from redemption.selectors.spans import ONE_DAY, midnight
-from redemption.selectors.us_states import state_code_of
+from redemption.selectors.us_states import NAMES, state_code_of
 
 PlaceLevel = Literal["country", "region", "city", "postal"]
 
@@ -125,6 +125,10 @@ def _join_spellings(rows: Iterable[tuple[Any, ...]], level: PlaceLevel) -> list[
     for same in found.values():
         # The spelling that most of them chose.
         country, region, name, *_ = max(same, key=lambda row: (row[4], row[2]))
+        state = state_code_of(region) if country == "US" else None
+        if state is not None:
+            name = NAMES[state] if level == "region" else name
+            region = NAMES[state]
         charged: dict[str, int] = {}
         for row in same:
             charged[row[3]] = charged.get(row[3], 0) + int(row[6] or 0)
