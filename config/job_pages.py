@@ -87,7 +87,7 @@ def job_urls(site: Any) -> list[URLPattern]:
 
     def page(view: Any) -> Any:
         def show(request: HttpRequest, **given: Any) -> HttpResponse:
-            request.current_app = site.name  # type: ignore[attr-defined]
+            request.current_app = site.name
             answer: HttpResponse = view(site, request, **given)
             return answer
 

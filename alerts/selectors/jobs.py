@@ -112,7 +112,7 @@ def read_activity(*, now: datetime) -> Activity:
     watchmen = [lease.steady_since for lease in leases if lease.job in WATCHMEN]
     reference = max(filter(None, [last_at, expected]), default=None)
     frequent = any(
-        schedule is not None and schedule.pace <= _SILENCE
+        schedule.pace <= _SILENCE
         for row in _rows(Q(enabled=True))
         if (schedule := read_schedule(row, now=now))
     )

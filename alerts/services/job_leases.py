@@ -193,9 +193,11 @@ def make_leases(*, jobs: list[str]) -> None:
 
 def extend_leases(*, holders: list[UUID]) -> int:
     """Make leases longer, each within its limit; return how many are still theirs."""
+    values: dict[str, Any] = {"holders": holders, "lease": LEASE}
     with connection.cursor() as cursor:
-        cursor.execute(_EXTEND, {"holders": holders, "lease": LEASE})
-        return cursor.rowcount
+        cursor.execute(_EXTEND, values)
+        extended: int = cursor.rowcount
+    return extended
 
 
 def end_lease(*, job: str, holder: UUID, ending: Ending) -> bool:

@@ -41,6 +41,7 @@ def lease(job: str = JOB) -> JobLease:
 
 def age(job: str = JOB, *, by: timedelta) -> None:
     """Let so much time pass for a job: all its times move back."""
+    values: dict[str, Any] = {"by": by, "job": job}
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE alerts_joblease SET leased_until = leased_until - %(by)s,"
@@ -49,5 +50,5 @@ def age(job: str = JOB, *, by: timedelta) -> None:
             " succeeded_at = succeeded_at - %(by)s, failed_at = failed_at - %(by)s,"
             " steady_since = steady_since - %(by)s, expected_since = expected_since - %(by)s,"
             " wanted_at = wanted_at - %(by)s WHERE job = %(job)s",
-            {"by": by, "job": job},
+            values,
         )
