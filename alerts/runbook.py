@@ -124,6 +124,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "slow_statement_running": Problem(chapter=Chapter.SLOW_SYSTEM),
     "slow_statements": Problem(chapter=Chapter.SLOW_SYSTEM),
     "monitor_failed": Problem(chapter=Chapter.JOB_NOT_RUNNING),
+    "webhook_disabled": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "webhook_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "notices_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
 }

@@ -108,9 +108,7 @@ def clear_webhooks(*, now: datetime) -> int:
     if not settings.WEBHOOKS_KEPT:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLEAR, [now - timedelta(seconds=settings.WEBHOOKS_KEPT), _CLEARED_AT_ONCE]
-        )
+        cursor.execute(_CLEAR, [now - timedelta(seconds=settings.WEBHOOKS_KEPT), _CLEARED_AT_ONCE])
         return int(cursor.rowcount)
 
 
