@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -213,7 +214,12 @@ class PoolAdmin(PoolUploads, PoolByHand, PoolSelling, PoolArchiving, WithRunbook
     def stock(self, pool: Pool) -> SafeString | str:
         if pool._state.adding:  # noqa: SLF001  Django's public door
             return "Cards come in by an upload, once the pool is there."
-        return stock_bar(pool, count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk])
+        level = count_levels(pool_ids=[pool.pk], now=timezone.now())[pool.pk]
+        return format_html(
+            '{} <a href="{}">How it is used up, and how long it lasts</a>',
+            stock_bar(pool, level),
+            reverse("report-pool", args=[pool.pk]),
+        )
 
     @admin.display(description="use")
     def flags(self, pool: Pool) -> SafeString | str:
