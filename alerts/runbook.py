@@ -123,6 +123,10 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "slow_redemptions": Problem(chapter=Chapter.SLOW_SYSTEM, touches=_DOORS, grade=Grade.P1),
     "slow_statement_running": Problem(chapter=Chapter.SLOW_SYSTEM),
     "slow_statements": Problem(chapter=Chapter.SLOW_SYSTEM),
+    # Nothing that waits goes out: no text, no notice.
+    "job_silence": Problem(
+        chapter=Chapter.JOB_NOT_RUNNING, touches=(Component.TEXTS,), grade=Grade.P1
+    ),
     "monitor_failed": Problem(chapter=Chapter.JOB_NOT_RUNNING),
     "webhook_disabled": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "webhook_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),

@@ -66,7 +66,7 @@ def show_incident(
         client_id=incident.client_id,
     )
     suggestion = suggest_incident_grade(incident=incident, affected=affected)
-    request.current_app = site.name  # type: ignore[attr-defined]  # what Django's own pages set
+    request.current_app = site.name
     return TemplateResponse(
         request,
         "admin/incident.html",

@@ -76,7 +76,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     def took(self, incident: Incident) -> str:
         return duration_words(duration_of(incident=incident, now=timezone.now()))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.admin_site.has_permission(request))
 
     def get_urls(self) -> list[URLPattern]:
@@ -187,7 +187,7 @@ def _take(request: HttpRequest, incident: Incident, step: str, action_form: Acti
     """Do what a button asks; tell whether the page is to be loaded anew."""
     now = timezone.now()
     given: dict[str, Any] = {"incident_id": incident.pk, "user_id": _user(request), "now": now}
-    words = {"words": request.POST.get("words", "")}
+    words: dict[str, Any] = {"words": request.POST.get("words", "")}
     steps: dict[str, Callable[[], Any]] = {
         "acknowledge": lambda: acknowledge_incident(**given),
         "note": lambda: note_incident(**given, **words),

@@ -45,7 +45,7 @@ def show_document(site: Any, request: HttpRequest, *, name: str) -> HttpResponse
     if path is None:
         raise Http404
     document = read_document(path)
-    request.current_app = site.name  # type: ignore[attr-defined]  # what Django's own pages set
+    request.current_app = site.name
     return TemplateResponse(
         request,
         "admin/document.html",

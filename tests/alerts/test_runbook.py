@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,14 @@ class TestSuggestGrade:
 
 
 class TestProblems:
+    def test_are_graded_as_the_documentation_says(self) -> None:
+        text = (ROOT / "docs" / "incidents.md").read_text()
+        (table,) = re.findall(r"\| kind of alert.+?\n\n", text, re.DOTALL)
+        for grade in (Grade.P0, Grade.P1):
+            (line,) = re.findall(rf"^\| (.+) \| {grade} \|$", table, re.MULTILINE)
+            told = {kind for kind in re.findall(r"`(\w+)`", line) if not kind.endswith("_")}
+            assert told == {kind for kind, one in PROBLEMS.items() if one.grade == grade}
+
     def test_use_every_chapter_and_component(self) -> None:
         # "Rollback and switches" is a way out and no problem: no alert is about it.
         chapters = {problem.chapter for problem in PROBLEMS.values()}
