@@ -142,7 +142,7 @@ def _pools_drawn_on(pools: Collection[Pool]) -> set[UUID]:
     named: set[UUID] = set()
     wanted: set[tuple[Any, ...]] = set()
     for pool_id, client_id, *card in conditions:
-        if pool_id:
+        if pool_id is not None:
             named.add(pool_id)
         else:
             wanted |= {(client_id, *card), (None, *card)}
