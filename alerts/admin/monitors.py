@@ -123,7 +123,7 @@ def _found(alert: Alert) -> FoundAlert:
 
 
 def _sentence(monitor: Monitor) -> str:
-    return (monitor.watch.__doc__ or "").strip().partition("\n")[0]
+    return (monitor.watch.__doc__ or "").strip().partition("\n")[0].replace("``", "")
 
 
 def _past(run: MonitorRun) -> PastRun:

@@ -136,13 +136,13 @@ def _all_empty(
 
 def _pools_drawn_on(pools: Collection[Pool]) -> set[UUID]:
     """Return the pools from which active campaigns may be served."""
-    conditions = Condition.objects.filter(
+    conditions: Iterable[tuple[Any, ...]] = Condition.objects.filter(
         is_active=True, campaign__status=Campaign.Status.ACTIVE
     ).values_list("pool_id", "campaign__client_id", "brand_id", "card_value_minor", "currency")
     named: set[UUID] = set()
     wanted: set[tuple[Any, ...]] = set()
     for pool_id, client_id, *card in conditions:
-        if pool_id is not None:
+        if pool_id:
             named.add(pool_id)
         else:
             wanted |= {(client_id, *card), (None, *card)}
