@@ -51,10 +51,11 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     search_help_text = "The id of a delivery, an event (webhook-id) or an endpoint"
     state_label = state_column("state", _COLOURS)
     created = time_column("created_at")
+    finished = time_column("finished_at")
     next_try = time_column("next_attempt_at", title="next try")
     fieldsets = (
-        (None, {"fields": ("event_type", "address", "state_label", "event_id", "created_at")}),
-        ("Tries", {"fields": ("all_tries", "next_attempt_at", "finished_at")}),
+        (None, {"fields": ("event_type", "address", "state_label", "event_id", "created")}),
+        ("Tries", {"fields": ("all_tries", "next_try", "finished")}),
         ("What is sent", {"fields": ("body",)}),
     )
 

@@ -143,7 +143,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("url", "description", "owner", "state_words", "heard_of")}),
         ("How it does", {"fields": ("arrived", "failing", "last_failure", "sent")}),
-        ("Signed with", {"fields": ("secrets", "created_at")}),
+        ("Signed with", {"fields": ("secrets", "created")}),
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
