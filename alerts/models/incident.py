@@ -110,7 +110,7 @@ class Incident(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.state}"
+        return f"#{self.id} {self.state}"
 
 
 class IncidentDay(models.Model):

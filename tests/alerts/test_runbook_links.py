@@ -51,6 +51,7 @@ def test_every_page_that_shows_a_problem_leads_there(world: World, browser: Brow
     )  # fmt: skip
     ChannelStop.objects.create(channel="sms", error_code="20003", stopped_at=NOW, probe_at=NOW)
     card = GiftCard.objects.get(status="claimed")
+    assert card.holder_id is not None
     message = Message.objects.get(reference_id=card.holder_id)
     pages = {
         f"/admin/alerts/alert/{alert.pk}/change/": "empty-pool",

@@ -81,8 +81,8 @@ class TestStatements:
 
 
 def statement_of(words: str) -> str:
-    (found,) = (statement for statement in STATEMENTS if words in statement)
-    return found
+    (found,) = [statement for statement in STATEMENTS if words in statement]
+    return str(found)
 
 
 class TestText:

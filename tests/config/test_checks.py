@@ -6,6 +6,7 @@ import pytest
 
 from config.checks import (
     check_credit_events,
+    check_incident_source,
     check_message_parties,
     check_monitors,
     check_order_parties,
@@ -42,6 +43,24 @@ class TestCheckOrderParties:
         settings.ORDER_PARTIES = {"note": party}
         (problem,) = check_order_parties()
         assert problem.id == "giftline.E003"
+        assert named in problem.msg
+
+
+class TestCheckIncidentSource:
+    def test_finds_everybody(self) -> None:
+        assert check_incident_source() == []
+
+    @pytest.mark.parametrize(
+        ("source", "named"),
+        [
+            ({"count": "credit.money.nobody", "events": "credit.money.parse_amount"}, "nobody"),
+            ({"count": "credit.money.parse_amount"}, "needs count and events"),
+        ],
+    )
+    def test_names_what_is_wrong(self, settings: Any, source: dict[str, str], named: str) -> None:
+        settings.INCIDENT_SOURCE = source
+        (problem,) = check_incident_source()
+        assert problem.id == "giftline.E012"
         assert named in problem.msg
 
 

@@ -57,7 +57,9 @@ class TestDocuments:
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
     def test_link_to_files_that_exist(self, document: Path) -> None:
         found = [first or second for first, second in LINK.findall(document.read_text("utf-8"))]
-        missing = [link for link in found if not (document.parent / link).exists()]
+        # What begins with a slash is a page of the site: tests/alerts/test_runbook_text.py.
+        files = [link for link in found if not link.startswith("/")]
+        missing = [link for link in files if not (document.parent / link).exists()]
         assert missing == []
 
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
