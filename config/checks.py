@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
@@ -117,6 +118,19 @@ def check_incident_source(**_kwargs: Any) -> list[CheckMessage]:
                 )
             )
     return problems
+
+
+@register()
+def check_alert_webhook(**_kwargs: Any) -> list[CheckMessage]:
+    """A machine that is to receive alerts has the secret that signs them."""
+    if settings.ALERT_WEBHOOK_URL and not settings.ALERT_WEBHOOK_SECRET:
+        return [
+            checks.Warning(
+                "ALERT_WEBHOOK_URL is set, and nothing is sent there: ALERT_WEBHOOK_SECRET is not.",
+                id="giftline.W001",
+            )
+        ]
+    return []
 
 
 @register()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import secrets
 from datetime import datetime
 from typing import Final
 
@@ -69,8 +68,3 @@ def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     key = base64.b64decode(secret.removeprefix(_PREFIX))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
-
-
-def make_secret() -> str:
-    """Return a new secret: ``whsec_`` and 32 random bytes in base64."""
-    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()

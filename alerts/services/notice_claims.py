@@ -88,7 +88,7 @@ def record_failure(*, notice: Notice, error: NotTakenError, now: datetime) -> No
 
 
 @durable
-def put_back(*, notice: Notice, wait_seconds: float, now: datetime) -> None:
+def put_notice_back(*, notice: Notice, wait_seconds: float, now: datetime) -> None:
     """Have a notice tried soon that was not tried: its place is silent, or the time ran out."""
     again_at = now + timedelta(seconds=max(RETRY_SECONDS[0], wait_seconds))
     _write(notice, state=Notice.State.QUEUED, next_attempt_at=again_at, tries=notice.tries - 1)

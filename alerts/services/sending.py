@@ -22,7 +22,12 @@ from django.conf import settings
 
 from alerts.models import Notice
 from alerts.providers.telling import NotTakenError
-from alerts.services.notice_claims import claim_notices, put_back, record_failure, record_success
+from alerts.services.notice_claims import (
+    claim_notices,
+    put_notice_back,
+    record_failure,
+    record_success,
+)
 from alerts.services.telling import prepare_call
 from alerts.transactions import durable
 
@@ -59,7 +64,7 @@ def send_due_notices(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
         while clock() - now < RUN_TIME:
             started_at = clock()
             claimed = claim_notices(
-                limit=batch_size, now=started_at, leased_until=started_at + lease_length()
+                limit=batch_size, now=started_at, leased_until=started_at + notice_lease()
             )
             if not claimed:
                 break
@@ -68,7 +73,7 @@ def send_due_notices(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
     return sent
 
 
-def lease_length() -> timedelta:
+def notice_lease() -> timedelta:
     """Return for how long a claimed notice is its worker's."""
     # The limit holds for connecting and for reading.
     return START_WINDOW + timedelta(seconds=2 * settings.ALERT_TIMEOUT) + _LEASE_MARGIN
@@ -100,7 +105,7 @@ class _Batch:
                 sent += 1
             elif outcome is Outcome.NOT_TRIED:
                 wait = self._silent.get((notice.channel, notice.target), 0.0)
-                put_back(notice=notice, wait_seconds=wait, now=self._clock())
+                put_notice_back(notice=notice, wait_seconds=wait, now=self._clock())
             else:
                 record_failure(notice=notice, error=outcome, now=self._clock())
         if surprise is not None:

@@ -60,8 +60,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/services/T0/B0/very-secret-part"
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many posts have come in."""
-        for _ in range(1000):
+        """Wait until so many posts have come in: a process that sends them has to start first."""
+        for _ in range(6000):
             if len(self.posts) >= count:
                 return
             time.sleep(0.01)

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from alerts.models import Notice
 from alerts.services.alerts import resolve_alert
 from alerts.services.notice_claims import RETRY_SECONDS
-from alerts.services.sending import lease_length, send_due_notices
+from alerts.services.sending import notice_lease, send_due_notices
 from sms.emulator import Emulator
 from tests.alerts.noticing import (
     KEY,
@@ -329,7 +329,7 @@ class TestWorkers:
         first = Thread(target=_send_in_a_thread)
         first.start()
         machine.wait_for(1)
-        assert send_due_notices(now=NOW + lease_length() + SECOND) == 1
+        assert send_due_notices(now=NOW + notice_lease() + SECOND) == 1
         gate.set()
         first.join(timeout=20)
         assert standings() == [("sent", 2, "")]

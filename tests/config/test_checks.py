@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from config.checks import (
+    check_alert_webhook,
+    check_client_names,
     check_credit_events,
     check_incident_source,
     check_message_parties,
@@ -103,3 +105,24 @@ class TestCheckMonitors:
         (problem,) = check_monitors()
         assert problem.id == "giftline.E004"
         assert named in problem.msg
+
+
+class TestCheckAlertWebhook:
+    def test_has_nothing_to_say_of_none(self) -> None:
+        assert check_alert_webhook() == []
+
+    def test_says_that_nothing_is_sent_unsigned(self, settings: Any) -> None:
+        settings.ALERT_WEBHOOK_URL = "https://machine.example/"
+        (problem,) = check_alert_webhook()
+        assert problem.id == "giftline.W001"
+        assert "machine.example" not in problem.msg
+
+
+class TestCheckClientNames:
+    def test_finds_it(self) -> None:
+        assert check_client_names() == []
+
+    def test_names_what_is_missing(self, settings: Any) -> None:
+        settings.CLIENT_NAMES = "credit.selectors.nobody"
+        (problem,) = check_client_names()
+        assert problem.id == "giftline.E013"
