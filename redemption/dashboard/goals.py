@@ -127,6 +127,7 @@ def _rows(scope: MessageScope, period: Period) -> list[GoalRow]:
         last=period.end,
         now=timezone.now(),
         stuck_after=timedelta(seconds=settings.STUCK_AFTER),
+        tries_kept=timedelta(seconds=settings.ATTEMPTS_KEPT),
     )
     asked = {**period.query, "client": scope.client_id, "campaign": scope.campaign_id}
     return [

@@ -32,7 +32,8 @@ from django.db import connection
 from alerts.codes import ErrorCode
 from alerts.models import Alert
 from redemption.selectors.flow import count_refusals
-from redemption.selectors.message_report import MessageScope, read_message_report
+from redemption.selectors.message_days import count_texts
+from redemption.selectors.message_report import MessageScope
 from redemption.selectors.reward_days import read_waits
 from redemption.selectors.spans import ONE_DAY, midnight
 
@@ -128,15 +129,25 @@ class Goals:
 
 
 def read_goals(
-    *, scope: MessageScope, first: date, last: date, now: datetime, stuck_after: timedelta
+    *,
+    scope: MessageScope,
+    first: date,
+    last: date,
+    now: datetime,
+    stuck_after: timedelta,
+    tries_kept: timedelta,
 ) -> Goals:
     """Return the goals' numbers for the days from the first to the last (UTC), both included.
 
     Guesses and words belong to no client: they are there for who asks about everybody.
+
+    :param tries_kept: how long tries are kept; nobody looks for guesses among those before.
     """
     sees_platform = scope.clients.are_all and scope.campaign_id is None
     start, end = midnight(first), midnight(last + ONE_DAY)
-    messages = read_message_report(scope=scope, group="channel", first=first, last=last)
+    tried, arrived = count_texts(
+        clients=scope.clients, first=first, last=last, campaign_id=scope.campaign_id
+    )
     issued, waits = _waits(scope, first, last)
     in_time = sum(n for wait, n in waits.items() if wait <= stuck_after.total_seconds())
     young = _ask(
@@ -148,13 +159,13 @@ def read_goals(
         end=end,
     )[0][0]
     return Goals(
-        tried=messages.everything.tried,
-        arrived=messages.everything.delivered,
+        tried=tried,
+        arrived=arrived,
         empty_pools=_count_empty_pools(scope, start, end),
         issued=issued,
         stuck=issued - in_time - young,
         waits=waits,
-        guessed=_ask(_GUESSED, start=start, end=end, guesses=GUESSES)[0][0]
+        guessed=_ask(_GUESSED, start=max(start, now - tries_kept), end=end, guesses=GUESSES)[0][0]
         if sees_platform
         else None,
         refusals=count_refusals(clients=scope.clients, start=start, end=end)
