@@ -247,7 +247,7 @@ def _figures(
         Figure(
             label=_("Given out in 28 days"),
             value=f"{pace.now:,}",
-            words=f"{change.text} {change.more}",
+            words=" · ".join(filter(None, (change.text, change.more))),
         ),
         Figure(label=_("Lasts"), value=left.text, words=left.more, tone=left.tone),
         Figure(

@@ -84,11 +84,14 @@ def draw_stock(forecast: Forecast, *, available: int, today: date) -> StockChart
     scale = draw_scale(available)
     slot = (WIDTH - scale.left - RIGHT) / days
 
-    def place(number: int, value: int) -> str:
+    def place(number: int, value: float) -> str:
         return f"{scale.left + slot * number:.1f},{scale.y_of(value):.1f}"
 
     upper = [place(number, point.high) for number, point in enumerate(points)]
     lower = [place(number, point.low) for number, point in enumerate(points)]
+    # Whole cards would reach the bottom before the day on which the last one goes.
+    taken = [0.0, *(span.expected for span in forecast.spans(days))]
+    path = [place(number, max(0.0, available - one)) for number, one in enumerate(taken)]
     gone = None if left.expected is None or left.expected >= days else left.expected
     return StockChart(
         width=WIDTH,
@@ -98,7 +101,7 @@ def draw_stock(forecast: Forecast, *, available: int, today: date) -> StockChart
         lines=scale.lines,
         ticks=tuple(_ticks(points, slot, scale.left)),
         band=" ".join(upper + lower[::-1]),
-        line=" ".join(place(number, point.expected) for number, point in enumerate(points)),
+        line=" ".join(path),
         gone_x=None if gone is None else round(scale.left + slot * (gone + 1), 1),
         gone_on="" if gone is None else _day_words(today + timedelta(days=gone)),
         rows=tuple(points[_ROWS::_ROWS]),
