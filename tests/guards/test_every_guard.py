@@ -23,6 +23,7 @@ from tests.guards.forbidden_canaries import CANARIES
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
+from tests.guards.forbidden_jobs import JOBS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
@@ -53,6 +54,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FORBIDDEN: Final = [
     *MONEY,
     *INCIDENTS,
+    *JOBS,
     *SLOTS,
     *SETTLEMENTS,
     *CARDS,
