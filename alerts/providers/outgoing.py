@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from requests.certs import where
+from requests.certs import where  # type: ignore[attr-defined]  # its one purpose
 
 from alerts.providers.outgoing_addresses import (
     AddressRefusedError,

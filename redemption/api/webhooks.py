@@ -346,6 +346,7 @@ def _secret_again(partner: Partner, record: IdempotencyRecord) -> dict[str, Any]
 
 def _delivery_again(endpoint_id: UUID, record: IdempotencyRecord) -> dict[str, Any]:
     """Print it as it was promised, also when it has been sent since."""
+    assert record.object_id is not None  # noqa: S101  kept with the delivery that was promised
     found = WebhookDelivery.objects.filter(pk=record.object_id, endpoint_id=endpoint_id)
     delivery = found.order_by("pk").first()
     if delivery is None:

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "admin:alerts_webhookendpoint_changelist"
 LOG = "admin:alerts_webhookdelivery_changelist"
+# The button of a dialog.
+PRESSED = {"_form_submitted": "True"}
 
 
 @pytest.fixture
@@ -75,8 +77,8 @@ class TestEndpoint:
 
     def test_shows_how_it_does(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "send_test"))
-        admin.post(url_of(endpoint, "send_test"))
+        admin.post(url_of(endpoint, "send_test"), PRESSED)
+        admin.post(url_of(endpoint, "send_test"), PRESSED)
         receiver.answers = [204]
         receiver.always = 503
         send()
@@ -87,10 +89,10 @@ class TestEndpoint:
 
     def test_is_paused_and_goes_on(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "switch"))
+        admin.post(url_of(endpoint, "switch"), PRESSED)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.reason) == ("paused", "Paused by an operator.")
-        admin.post(url_of(endpoint, "switch"))
+        admin.post(url_of(endpoint, "switch"), PRESSED)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.reason) == ("active", "")
         actions = AuditEvent.objects.filter(object_id=endpoint.pk).order_by("at")
@@ -105,7 +107,7 @@ class TestEndpoint:
         page = words_of(admin.post(url_of(endpoint, "rotate"), {"hours": 24}))
         (new,) = re.findall(r"whsec_[A-Za-z0-9+/=]{20,}", page)
         assert new != old
-        admin.post(url_of(endpoint, "send_test"))
+        admin.post(url_of(endpoint, "send_test"), PRESSED)
         send()
         assert receiver.posts[0].is_signed_with(old)
         assert receiver.posts[0].is_signed_with(new)
@@ -117,7 +119,7 @@ class TestEndpoint:
         self, world: World, admin: Browser, receiver: Receiver
     ) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "send_test"))
+        admin.post(url_of(endpoint, "send_test"), PRESSED)
         WebhookDelivery.objects.update(
             state="failed", next_attempt_at=None, finished_at="2026-03-02T15:30Z"
         )
@@ -129,7 +131,7 @@ class TestEndpoint:
 
     def test_is_removed(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "remove"))
+        admin.post(url_of(endpoint, "remove"), PRESSED)
         assert not WebhookEndpoint.objects.exists()
 
     def test_is_nothing_for_others(self, world: World, receiver: Receiver) -> None:
@@ -138,7 +140,7 @@ class TestEndpoint:
         for address in (reverse(LIST), reverse(LOG), url_of(endpoint)):
             assert manager.get(address).status_code in (302, 403, 404)
         for way in ("switch", "rotate", "send_test", "remove"):
-            assert manager.post(url_of(endpoint, way)).status_code in (302, 403, 404)
+            assert manager.post(url_of(endpoint, way), PRESSED).status_code in (302, 403, 404)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.secret_number) == ("active", 1)
         assert not WebhookDelivery.objects.exists()
@@ -149,7 +151,7 @@ class TestDelivery:
         self, world: World, admin: Browser, receiver: Receiver
     ) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "send_test"))
+        admin.post(url_of(endpoint, "send_test"), PRESSED)
         receiver.answers = [(500, {}, b"no <script>alert(1)</script>"), 204]
         send()
         send(later=60)
@@ -160,7 +162,7 @@ class TestDelivery:
         assert "<script>alert(1)</script>" not in shown
         assert "no &lt;script&gt;" in shown
         assert "webhook.test" in words_of(admin.get(reverse(LOG)))
-        page = admin.post(url_of(delivery, "replay_one"), follow=True)
+        page = admin.post(url_of(delivery, "replay_one"), PRESSED, follow=True)
         assert "on its way once more" in words_of(page)
         assert send() == 1
         assert len({post.id for post in receiver.posts}) == 1
@@ -170,7 +172,7 @@ class TestDelivery:
     ) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         for _ in range(2):
-            admin.post(url_of(endpoint, "send_test"))
+            admin.post(url_of(endpoint, "send_test"), PRESSED)
         send()
         keys = [one.pk for one in deliveries(endpoint)]
         admin.post(reverse(LOG), {"action": "replay", "_selected_action": keys})
