@@ -6,6 +6,7 @@ from typing import Any
 import environ
 
 from config.environment import PROJECT_DIR, load, var_dir
+from config.periodic import PERIODIC_JOBS
 from config.privileges import NARROWED_PRIVILEGES
 from config.thresholds import read_thresholds
 from config.unfold import unfold
@@ -161,43 +162,7 @@ STUCK_AFTER = ENV.seconds("STUCK_AFTER")
 THRESHOLDS = read_thresholds(ENV)
 # Seconds between two runs of each periodic task, by its name.
 PERIODIC_TASKS = {
-    "alerts.tasks.run_monitors": ENV.seconds("EVERY_MONITORS"),
-    "alerts.tasks.vacuum_tables": ENV.seconds("EVERY_VACUUM"),
-    "sms.tasks.sweep_messages": ENV.seconds("EVERY_MESSAGE_SWEEP"),
-    "sms.tasks.retry_messages": ENV.seconds("EVERY_SMS_RETRY"),
-    "sms.tasks.redact_texts": ENV.seconds("EVERY_TEXT_REDACTION"),
-    "giftcards.tasks.sweep_orders": ENV.seconds("EVERY_PROVIDER_ORDERS"),
-    "giftcards.tasks.expire_cards": ENV.seconds("EVERY_CARD_EXPIRY"),
-    "giftcards.tasks.run_uploads": ENV.seconds("EVERY_UPLOAD_STEP"),
-    "giftcards.tasks.sweep_uploads": ENV.seconds("EVERY_UPLOAD_SWEEP"),
-    "giftcards.tasks.sync_brands": ENV.seconds("EVERY_BRAND_SYNC"),
-    "giftcards.tasks.check_floats": ENV.seconds("EVERY_FLOAT_CHECK"),
-    "giftcards.tasks.refill_buffers": ENV.seconds("EVERY_BUFFER_REFILL"),
-    "redemption.tasks.serve_waiting": ENV.seconds("EVERY_SERVE_WAITING"),
-    "redemption.tasks.process_events": ENV.seconds("EVERY_EVENT_SWEEP"),
-    "redemption.tasks.review_budgets": ENV.seconds("EVERY_BUDGET_REVIEW"),
-    "redemption.tasks.review_forms": ENV.seconds("EVERY_FORM_REVIEW"),
-    "redemption.tasks.clear_attempts": ENV.seconds("EVERY_ATTEMPT_CLEARING"),
-    "redemption.tasks.apply_retention": ENV.seconds("EVERY_RETENTION"),
-    "redemption.tasks.sweep_erasures": ENV.seconds("EVERY_ERASURE_SWEEP"),
-    "redemption.tasks.find_duplicates": ENV.seconds("EVERY_DUPLICATE_SEARCH"),
-    "redemption.tasks.expire_claims": ENV.seconds("EVERY_CLAIM_EXPIRY"),
-    "redemption.tasks.remind_claims": ENV.seconds("EVERY_CLAIM_REMINDER"),
-    "redemption.tasks.clean_up_stuck": ENV.seconds("EVERY_STUCK_SWEEP"),
-    "redemption.tasks.count_report_days": ENV.seconds("EVERY_REPORT_COUNT"),
-    "redemption.tasks.send_daily_reports": ENV.seconds("EVERY_DAILY_REPORT"),
-    "alerts.tasks.sweep_notices": ENV.seconds("EVERY_NOTICE_SWEEP"),
-    "alerts.tasks.remind_of_alerts": ENV.seconds("EVERY_ALERT_REMINDER"),
-    "alerts.tasks.escalate_incidents": ENV.seconds("EVERY_ESCALATION"),
-    "alerts.tasks.sweep_webhooks": ENV.seconds("EVERY_WEBHOOK_SWEEP"),
-    "giftcards.tasks.watch_pools": ENV.seconds("EVERY_POOL_WATCH"),
-    "alerts.tasks.recover_jobs": ENV.seconds("EVERY_JOB_RECOVERY"),
-    "alerts.tasks.clear_job_runs": ENV.seconds("EVERY_JOB_CLEARING"),
-    "credit.tasks.rebalance_accounts": ENV.seconds("EVERY_REBALANCE"),
-    "credit.tasks.audit_ledger": ENV.seconds("EVERY_LEDGER_AUDIT"),
-    "alerts.tasks.verify": ENV.seconds("EVERY_VERIFY"),
-    "redemption.tasks.watch_canaries": ENV.seconds("EVERY_CANARY_WATCH"),
-    "credit.tasks.clear_answers": ENV.seconds("EVERY_KEY_CLEARING"),
+    **{task: ENV.seconds(name) for task, name in PERIODIC_JOBS.items()},
     "credit.tasks.clear_sign_ins": 24 * 3600.0,
 }
 

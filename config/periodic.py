@@ -1,0 +1,45 @@
+"""The periodic jobs by their Celery names, each with the setting that says how often it runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PERIODIC_JOBS: Final[dict[str, str]] = {
+    "sms.tasks.sweep_messages": "EVERY_MESSAGE_SWEEP",
+    "sms.tasks.retry_messages": "EVERY_SMS_RETRY",
+    "sms.tasks.redact_texts": "EVERY_TEXT_REDACTION",
+    "giftcards.tasks.sweep_orders": "EVERY_PROVIDER_ORDERS",
+    "giftcards.tasks.expire_cards": "EVERY_CARD_EXPIRY",
+    "giftcards.tasks.run_uploads": "EVERY_UPLOAD_STEP",
+    "giftcards.tasks.sweep_uploads": "EVERY_UPLOAD_SWEEP",
+    "giftcards.tasks.sync_brands": "EVERY_BRAND_SYNC",
+    "giftcards.tasks.check_floats": "EVERY_FLOAT_CHECK",
+    "giftcards.tasks.refill_buffers": "EVERY_BUFFER_REFILL",
+    "giftcards.tasks.watch_pools": "EVERY_POOL_WATCH",
+    "redemption.tasks.serve_waiting": "EVERY_SERVE_WAITING",
+    "redemption.tasks.process_events": "EVERY_EVENT_SWEEP",
+    "redemption.tasks.review_budgets": "EVERY_BUDGET_REVIEW",
+    "redemption.tasks.review_forms": "EVERY_FORM_REVIEW",
+    "redemption.tasks.clear_attempts": "EVERY_ATTEMPT_CLEARING",
+    "redemption.tasks.apply_retention": "EVERY_RETENTION",
+    "redemption.tasks.sweep_erasures": "EVERY_ERASURE_SWEEP",
+    "redemption.tasks.find_duplicates": "EVERY_DUPLICATE_SEARCH",
+    "redemption.tasks.expire_claims": "EVERY_CLAIM_EXPIRY",
+    "redemption.tasks.remind_claims": "EVERY_CLAIM_REMINDER",
+    "redemption.tasks.clean_up_stuck": "EVERY_STUCK_SWEEP",
+    "redemption.tasks.count_report_days": "EVERY_REPORT_COUNT",
+    "redemption.tasks.send_daily_reports": "EVERY_DAILY_REPORT",
+    "redemption.tasks.watch_canaries": "EVERY_CANARY_WATCH",
+    "credit.tasks.rebalance_accounts": "EVERY_REBALANCE",
+    "credit.tasks.audit_ledger": "EVERY_LEDGER_AUDIT",
+    "credit.tasks.clear_answers": "EVERY_KEY_CLEARING",
+    "alerts.tasks.run_monitors": "EVERY_MONITORS",
+    "alerts.tasks.vacuum_tables": "EVERY_VACUUM",
+    "alerts.tasks.sweep_notices": "EVERY_NOTICE_SWEEP",
+    "alerts.tasks.remind_of_alerts": "EVERY_ALERT_REMINDER",
+    "alerts.tasks.escalate_incidents": "EVERY_ESCALATION",
+    "alerts.tasks.sweep_webhooks": "EVERY_WEBHOOK_SWEEP",
+    "alerts.tasks.recover_jobs": "EVERY_JOB_RECOVERY",
+    "alerts.tasks.clear_job_runs": "EVERY_JOB_CLEARING",
+    "alerts.tasks.verify": "EVERY_VERIFY",
+}
