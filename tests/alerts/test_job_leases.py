@@ -184,10 +184,9 @@ class TestLeaseKeeper:
         holder = claim()
         assert holder is not None
         extended = threading.Event()
-        true = lease_keeper.extend_leases
 
         def extend(*, holders: list[UUID]) -> int:
-            count = true(holders=holders)
+            count = extend_leases(holders=holders)
             extended.set()
             return count
 
