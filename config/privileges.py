@@ -68,4 +68,14 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_messageday": ("SELECT",),
     "redemption_messagechange": ("SELECT",),
     "redemption_messagecount": ("SELECT",),
+    # Points, checkouts and what belongs to them are written by the functions of loyalty/sql.
+    "loyalty_loyaltytransaction": ("SELECT",),
+    "loyalty_checkout": ("SELECT",),
+    "loyalty_checkoutline": ("SELECT",),
+    "loyalty_reconciliationitem": ("SELECT",),
+    "loyalty_customer": ("SELECT", "INSERT", "UPDATE"),
+    # A payment is begun and ended by the functions; who asks its gateway counts the tries.
+    "loyalty_payment": ("SELECT", "UPDATE"),
+    "loyalty_refund": ("SELECT", "UPDATE"),
+    "loyalty_reward": ("SELECT", "UPDATE"),
 }

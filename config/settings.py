@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "giftcards",
     "sms",
     "redemption",
+    "loyalty",
     "config",
 ]
 

@@ -21,7 +21,7 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from config.environment import PROJECT_DIR
 
 LANGUAGES: Final = ("es",)
-_CODE: Final = ("alerts", "credit", "giftcards", "sms", "redemption", "config")
+_CODE: Final = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty", "config")
 _CALLS: Final = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
 _PLURAL_CALLS: Final = frozenset({"ngettext", "ngettext_lazy"})
 _HEADER: Final = {
