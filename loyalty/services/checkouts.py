@@ -20,16 +20,13 @@ from alerts.codes import ErrorCode
 from alerts.errors import (
     DatabaseRefusalError,
     ServiceError,
-    ValidationFailedError,
     from_database_error,
     raised_by_database,
 )
 from alerts.statements import call_function
 from alerts.transactions import durable
-from credit.money import format_amount
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
 from credit.services.transfers import is_violation_of
-from loyalty.models import Checkout
 
 log = structlog.get_logger()
 
@@ -49,7 +46,7 @@ class NotEnoughPointsError(ServiceError):
 
     def customer_words(self, *, support_phone: str = "") -> str:
         """Print what a customer is told, with both numbers."""
-        words = super(NotEnoughPointsError, self).customer_words(support_phone=support_phone)
+        words = super().customer_words(support_phone=support_phone)
         numbers = _("Available: %(available)s, Requested: %(requested)s") % {
             "available": self.available,
             "requested": self.requested,

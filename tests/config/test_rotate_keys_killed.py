@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -98,21 +99,31 @@ class TestKilledRotation:
         ]
         over = threading.Event()
         results: list[RedeemResult] = []
+        lines_until_killed = (1, 3, 6, 10, None)
+        # Some of the codes are kept for each of the rotations, however long it takes.
+        allowed = threading.Semaphore(0)
+        share = count // len(lines_until_killed)
 
         def redeem_some(place: int) -> None:
             try:
                 for code in codes[place::threads]:
+                    assert allowed.acquire(timeout=120)
                     results.append(ask(code))
-                    # So that people are still at it when the last of the rotations ends.
                     over.wait(timeout=0.25)
             finally:
                 connection.close()
+
+        def somebody_was_served(before: int) -> None:
+            deadline = time.monotonic() + 60
+            while len(results) == before and time.monotonic() < deadline:
+                time.sleep(0.01)
 
         def rotate_and_be_killed() -> tuple[list[int], list[int]]:
             """Start the rotation and kill it a moment later, again and again; then let it end."""
             ends, served = [], []
             try:
-                for lines in (1, 3, 6, 10, None):
+                for lines in lines_until_killed:
+                    allowed.release(share)
                     with subprocess.Popen(
                         [sys.executable, "-c", PROGRAM],
                         stdout=subprocess.DEVNULL,
@@ -126,6 +137,7 @@ class TestKilledRotation:
                         else:
                             for _ in range(lines):
                                 process.stderr.readline()
+                            somebody_was_served(served[-1] if served else 0)
                             process.kill()
                     ends.append(process.returncode)
                     served.append(len(results))
