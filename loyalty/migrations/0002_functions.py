@@ -7,5 +7,15 @@ class Migration(migrations.Migration):
     dependencies = [("loyalty", "0001_initial")]
 
     operations = [
-        install("loyalty", "points", "pricing", "checkout", "reconciliation", "guards", "policies"),
+        install(
+            "loyalty",
+            "points",
+            "pricing",
+            "checkout",
+            "reconciliation",
+            "refund",
+            "reward",
+            "guards",
+            "policies",
+        ),
     ]

@@ -167,7 +167,12 @@ $$;
 CREATE OR REPLACE TRIGGER loyalty_reward_moves_forward BEFORE UPDATE ON loyalty_reward
     FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION loyalty_check_reward();
 
--- Nothing that has to do with points or money is removed; points are not even changed.
+CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON loyalty_loyaltytransaction
+    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
+CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON loyalty_loyaltytransaction
+    FOR EACH STATEMENT EXECUTE FUNCTION alerts_refuse_change();
+
+-- Nothing that has to do with points or money is removed.
 DO $$
 DECLARE
     v_table text;

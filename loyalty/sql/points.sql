@@ -144,8 +144,8 @@ BEGIN
     FOR v_lot IN
         SELECT id, rest, created_at FROM (
             SELECT t.id, t.number, t.created_at,
-                least(t.points, greatest(0, sum(t.points) OVER (ORDER BY t.number) - (
-                    SELECT coalesce(-sum(u.points), 0) FROM loyalty_loyaltytransaction u
+                least(t.points, greatest(0, sum(t.points) OVER (ORDER BY t.number)::bigint - (
+                    SELECT coalesce(-sum(u.points), 0)::bigint FROM loyalty_loyaltytransaction u
                     WHERE u.customer_id = p_customer_id AND u.points < 0))) AS rest
             FROM loyalty_loyaltytransaction t
             WHERE t.customer_id = p_customer_id AND t.points > 0) lots
