@@ -925,7 +925,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     ("discount_minor__gte", 0),
-                    ("total_minor__gte", 0),
                     ("points_earned__gte", 0),
                     ("points_redeemed__gte", 0),
                 ),

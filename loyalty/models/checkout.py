@@ -94,10 +94,10 @@ class Checkout(models.Model):
                 name="loyalty_checkout_total_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(discount_minor__gte=0, total_minor__gte=0)
-                & Q(points_redeemed__gte=0, points_earned__gte=0),
+                condition=Q(discount_minor__gte=0, points_redeemed__gte=0, points_earned__gte=0),
                 name="loyalty_checkout_never_negative",
             ),
+            # So the total is not negative either.
             models.CheckConstraint(
                 condition=Q(refunded_minor__gte=0, refunded_minor__lte=F("total_minor"))
                 & Q(refunded_of_subtotal_minor__gte=0)

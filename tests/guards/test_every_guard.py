@@ -20,16 +20,19 @@ from tests.guards.forbidden import Forbidden
 from tests.guards.forbidden_attempts import ATTEMPT_RULES
 from tests.guards.forbidden_calls import CALLS
 from tests.guards.forbidden_canaries import CANARIES
+from tests.guards.forbidden_checkouts import CHECKOUTS
 from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
 from tests.guards.forbidden_jobs import JOBS
+from tests.guards.forbidden_loyalty import LOYALTY
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
 from tests.guards.forbidden_preparation import PREPARATIONS
 from tests.guards.forbidden_privacy import PRIVACY
+from tests.guards.forbidden_reports import REPORTS
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -77,6 +80,9 @@ FORBIDDEN: Final = [
     *NOTICES,
     *UPLOADS,
     *WEBHOOKS,
+    *LOYALTY,
+    *CHECKOUTS,
+    *REPORTS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
 # tests/giftcards/test_order_guards.py).
@@ -93,7 +99,7 @@ REFUSALS: Final = (
     psycopg.errors.UniqueViolation,
 )
 ONE_ROLE: Final = settings.DATABASES["default"]["USER"] == settings.DATABASES["owner"]["USER"]
-OUR_APPS: Final = ("alerts", "credit", "giftcards", "sms", "redemption")
+OUR_APPS: Final = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty")
 # Triggers that refuse nothing, and where they are tested.
 NOT_GUARDS: Final = {
     ("redemption_redemption", "redemption_claim_given_back"),  # tests/redemption/test_caps.py
