@@ -142,6 +142,17 @@ STAFF: Final[dict[str, str]] = {
     "redemption_canarytry": "network caller request_id",
 }
 
+# Of a client's customers, who collect points: the client keeps their accounts, changes and closes
+# them. Erasing a recipient does not reach them: who was rewarded does not tell whose account it is.
+CUSTOMERS: Final[dict[str, str]] = {
+    "loyalty_customer": "first_name last_name phone email",
+    # Words of whoever changed points, gave money back or gave points up.
+    "loyalty_loyaltytransaction": "description",
+    "loyalty_refund": "reason",
+    "loyalty_reconciliationitem": "resolution_note",
+    "loyalty_reward": "contact_to",
+}
+
 # Of nobody: things, organisations, codes of our own, and ids of who did something.
 IMPERSONAL: Final[dict[str, str]] = {
     "alerts_alert": "kind monitor subject message data dedupe_key",
@@ -215,4 +226,17 @@ IMPERSONAL: Final[dict[str, str]] = {
     "redemption_messagecount": "waits wait_counts error_codes error_attempts error_ends",
     "redemption_replacement": "actor",
     "redemption_rewardcount": "currency waits wait_counts",
+    "loyalty_loyaltyprogram": "currency",
+    "loyalty_tier": "name",
+    "loyalty_customer": "tier",
+    "loyalty_loyaltytransaction": "actor",
+    "loyalty_stockitem": "sku name currency",
+    "loyalty_registersession": "register currency opened_by closed_by",
+    "loyalty_checkout": "order_number currency steps actor request_id",
+    "loyalty_checkoutline": "sku name",
+    "loyalty_payment": "gateway currency gateway_reference error",
+    "loyalty_reconciliationitem": "currency error resolved_by",
+    "loyalty_refund": "currency lines gateway_reference error actor request_id",
+    # The link's secret itself is kept nowhere.
+    "loyalty_reward": "reason_code source currency contact_method reveal_digest actor request_id",
 }

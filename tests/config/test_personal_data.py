@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from config.environment import PROJECT_DIR
-from config.personal_data import IMPERSONAL, PERSONAL, STAFF, Fate
+from config.personal_data import CUSTOMERS, IMPERSONAL, PERSONAL, STAFF, Fate
 from config.registry import SETTINGS
 from redemption.services.retention import RULES
 from tests.redemption.forgetting import erase, make_operator, someone_known
@@ -44,7 +44,7 @@ def declared() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for table, held in PERSONAL.items():
         found.setdefault(table, []).extend(held)
-    for group in (STAFF, IMPERSONAL):
+    for group in (STAFF, CUSTOMERS, IMPERSONAL):
         for table, columns in group.items():
             found.setdefault(table, []).extend(columns.split())
     return found

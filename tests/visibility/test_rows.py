@@ -20,6 +20,8 @@ from redemption.services.desk_tasks import open_task
 from redemption.services.imports import import_recipients
 from tests.alerts.hooking import subscribe
 from tests.guards.raw import as_application, as_owner
+from tests.loyalty.deeds import use_shop
+from tests.loyalty.shop import open_shop
 from tests.redemption.asking import ask
 from tests.redemption.desking import make_agent
 from tests.redemption.reporting import connect_crm
@@ -71,6 +73,7 @@ def build_lively_world(name: str) -> World:
         )
     # Nobody knows this contact: an event without a reward.
     connect_crm(world, stock=0).report(contact_id="nobody")
+    use_shop(open_shop(world), world)
     raise_alert(
         kind="x",
         severity=Alert.Severity.INFO,
@@ -136,6 +139,18 @@ class TestEveryTable:
             "giftcards_cardevent",
             "giftcards_giftcard",
             "giftcards_pool",
+            "loyalty_checkout",
+            "loyalty_checkoutline",
+            "loyalty_customer",
+            "loyalty_loyaltyprogram",
+            "loyalty_loyaltytransaction",
+            "loyalty_payment",
+            "loyalty_reconciliationitem",
+            "loyalty_refund",
+            "loyalty_registersession",
+            "loyalty_reward",
+            "loyalty_stockitem",
+            "loyalty_tier",
             "redemption_callsession",
             "redemption_campaign",
             "redemption_condition",
