@@ -27,6 +27,9 @@ from alerts.statements import call_function
 from alerts.transactions import durable
 from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
 from credit.services.transfers import is_violation_of
+from loyalty.models import Checkout
+from loyalty.services.owed_points import review_owed
+from loyalty.services.points_log import updating_points
 
 log = structlog.get_logger()
 
@@ -154,47 +157,46 @@ def check_out(
     owner, idempotency_key, fingerprint = (
         (None, None, None) if key is None else (key.owner, key.key, key.fingerprint)
     )
-    row = _call(
-        _CHECK_OUT,
-        [
-            uuid4(),
-            cart.client_id,
-            cart.customer_id,
-            register_session_id,
-            order_number,
-            [line.sku for line in cart.lines],
-            [line.quantity for line in cart.lines],
-            cart.points_to_redeem,
-            MANUAL,
-            uuid4(),
-            "approved" if payment.is_approved else "declined",
-            payment.amount_minor,
-            payment.reference,
-            actor,
-            request_id,
-            owner,
-            idempotency_key,
-            fingerprint,
-            now,
-        ],
-        order_number=order_number,
-    )
-    result = CheckoutResult(**dict(zip(_RESULT, row, strict=True)))
-    _log(result, cart)
-    return result
-
-
-def _log(result: CheckoutResult, cart: Cart) -> None:
+    checkout_id = uuid4()
+    with updating_points(customer_id=cart.customer_id, order_id=checkout_id) as update:
+        row = _call(
+            _CHECK_OUT,
+            [
+                checkout_id,
+                cart.client_id,
+                cart.customer_id,
+                register_session_id,
+                order_number,
+                [line.sku for line in cart.lines],
+                [line.quantity for line in cart.lines],
+                cart.points_to_redeem,
+                MANUAL,
+                uuid4(),
+                "approved" if payment.is_approved else "declined",
+                payment.amount_minor,
+                payment.reference,
+                actor,
+                request_id,
+                owner,
+                idempotency_key,
+                fingerprint,
+                now,
+            ],
+            order_number=order_number,
+        )
+        result = CheckoutResult(**dict(zip(_RESULT, row, strict=True)))
+        if result.loyalty == Checkout.Loyalty.APPLIED:
+            update.applied(earned=result.points_earned, redeemed=result.points_redeemed)
     log.info(
         "[LOYALTY] Checkout",
         checkout_id=str(result.checkout_id),
         customer_id=None if cart.customer_id is None else str(cart.customer_id),
         state=result.state,
         loyalty=result.loyalty,
-        earned=result.points_earned,
-        redeemed=result.points_redeemed,
-        net_change=result.points_earned - result.points_redeemed,
     )
+    if result.loyalty == Checkout.Loyalty.PENDING:
+        review_owed(client_id=cart.client_id, now=now)
+    return result
 
 
 def _call(statement: str, parameters: Sequence[Any], *, order_number: str) -> tuple[Any, ...]:

@@ -43,7 +43,10 @@ def call(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...]:
     try:
         return call_function(statement, parameters)
     except DatabaseError as error:
-        raise refusal_of(error) from error
+        refusal = refusal_of(error)
+        if refusal is error:
+            raise
+        raise refusal from error
 
 
 def refusal_of(error: DatabaseError) -> Exception:

@@ -72,3 +72,16 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Take items that are due in hand: whoever takes one has five minutes, and nobody waits for it.
+CREATE OR REPLACE FUNCTION loyalty_claim_items(
+    p_limit integer, p_now timestamptz
+) RETURNS SETOF uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE loyalty_reconciliationitem i SET next_attempt_at = p_now + interval '5 minutes'
+        FROM (SELECT d.id FROM loyalty_reconciliationitem d
+            WHERE NOT d.resolved AND d.next_attempt_at <= p_now
+            ORDER BY d.next_attempt_at, d.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED) due
+        WHERE i.id = due.id
+    RETURNING i.id
+$$;
