@@ -9,7 +9,7 @@ ARGS ?=
 OFFLINE := BUILD=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm schema-test attack verify-proof
+.PHONY: help demo test check bench fmt words lock clean storm outage provider-storm loyalty-storm schema-test attack verify-proof
 .PHONY: report-proof
 .PHONY: check-format check-lint check-types check-imports check-migrations check-deploy
 
@@ -66,6 +66,11 @@ provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_
 	@STORM_ORDERS=$(or $(STORM_ORDERS),500) STORM_SEED=$(or $(STORM_SEED),1) STORM_KILLS=20 \
 		$(BIN)/python -m pytest -q tests/giftcards/test_order_storm.py tests/crash/test_orders.py \
 		$(ARGS)
+
+loyalty-storm: $(READY) ## Spend and earn points at once under random faults (LOYALTY_ROUNDS=1000, LOYALTY_SEED=1)
+	@LOYALTY_ROUNDS=$(or $(LOYALTY_ROUNDS),1000) LOYALTY_SEED=$(or $(LOYALTY_SEED),1) \
+		$(BIN)/python -m pytest -q -n 0 -s --show-capture=no \
+		tests/loyalty/test_storm.py tests/loyalty/test_races.py $(ARGS)
 
 schema-test: $(READY) ## Ask the whole API all that its schema allows and forbids (SCHEMA_EXAMPLES=100, SCHEMA_SEED=1)
 	@SCHEMA_EXAMPLES=$(or $(SCHEMA_EXAMPLES),100) SCHEMA_SEED=$(or $(SCHEMA_SEED),1) \

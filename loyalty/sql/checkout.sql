@@ -51,12 +51,17 @@ BEGIN
     IF p_customer_id IS NOT NULL THEN
         v_customer := loyalty_lock_customer(p_client_id, p_customer_id);
     END IF;
-    -- Only now: a repeat that came while the first was running has waited for the lock above.
-    IF p_idempotency_key IS NOT NULL AND EXISTS (
-        SELECT 1 FROM credit_idempotencyrecord
-        WHERE owner = p_idempotency_owner AND key = p_idempotency_key)
-    THEN
-        RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
+    -- Before anything is looked at: a repeat that comes while the first is running waits here, and
+    -- hears of its end, not of the order number or of the articles that the first has taken.
+    IF p_idempotency_key IS NOT NULL THEN
+        INSERT INTO credit_idempotencyrecord
+            (owner, key, fingerprint, status, object_id, state, created_at)
+        VALUES (p_idempotency_owner, p_idempotency_key, p_idempotency_fingerprint, 202,
+            p_checkout_id, 'payment_unknown', p_now)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this key was answered before' USING ERRCODE = 'GC900';
+        END IF;
     END IF;
     SELECT * INTO v_cart FROM loyalty_price_cart(
         p_client_id, p_customer_id, p_skus, p_quantities, p_points);
@@ -103,16 +108,6 @@ BEGIN
          created_at)
     VALUES (p_payment_id, p_checkout_id, p_client_id, p_gateway, v_cart.total_minor,
         v_cart.currency, 'unknown', p_payment_due_at, p_now);
-    IF p_idempotency_key IS NOT NULL THEN
-        INSERT INTO credit_idempotencyrecord
-            (owner, key, fingerprint, status, object_id, state, created_at)
-        VALUES (p_idempotency_owner, p_idempotency_key, p_idempotency_fingerprint, 202,
-            p_checkout_id, 'payment_unknown', p_now)
-        ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'this key was answered meanwhile' USING ERRCODE = 'GC900';
-        END IF;
-    END IF;
     SELECT * INTO v_checkout FROM loyalty_checkout WHERE id = p_checkout_id;
     RETURN v_checkout;
 END

@@ -7,6 +7,8 @@ from tests.guards.forbidden import Forbidden
 RUN: Final = "alerts_monitorrun"
 SUBSCRIPTION: Final = "redemption_reportsubscription"
 MAIL: Final = "redemption_dailyreportmail"
+# That there is such a user is checked at the commit, which never comes.
+_SOMEBODY: Final = "'00000000-0000-4000-8000-000000000001'"
 
 
 def _run(state: str, duration: str) -> str:
@@ -20,7 +22,7 @@ def _run(state: str, duration: str) -> str:
 def _mail(state: str = "due", due: str = "now()", sent: str = "NULL") -> str:
     return (
         f"INSERT INTO {MAIL} (id, user_id, day, state, attempts, next_attempt_at, sent_at)"
-        f" VALUES (gen_random_uuid(), 1, '2026-03-02', '{state}', 0, {due}, {sent});"
+        f" VALUES (gen_random_uuid(), {_SOMEBODY}, '2026-03-02', '{state}', 0, {due}, {sent});"
     )
 
 
@@ -34,9 +36,8 @@ REPORTS: Final = [
         "redemption_subscription_hour_of_a_day",
         SUBSCRIPTION,
         f"INSERT INTO {SUBSCRIPTION} (user_id, hour, time_zone, last_day)"
-        " VALUES (1, 24, 'UTC', '2026-03-02')",
+        f" VALUES ({_SOMEBODY}, 24, 'UTC', '2026-03-02')",
     ),
-    # Whose mail it is, is checked at the commit, which never comes.
     Forbidden("redemption_dailyreportmail_once_a_day", MAIL, _mail() * 2),
     Forbidden(_ENDS, MAIL, _mail(due="NULL")),
     Forbidden(_ENDS, MAIL, _mail(state="sent", sent="now()")),
