@@ -91,6 +91,6 @@ def use_shop(shop: Shop, world: World) -> None:
     bought = shop.buy(shop.cart(customer, coffees=1, points=100))
     refund(shop.client.pk, bought.checkout_id, amount_minor=100)
     with points_out_of_order():
-        shop.buy(shop.cart(customer, mugs=1))
+        shop.buy(shop.cart(customer, mugs=1, points=50))
     world.stock(1)
     take_reward(shop.client.pk, customer.pk, world.denomination.pk)

@@ -107,7 +107,7 @@ class Storm:
             self.reward: 8,
             self.adjust: 6,
             self.expire: 4,
-            self.replay: 10,
+            self.replay: 6,
             self.resolve: 2,
         }
         (deed,) = dice.choices(list(deeds), list(deeds.values()))
@@ -223,7 +223,7 @@ class Storm:
         return take_reward(self.shop.client.pk, customer_id, denomination_id, now=now)
 
     def adjust(self, dice: Random, number: int, now: datetime) -> object:
-        points = dice.choice([dice.randint(1, 3000), -dice.randint(1, 500)])
+        points = dice.choice([dice.randint(1, 15_000), -dice.randint(1, 500)])
         return adjust(self.shop.client.pk, self.someone(dice).pk, points, now=now)
 
     def expire(self, dice: Random, number: int, now: datetime) -> object:
@@ -252,9 +252,10 @@ def finish(checkout_id: UUID, outcome: str, *, now: datetime) -> str:
 
 
 def set_up(shop: Shop, world: World, *, rounds: int, seed: int) -> Storm:
-    """Open the shop to a few customers with points, with enough articles for most of the rounds."""
-    StockItem.objects.filter(pk=shop.coffee.pk).update(on_hand=rounds)
-    StockItem.objects.filter(pk=shop.mug.pk).update(on_hand=rounds // 8)
+    """Open the shop to a few customers with points, with enough coffee, and too few mugs."""
+    for article, on_hand in ((shop.coffee, 5 * rounds), (shop.mug, rounds // 20)):
+        StockItem.objects.filter(pk=article.pk).update(on_hand=on_hand)
+        article.refresh_from_db()
     world.stock(max(2, rounds // 20))
     customers = [shop.customer(points=10_000) for _ in range(CUSTOMERS)]
     return Storm(shop=shop, world=world, seed=seed, customers=customers)
