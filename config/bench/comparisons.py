@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from config.bench.checkouts import Checkouts
 from config.bench.claims import Claims, open_snapshot
 from config.bench.course import Course
 from config.bench.data import Codes, Data
@@ -27,6 +28,7 @@ _HTTP_P99_MS: Final = 100
 _HOT_TARGET: Final = 0.85
 _CLAIM_TARGET: Final = 0.70
 _IMPORT_TARGET: Final = 6.0
+_CHECKOUT_TARGET: Final = 0.80
 # A first guess is low: it is taken while plans and buffers are cold, or the machine is busy.
 _RESERVE: Final = 3
 _BY_FUNCTION: Final = (Codes.LIMIT_MANY, Codes.LIMIT_HOT)
@@ -105,6 +107,30 @@ class Comparisons:
                 ("many accounts", partial(run, many, clients)),
                 ("one hot account", partial(run, hot, clients)),
                 least_ratio=_HOT_TARGET if slots else None,
+            )
+
+    def loyalty(self) -> Iterator[Comparison]:
+        """Checkouts in process, beside their function; and all of them of one customer."""
+        with step(f"{self.course.accounts + 1} shops"):
+            checkouts = Checkouts(self.course)
+        for threads in self.course.threads:
+            yield self._compare(
+                "Checkout in process ÷ its function",
+                threads,
+                (_LIMIT_NAME, partial(checkouts.run_function, threads)),
+                ("service", partial(checkouts.run_service, threads)),
+                least_ratio=_CHECKOUT_TARGET if threads == 8 else None,
+            )
+        crowd = self.course.crowd
+        for name, run in (
+            ("through the function", checkouts.run_function),
+            ("through the service", checkouts.run_service),
+        ):
+            yield self._compare(
+                f"Checkouts of one hot customer ÷ of many customers, {name}",
+                crowd,
+                ("many customers", partial(run, crowd)),
+                ("one hot customer", partial(run, crowd, is_hot=True)),
             )
 
     def claims(self) -> Iterator[Comparison]:

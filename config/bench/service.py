@@ -1,4 +1,4 @@
-"""The redeem service, called by threads of this process."""
+"""The services, called by threads of this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +27,14 @@ USER_AGENT = "giftline-bench"
 
 
 def run_service(data: Data, kind: Codes, *, threads: int, course: Course) -> Sample:
-    """Redeem in threads of this process, each on a connection of its own as pgbench's clients."""
+    """Redeem in threads of this process."""
+    return run_threads(
+        lambda: redeem_once(code_of(kind, data.next_number(kind))), threads=threads, course=course
+    )
+
+
+def run_threads(once: Callable[[], None], *, threads: int, course: Course) -> Sample:
+    """Do something again and again, each thread on a connection of its own as pgbench's clients."""
     events: list[list[Event]] = [[] for _ in range(threads)]
     errors: Counter[str] = Counter()
     barrier = threading.Barrier(threads + 1)
@@ -40,7 +47,7 @@ def run_service(data: Data, kind: Codes, *, threads: int, course: Course) -> Sam
         began = time.perf_counter()
         while began < until:
             try:
-                redeem_once(code_of(kind, data.next_number(kind)))
+                once()
             except Exception as error:  # noqa: BLE001  whatever it is belongs into the report
                 errors[_kind_of(error)] += 1
             ended = time.perf_counter()

@@ -18,6 +18,7 @@ from config.bench.profile import Profile, Share, take_profile
 from config.bench.report import BEGIN, END, render, write
 from credit.models import Account, Entry
 from giftcards.models import GiftCard
+from loyalty.models import Checkout, LoyaltyTransaction
 from redemption.models import Redemption
 from sms.models import Message
 from tests.world import NOW
@@ -215,6 +216,19 @@ class TestComparisons:
         assert by_pool.filter(pool__name="Imports 1").count() == COURSE.bulk_rows
         assert by_pool.filter(pool__name="Imports 2").count() == COURSE.import_rows
         assert re.fullmatch(r"import_cards, peak \d+ MB", comparison.side.name)
+
+    def test_loyalty_checks_out_as_its_function_does(self, comparisons: Comparisons) -> None:
+        in_process, *of_one = comparisons.loyalty()
+        assert_ran(in_process, clients=2)
+        assert [comparison.least_ratio for comparison in of_one] == [None, None]
+        for comparison in of_one:
+            assert_ran(comparison, clients=3)
+        assert Checkout.objects.values_list("state", "loyalty").distinct().get() == (
+            "completed", "applied",
+        )  # fmt: skip
+        spent = LoyaltyTransaction.objects.filter(type="spent").order_by()
+        assert spent.count() == Checkout.objects.count()
+        assert spent.values("customer").distinct().count() == COURSE.accounts + 1
 
     def test_long_claims_go_on_beside_an_open_snapshot(self, comparisons: Comparisons) -> None:
         largest, beside_a_report = comparisons.long_claims()

@@ -1,4 +1,4 @@
-"""Redemptions per second, beside what the database alone can do."""
+"""Redemptions and checkouts per second, beside what the database alone can do."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from config.bench.service import logs_to
 from config.progress import step
 from config.supervisor import interrupt_on_signals
 
-_PARTS: Final = ("service", "http", "hot", "claims", "imports", "profile")
+_PARTS: Final = ("service", "http", "hot", "claims", "imports", "loyalty", "profile")
 
 
 class Command(BaseCommand):
     help = (
         "Measures redemptions through the service and over HTTP beside pgbench on the same"
-        " function, one hot account, claims from small and large pools, and the importer beside"
-        " bulk_create. Starts a PostgreSQL and a Valkey of its own and throws them away."
+        " function, one hot account, claims from small and large pools, the importer beside"
+        " bulk_create, and checkouts beside their function. Starts a PostgreSQL and a Valkey of"
+        " its own and throws them away."
     )
     requires_system_checks: list[str] = []  # migrate runs them
 
@@ -88,6 +89,7 @@ class Command(BaseCommand):
                 "hot": bench.hot,
                 "claims": bench.claims,
                 "imports": bench.imports,
+                "loyalty": bench.loyalty,
                 "long": bench.long_claims,
             }
             comparisons = [
