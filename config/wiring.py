@@ -20,6 +20,11 @@ MESSAGE_PARTIES = {
         "render": "redemption.services.opt_in_texts.render_request",
         "outcome": "redemption.services.opt_in_texts.record_request_outcome",
     },
+    # About a gift card for points.
+    "reward": {
+        "render": "loyalty.services.reward_texts.render_reward",
+        "outcome": "loyalty.services.reward_texts.record_outcome",
+    },
     # About the person who tries the words of a template.
     "test": {
         "render": "sms.services.test_sends.render_test",
@@ -45,6 +50,10 @@ ORDER_PARTIES = {
     "redemption": {
         "lock": "redemption.services.fulfilment.lock_holder",
         "settle": "redemption.services.fulfilment.settle_order",
+    },
+    "reward": {
+        "lock": "loyalty.services.reward_orders.lock_holder",
+        "settle": "loyalty.services.reward_orders.settle_order",
     },
 }
 # What the monitors' run looks for, each a function made a monitor by @register_monitor, see
@@ -107,10 +116,13 @@ ADMIN_PAGES = {
     "campaign": "admin:redemption_campaign_change",
     "canary": "admin:redemption_canary_change",
     "card": "admin:giftcards_giftcard_change",
+    "checkout": "admin:loyalty_checkout_change",
     "client": "admin:credit_client_change",
+    "customer": "admin:loyalty_customer_change",
     "event_replay": "admin:redemption_inboundevent_replay_page",
     "event_source": "admin:redemption_eventsource_change",
     "inbound_event": "admin:redemption_inboundevent_change",
+    "reward": "admin:loyalty_reward_change",
     "source": "admin:redemption_eventsource_change",
     "desk_task": "admin:redemption_desktask_change",
     "incident": "admin:alerts_incident_change",
