@@ -21,6 +21,11 @@ class ProblemOutput(serializers.Serializer[Any]):
     scope = serializers.CharField(
         required=False, help_text="With GC-110: the scope that the key lacks."
     )
+    available = serializers.IntegerField(
+        required=False, help_text="With GC-112 and when there is too little of something."
+    )
+    requested = serializers.IntegerField(required=False, help_text="With GC-112.")
+    checkout_id = serializers.UUIDField(required=False, help_text="With GC-113.")
     errors = serializers.DictField(  # type: ignore[assignment]  # a field's name
         child=serializers.ListField(child=serializers.CharField()), required=False
     )
@@ -102,6 +107,11 @@ def _example(code: ErrorCode, status: int) -> dict[str, Any]:
         "code": code.code,
         "request_id": "0f3c5f0a9d6b4e21a7c8d9e0f1a2b3c4",
     }
+    if code is ErrorCode.NOT_ENOUGH_POINTS:
+        example["detail"] += " Available: 40, Requested: 100"
+        example.update(available=40, requested=100)
+    if code is ErrorCode.PAYMENT_DECLINED:
+        example["checkout_id"] = "6a1d0c2e-4b5f-4d3c-9e8a-7f6b5c4d3e21"
     if code is ErrorCode.INVALID_INPUT:
         example["errors"] = {"note": ["This field is not known."]}
     return example

@@ -187,10 +187,18 @@ _KEPT_STATUSES = frozenset({400, 404, 410, 422})
 
 @seeing(EVERYTHING)
 def keep_refusal(*, claim: KeyClaim, error: ServiceError, status: int, now: datetime) -> None:
-    """Keep a refusal under its key where the contract says that a repeat reads it again."""
+    """Keep a refusal under its key where the contract says that a repeat reads it again.
+
+    Numbers that its answer carries are kept with it.
+    """
     if status not in _KEPT_STATUSES and error.code is not ErrorCode.ALREADY_REDEEMED:
         return
     object_id = getattr(error, "redemption_id", None)
+    numbers = {
+        name: getattr(error, name)
+        for name in error.answer_fields
+        if type(getattr(error, name)) is int
+    }
     IdempotencyRecord.objects.bulk_create(
         [
             IdempotencyRecord(
@@ -201,7 +209,7 @@ def keep_refusal(*, claim: KeyClaim, error: ServiceError, status: int, now: date
                 error_code=error.code.code,
                 object_id=object_id if isinstance(object_id, UUID) else None,
                 state="",
-                details={"errors": error.errors},
+                details={"errors": error.errors, **({"numbers": numbers} if numbers else {})},
                 created_at=now,
             )
         ],

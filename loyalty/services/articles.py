@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import durable, transaction
+from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import StockItem
 from loyalty.services.refusals import NoSuchThingError, refuse
@@ -50,8 +51,11 @@ def create_article(
     on_hand: int,
     actor: str,
     now: datetime,
+    key: KeyClaim | None = None,
 ) -> ArticleResult:
     """Add an article. A repeat is refused: the client has one of this number.
+
+    With ``key`` a repeat raises :class:`KeyAnsweredError`, or that.
 
     :raises ValidationFailedError: GC-012, names the field.
     """
@@ -73,6 +77,8 @@ def create_article(
                 created_at=now,
             )
             article.refresh_from_db()
+            if key is not None:
+                keep_answer(claim=key, object_id=article.pk, status=201, now=now)
     except IntegrityError as error:
         if is_violation_of("loyalty_stockitem_sku_unique", error):
             raise refuse("sku", _("There is an article of this number.")) from error

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import durable, transaction
+from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import Customer
 from loyalty.services.refusals import NoSuchThingError, refuse
@@ -55,10 +56,12 @@ def create_customer(
     last_name: str = "",
     phone: str = "",
     email: str = "",
+    key: KeyClaim | None = None,
 ) -> CustomerResult:
     """Add somebody without points.
 
     A repeat with a phone number is refused by that number; without one it adds a second person.
+    With ``key`` it raises :class:`KeyAnsweredError`.
 
     :param phone: as it was typed; kept as E.164.
     :raises ValidationFailedError: GC-012, names the field; a number that another customer of the
@@ -69,6 +72,8 @@ def create_customer(
         with transaction():
             customer = Customer.objects.create(client_id=client_id, created_at=now, **fields)
             customer.refresh_from_db()
+            if key is not None:
+                keep_answer(claim=key, object_id=customer.pk, status=201, now=now)
     except IntegrityError as error:
         raise _taken(error) from error
     log.info("[LOYALTY] Customer added", customer_id=str(customer.pk), actor=actor)

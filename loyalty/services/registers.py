@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import durable, transaction
+from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import Checkout, RegisterSession
 from loyalty.services.refusals import NoSuchThingError, StateForbidsError
@@ -42,9 +43,17 @@ class SessionResult:
 
 @durable
 def open_register(
-    *, client_id: UUID, register: str, currency: str, actor: str, now: datetime
+    *,
+    client_id: UUID,
+    register: str,
+    currency: str,
+    actor: str,
+    now: datetime,
+    key: KeyClaim | None = None,
 ) -> SessionResult:
     """Open a till. A repeat is refused: each has one open session at most.
+
+    With ``key`` a repeat raises :class:`KeyAnsweredError`, or that.
 
     :raises StateForbidsError: GC-115, the till is open.
     :raises ValidationFailedError: GC-012, names the field.
@@ -67,6 +76,8 @@ def open_register(
                 opened_by=actor,
             )
             session.refresh_from_db()
+            if key is not None:
+                keep_answer(claim=key, object_id=session.pk, status=201, now=now)
     except IntegrityError as error:
         if is_violation_of("loyalty_session_one_open_per_register", error):
             raise StateForbidsError(errors={"register": [_("This till is open.")]}) from error

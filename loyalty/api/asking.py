@@ -1,0 +1,161 @@
+"""What all calls of the tills have in common: whose customers, and once for a key."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError, ValidationFailedError
+from alerts.transactions import transaction
+from credit.api.authentication import Partner
+from credit.api.headers import NO_STORE
+from credit.api.inputs import read_idempotency_key
+from credit.api.replays import refusal_of
+from credit.models import Client, IdempotencyRecord
+from credit.services.idempotency import (
+    KeyAnsweredError,
+    KeyClaim,
+    find_record,
+    keep_answer,
+    keep_refusal,
+)
+from loyalty.services.checkouts import NotEnoughPointsError
+
+SCOPE = "loyalty"
+TAGS = ["Loyalty"]
+SCOPE_WORDS = " Scope `loyalty`."
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class _ReplayedShortageError(NotEnoughPointsError):
+    """The refusal that a key was answered with; the same numbers again."""
+
+    is_replay: bool = True
+
+
+def client_of(partner: Partner, body: dict[str, Any]) -> UUID:
+    """Return whose customers, articles and tills a call is about.
+
+    A client's key need not say; an agency's or the platform's must.
+
+    :raises ValidationFailedError: it is not said, or is none of the key's (GC-012).
+    """
+    named = body.get("client_id")
+    if partner.scope_kind == "client":
+        assert partner.scope_id is not None  # noqa: S101  the key's client
+        if named not in (None, partner.scope_id):
+            raise _refuse_client("This key is for another client.")
+        return partner.scope_id
+    if named is None:
+        raise _refuse_client("Say which client this is for.")
+    mine = Q() if partner.viewer.sees_platform else Q(agency_id__in=partner.viewer.agency_ids)
+    if not Client.objects.filter(mine, pk=named).exists():
+        raise _refuse_client("There is no such client.")
+    return UUID(str(named))
+
+
+def find(rows: QuerySet[Row], row_id: UUID) -> Row:
+    """Return one of the rows that the caller may see.
+
+    :raises Http404: there is none of this id, or it is somebody else's (GC-111).
+    """
+    try:
+        return rows.get(pk=row_id)
+    except rows.model.DoesNotExist:
+        raise Http404 from None
+
+
+def request_id_of(request: Request) -> str:
+    """Return how the logs name this call."""
+    http: HttpRequest = request._request  # noqa: SLF001  DRF's own way to the request
+    return str(http.META["giftline.request_id"])
+
+
+def answer(printed: dict[str, Any], *, status: int = 200) -> Response:
+    """Answer with what nobody may keep."""
+    return Response(printed, status=status, headers=NO_STORE)
+
+
+def answer_once(
+    request: Request,
+    partner: Partner,
+    *,
+    act: Callable[[KeyClaim | None], Response],
+    print_again: Callable[[IdempotencyRecord], dict[str, Any]],
+    required: bool = False,
+) -> Response:
+    """Act, or print anew what the request's Idempotency-Key was answered with before.
+
+    :param act: keeps its answer under the key that it is given.
+    :param required: whether a call without a key is refused.
+    """
+    claim = read_idempotency_key(request, organisation=partner.organisation, required=required)
+    if claim is None:
+        return act(None)
+    record = find_record(claim=claim)
+    if record is None:
+        try:
+            return act(claim)
+        except (KeyAnsweredError, ServiceError) as error:
+            # Whoever came second may find that the first has done it.
+            record = find_record(claim=claim)
+            if record is None:
+                if isinstance(error, ServiceError):
+                    keep_refusal(
+                        claim=claim, error=error, status=error.code.status, now=timezone.now()
+                    )
+                raise
+        except Http404:
+            keep_refusal(claim=claim, error=_NotHereError(), status=404, now=timezone.now())
+            raise
+    if record.error_code:
+        raise _refusal_again(record)
+    replay = answer(print_again(record), status=record.status)
+    replay["Idempotency-Replayed"] = "true"
+    return replay
+
+
+def keep_printed(
+    claim: KeyClaim | None, printed: dict[str, Any], *, object_id: UUID | None = None
+) -> None:
+    """Keep an answer whose effect is the same however often it is asked for.
+
+    :raises KeyAnsweredError: somebody else was faster.
+    """
+    if claim is None:
+        return
+    with transaction():
+        keep_answer(
+            claim=claim,
+            object_id=object_id or uuid4(),
+            status=200,
+            now=timezone.now(),
+            details=printed,
+        )
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class _NotHereError(ServiceError):
+    code = ErrorCode.NOT_FOUND
+
+
+def _refuse_client(words: str) -> ValidationFailedError:
+    return ValidationFailedError(errors={"client_id": [words]})
+
+
+def _refusal_again(record: IdempotencyRecord) -> ServiceError:
+    numbers = record.details.get("numbers")
+    if record.error_code == ErrorCode.NOT_ENOUGH_POINTS.code and numbers:
+        return _ReplayedShortageError(errors=record.details.get("errors", {}), **numbers)
+    return refusal_of(record)

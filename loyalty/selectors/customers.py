@@ -1,0 +1,50 @@
+"""Customers and their points as the client that they belong to sees them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from credit.selectors.viewers import Viewer
+from loyalty.models import Customer, LoyaltyTransaction
+
+
+def customers_of(
+    *,
+    viewer: Viewer,
+    client_id: UUID | None = None,
+    phone: str | None = None,
+    email: str | None = None,
+) -> QuerySet[Customer]:
+    """Return the customers that the viewer may see.
+
+    :param phone: in E.164.
+    :param email: in capitals or not.
+    """
+    customers = Customer.objects.filter(viewer.client_filter())
+    if client_id is not None:
+        customers = customers.filter(client_id=client_id)
+    if phone is not None:
+        customers = customers.filter(phone=phone)
+    if email is not None:
+        customers = customers.filter(email__iexact=email)
+    return customers
+
+
+def transactions_of(customer: Customer) -> QuerySet[LoyaltyTransaction]:
+    """Return what happened to a customer's points."""
+    return LoyaltyTransaction.objects.filter(customer=customer)
+
+
+def balance_after(*, customer_id: UUID, reference_id: UUID | None, at: datetime) -> int:
+    """Return what a customer had when something was done, whatever happened since.
+
+    :param reference_id: what was done: a checkout, a refund, a reward; where it moved no points
+        the balance of that time counts.
+    """
+    history = LoyaltyTransaction.objects.filter(customer_id=customer_id).order_by("-number")
+    found = [] if reference_id is None else list(history.filter(reference_id=reference_id)[:1])
+    found = found or list(history.filter(created_at__lte=at)[:1])
+    return found[0].balance_after if found else 0
