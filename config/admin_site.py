@@ -77,6 +77,7 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         """Return the addresses of the pages without a model."""
         # It asks other apps' admin for its colours, which can't be loaded before this site.
         from config.job_pages import job_urls
+        from config.loyalty_pages import loyalty_urls
 
         catalogue = self.admin_view(self.error_catalogue)
         # The rooms called admin register with the site, which has to be there before them.
@@ -91,6 +92,7 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             path("verify/", verify, name="verify"),
             path("monitors/", monitors, name="monitors"),
             *job_urls(self),
+            *loyalty_urls(self),
             path("runbook/", runbook, {"name": "runbook"}, name="runbook"),
             path("runbook/<slug:name>/", runbook, name="document"),
         ]

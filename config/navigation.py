@@ -63,6 +63,22 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Loyalty",
+        False,
+        (
+            ("Customers", "loyalty", "loyalty_customer_changelist"),
+            ("Checkouts", "shopping_bag", "loyalty_checkout_changelist"),
+            ("Points owed", "rule", "loyalty_reconciliationitem_changelist"),
+            ("Recent activity", "history", "loyalty_activity"),
+            ("Points per day", "bar_chart", "loyalty_statistics"),
+            ("Cards for points", "featured_seasonal_and_gifts", "loyalty_reward_changelist"),
+            ("Programmes", "stars", "loyalty_loyaltyprogram_changelist"),
+            ("Articles", "sell", "loyalty_stockitem_changelist"),
+            ("Tills", "point_of_sale", "loyalty_registersession_changelist"),
+            ("Integrity of points", "verified", "loyalty_integrity"),
+        ),
+    ),
+    (
         "Messages",
         False,
         (
@@ -140,6 +156,12 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Provider brands", "list_alt", "giftcards_providerbrand_changelist"),
             ("Provider floats", "savings", "giftcards_providerfloat_changelist"),
             ("Provider answers", "forum", "giftcards_providerorderevent_changelist"),
+            (
+                "Points' transactions",
+                "format_list_numbered",
+                "loyalty_loyaltytransaction_changelist",
+            ),
+            ("Refunds at tills", "undo", "loyalty_refund_changelist"),
             ("Ledger entries", "list_alt", "credit_entry_changelist"),
             ("Delivery attempts", "outbox", "sms_deliveryattempt_changelist"),
             ("Error policies", "rule", "sms_errorpolicy_changelist"),

@@ -45,6 +45,15 @@ from giftcards.models import (
     ProviderOrder,
     ProviderOrderEvent,
 )
+from loyalty.models import (
+    Checkout,
+    Customer,
+    LoyaltyTransaction,
+    ReconciliationItem,
+    Refund,
+    RegisterSession,
+    Reward,
+)
 from redemption.models import (
     EventSource,
     InboundEvent,
@@ -68,6 +77,8 @@ from sms.models import (
 )
 from tests.giftcards.ordering import order_card
 from tests.giftcards.selling import master_pool, sell
+from tests.loyalty.deeds import use_shop
+from tests.loyalty.shop import open_shop
 from tests.people import give_app, make_person, sign_in_by_form
 from tests.staff import (
     make_agency_manager,
@@ -100,9 +111,12 @@ NOT_SHOWN = {
     "alerts.timelineentry",  # on their incident
     "alerts.actionitem",
     "alerts.escalationstep",
+    "loyalty.tier",  # on its programme
+    "loyalty.checkoutline",  # on their checkout
+    "loyalty.payment",
     "sms.keptoptout",  # a digest, which says nothing to anybody
 }
-OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
+OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty")
 READ_ONLY = [
     Account, Transaction, Entry, IdempotencyRecord, GiftCard, CardEvent, CardBatch, Redemption,
     AccessAttempt, AuditEvent, Authenticator, UserSession, PendingReward, Recipient, RevealLink,
@@ -110,6 +124,7 @@ READ_ONLY = [
     ChannelStop,
     Alert, Notice, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
     ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
+    Checkout, Customer, LoyaltyTransaction, ReconciliationItem, Refund, RegisterSession, Reward,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -202,6 +217,7 @@ def everything(db: None) -> World:
     EscalationContact.objects.create(name="Ona", role="on_call", email="ona@example.com")
     open_incident(title="Texts are late", severity=Grade.P1, now=NOW)
     sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
+    use_shop(open_shop(world), world)
     return world
 
 

@@ -16,6 +16,7 @@ from config.demo_data.codes import seed_codes, seed_provider_codes
 from config.demo_data.doors import seed_doors
 from config.demo_data.history import seed_history
 from config.demo_data.looks import seed_look
+from config.demo_data.loyalty import describe_shop, seed_loyalty
 from config.demo_data.organisations import seed_organisations
 from config.demo_data.report import describe_world
 from config.demo_data.stock import seed_stock
@@ -60,11 +61,13 @@ class Command(BaseCommand):
                 seed_history(calendar=calendar)
             with step("A call and an event of today"):
                 seed_doors(now=now)
+            with step("A shop with points and a month of checkouts"):
+                seed_loyalty(now=now)
             with step("Codes to try"):
                 codes = seed_codes() | seed_provider_codes()
         finally:
             logging.disable(logging.NOTSET)
-        world = {**access, **describe_world(), **codes}
+        world = {**access, **describe_world(), **describe_shop(), **codes}
         write_private_file(options["json"], json.dumps(world, indent=2) + "\n")
 
 
