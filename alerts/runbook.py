@@ -104,6 +104,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "ledger_audit": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
     "low_credit": Problem(chapter=Chapter.CREDIT_DEPLETED),
     "campaign_depleted": Problem(chapter=Chapter.CREDIT_DEPLETED),
+    # Points
+    "loyalty_reconciliation": Problem(chapter=Chapter.LEDGER_DRIFT),
+    "loyalty_drift": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
+    "loyalty_expiry": Problem(chapter=Chapter.JOB_NOT_RUNNING),
+    "reward_undelivered": Problem(chapter=Chapter.TEXT_NOT_DELIVERED),
     # Vendors
     "provider_circuit": Problem(chapter=Chapter.PROVIDER_DOWN, touches=(Component.PROVIDERS,)),
     "provider_float": Problem(chapter=Chapter.PROVIDER_DOWN, touches=(Component.PROVIDERS,)),

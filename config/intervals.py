@@ -174,6 +174,24 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "24h",
         "How often those are reminded whose card is taken back soon.",
     ),
+    Setting(
+        "EVERY_POINTS_REPLAY",
+        Kind.SECONDS,
+        "60s",
+        "How often points that paid checkouts are owed are tried again.",
+    ),
+    Setting(
+        "EVERY_POINTS_EXPIRY",
+        Kind.SECONDS,
+        "24h",
+        "How often points that are older than their programme keeps them are taken.",
+    ),
+    Setting(
+        "EVERY_TIER_RECALCULATION",
+        Kind.SECONDS,
+        "24h",
+        "How often customers are put into the tier that their points reach.",
+    ),
     Setting("EVERY_STUCK_SWEEP", Kind.SECONDS, "10m", "How often stuck cards are looked for."),
     Setting(
         "EVERY_WEBHOOK_SWEEP",
@@ -200,9 +218,7 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "60s",
         "How often jobs are looked for whose worker is gone; they are run again.",
     ),
-    Setting(
-        "EVERY_JOB_CLEARING", Kind.SECONDS, "24h", "How often old runs of jobs are cleared."
-    ),
+    Setting("EVERY_JOB_CLEARING", Kind.SECONDS, "24h", "How often old runs of jobs are cleared."),
     Setting("JOB_RUNS_KEPT", Kind.SECONDS, "30d", "How long runs of jobs are told of."),
     Setting(
         "EVERY_ESCALATION",

@@ -74,6 +74,7 @@ MONITORS: tuple[str, ...] = (
     "alerts.services.database_monitor.watch_database",
     "alerts.services.job_watch.watch_jobs",
     "redemption.services.monitors.attack.watch_attack",
+    "loyalty.services.monitors.watch_points",
 )
 # What the weekly clean-up vacuums: tables of which rows come, change and go all day.
 BUSY_TABLES = (
@@ -99,6 +100,7 @@ INVARIANTS = (
     "giftcards.selectors.invariants.INVARIANTS",
     "sms.selectors.invariants.INVARIANTS",
     "redemption.selectors.invariants.INVARIANTS",
+    "loyalty.selectors.invariants.INVARIANTS",
 )
 # Who counts whom an incident harmed, and tells what happened meanwhile: alerts/selectors/impact.py.
 INCIDENT_SOURCE = {

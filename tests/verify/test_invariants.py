@@ -15,6 +15,7 @@ from giftcards.models import GiftCard, ProviderOrder
 from redemption.models import Recipient
 from sms.emulator import Emulator as Twilio
 from tests.database import housekeeping, is_superuser
+from tests.loyalty.corrupting import POINTS
 from tests.verify.corrupt_money import MONEY
 from tests.verify.corrupt_rest import COUNTERS, MESSAGES, SECRETS, TENANTS
 from tests.verify.corrupt_rewards import CARDS, REWARDS
@@ -88,7 +89,7 @@ class TestInvariants:
             assert broken_in(connection, rich) == {}
 
     def test_are_all_broken_here(self) -> None:
-        assert set(CORRUPTIONS) == set(list_invariants())
+        assert {*CORRUPTIONS, *POINTS} == set(list_invariants())
 
     @pytest.mark.parametrize("name", CORRUPTIONS)
     def test_fire_alone_and_name_what_is_broken(self, name: str, rich: RichWorld) -> None:

@@ -16,7 +16,8 @@ MONEY: Final = (
             FULL JOIN (SELECT t.id, sum(e.amount_minor) AS amount FROM credit_transaction t
                 JOIN credit_entry e ON e.transaction_id = t.id
                 JOIN credit_account a ON a.id = e.account_id AND a.purpose = 'consumed'
-                WHERE t.kind = 'redemption' OR t.kind = 'capture' AND EXISTS (
+                WHERE t.kind = 'redemption' AND NOT starts_with(t.reference, 'reward:')
+                    OR t.kind = 'capture' AND EXISTS (
                     SELECT 1 FROM giftcards_providerorder o
                     WHERE o.hold_id = t.settles_id AND o.holder_kind = 'redemption')
                 GROUP BY t.id) t ON t.id = r.transaction_id

@@ -190,6 +190,12 @@ REWARDS: Final = (
             LEFT JOIN alerts_webhookdelivery d ON d.id = i.object_id
             WHERE i.status IN (201, 202) AND r.id IS NULL AND t.id IS NULL AND s.id IS NULL
                 AND b.id IS NULL AND p.id IS NULL AND d.id IS NULL
+                AND NOT EXISTS (SELECT 1 FROM (SELECT id FROM loyalty_customer
+                    UNION ALL SELECT id FROM loyalty_stockitem
+                    UNION ALL SELECT id FROM loyalty_registersession
+                    UNION ALL SELECT id FROM loyalty_checkout
+                    UNION ALL SELECT id FROM loyalty_refund
+                    UNION ALL SELECT id FROM loyalty_reward) points WHERE points.id = i.object_id)
                 -- An endpoint of webhooks may be gone by now: that it was made is written down.
                 AND NOT EXISTS (SELECT 1 FROM credit_auditevent a
                     WHERE a.object_id = i.object_id::text)""",
