@@ -66,13 +66,15 @@ def first_facts(checkout: Checkout, *, state: str) -> CheckoutFacts:
 
     :param state: the one that was told.
     """
-    is_open = state == Checkout.State.PAYMENT_UNKNOWN
+    # Nothing was written yet to the customer's points when this was told.
+    is_owed = is_open = state == Checkout.State.PAYMENT_UNKNOWN
     loyalty, redeemed, earned = checkout.loyalty, checkout.points_redeemed, checkout.points_earned
     steps = (
         checkout.steps[: _first_of(checkout.steps, _PAYMENT_STEP)] if is_open else checkout.steps
     )
     if any(one["name"] == _POINTS_STEP and one["status"] == "pending" for one in steps):
         item = ReconciliationItem.objects.get(checkout=checkout)
+        is_owed = True
         loyalty = Checkout.Loyalty.PENDING
         redeemed, earned = item.points_redeemed, item.points_earned
     elif is_open and loyalty == Checkout.Loyalty.APPLIED:
@@ -90,7 +92,7 @@ def first_facts(checkout: Checkout, *, state: str) -> CheckoutFacts:
         if checkout.customer_id is None
         else balance_after(
             customer_id=checkout.customer_id,
-            reference_id=None if is_open else checkout.pk,
+            reference_id=None if is_owed else checkout.pk,
             at=at,
         ),
         refunded_minor=0,

@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, run with curl as a reader would run them."""
+"""The examples of docs/api.md and docs/loyalty.md, run with curl as a reader would run them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from config.bench.web import Web
 from config.environment import PROJECT_DIR
 from redemption.services.redeem import Contact
 from tests.api.serving import make_secret
+from tests.loyalty.shop import open_shop
 from tests.redemption.asking import ask
 from tests.redemption.desking import now
 from tests.redemption.visiting import put
@@ -25,10 +26,12 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are for curl"),
 ]
 
-_DOCS: Final = Path(PROJECT_DIR, "docs", "api.md")
+_DOCS: Final = "".join(
+    Path(PROJECT_DIR, "docs", name).read_text("utf-8") for name in ("api.md", "loyalty.md")
+)
 _BLOCK: Final = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # The first block takes its variables from the demo; here they are of the test's world.
-EXAMPLES: Final = [one for one in _BLOCK.findall(_DOCS.read_text("utf-8")) if "curl" in one]
+EXAMPLES: Final = [one for one in _BLOCK.findall(_DOCS) if "curl" in one]
 
 
 def name_of(example: str) -> str:
@@ -55,6 +58,7 @@ def shell(web: Web, world: World, tmp_path: Path) -> dict[str, str]:
     contact = Contact(method="sms", to="+12025550123")
     code, taken = world.invite(2)
     redemption = ask(taken, contact=contact, now=now())
+    shop = open_shop(world)
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -69,15 +73,17 @@ def shell(web: Web, world: World, tmp_path: Path) -> dict[str, str]:
         # One level higher than the example tells, where there are accounts in any world.
         "CLIENT_ACCOUNT": str(world.account.parent_id),
         "CAMPAIGN_ACCOUNT": str(world.account.pk),
+        "CLIENT": str(world.client.pk),
+        "CUSTOMER": str(shop.customer().pk),
+        "SESSION": str(shop.till.pk),
+        "SKU": shop.coffee.sku,
     }
 
 
 class TestExamples:
     def test_are_all_found(self) -> None:
-        assert len(EXAMPLES) >= 13
-        assert sum(one.count("curl ") for one in EXAMPLES) == _DOCS.read_text("utf-8").count(
-            "curl -s"
-        )
+        assert len(EXAMPLES) >= 14
+        assert sum(one.count("curl ") for one in EXAMPLES) == _DOCS.count("curl -s")
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
     def test_do_what_they_say(self, shell: dict[str, str], tmp_path: Path, example: str) -> None:

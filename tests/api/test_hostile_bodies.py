@@ -62,7 +62,7 @@ def nothing_is_written() -> Iterator[None]:
 
 
 # Where an empty body says all.
-WHOLE_WHEN_EMPTY = ("/resend/", "/rotate-secret/", "/replay/", "/test/")
+WHOLE_WHEN_EMPTY = ("/resend/", "/rotate-secret/", "/replay/", "/test/", "/close/")
 
 
 class TestBody:
