@@ -49,7 +49,6 @@ from loyalty.models import (
     Checkout,
     Customer,
     LoyaltyTransaction,
-    ReconciliationItem,
     Refund,
     RegisterSession,
     Reward,
@@ -77,7 +76,7 @@ from sms.models import (
 )
 from tests.giftcards.ordering import order_card
 from tests.giftcards.selling import master_pool, sell
-from tests.loyalty.deeds import use_shop
+from tests.loyalty.deeds import refund, take_reward
 from tests.loyalty.shop import open_shop
 from tests.people import give_app, make_person, sign_in_by_form
 from tests.staff import (
@@ -124,7 +123,7 @@ READ_ONLY = [
     ChannelStop,
     Alert, Notice, AgencyBrand, AgencyPrice, CardSale, ClientBrand, ClientDenomination,
     ProviderBrand, ProviderCircuit, ProviderFloat, ProviderOrder, ProviderOrderEvent,
-    Checkout, Customer, LoyaltyTransaction, ReconciliationItem, Refund, RegisterSession, Reward,
+    Checkout, Customer, LoyaltyTransaction, Refund, RegisterSession, Reward,
 ]  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 MODEL_IDS = [model._meta.label_lower for model in MODELS]
@@ -217,7 +216,12 @@ def everything(db: None) -> World:
     EscalationContact.objects.create(name="Ona", role="on_call", email="ona@example.com")
     open_incident(title="Texts are late", severity=Grade.P1, now=NOW)
     sync_jobs(seconds_by_task={"sms.tasks.sweep_messages": 5.0})
-    use_shop(open_shop(world), world)
+    shop = open_shop(world)
+    customer = shop.customer(points=5000)
+    bought = shop.buy(shop.cart(customer, coffees=1, points=100))
+    refund(world.client.pk, bought.checkout_id, amount_minor=100)
+    world.stock(1)
+    take_reward(world.client.pk, customer.pk, world.denomination.pk)
     return world
 
 
