@@ -1,0 +1,89 @@
+"""The demo's shop in a real browser: every page of points, at a desk and on a phone."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from config.demo_data.loyalty import describe_shop, seed_loyalty
+from config.demo_data.plan import DEMO_CLIENT
+from loyalty.models import Checkout, Customer, LoyaltyProgram, ReconciliationItem
+from loyalty.selectors.integrity import check_points
+from tests.browser.conftest import Visitor
+from tests.world import build_world
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# Where somebody wants to look at the pages.
+PICTURES = os.environ.get("PICTURES")
+
+
+def open_demo_shop() -> None:
+    """Let the demo's month pass, twice begun."""
+    client = build_world().client
+    client.slug = DEMO_CLIENT
+    client.save(update_fields=["slug"])
+    now = datetime.now(UTC)
+    for _ in range(2):
+        seed_loyalty(now=now)
+
+
+def addresses() -> dict[str, str]:
+    """Return the pages to look at, by the name of their picture."""
+    pages = {
+        name: reverse(f"admin:loyalty_{name}") for name in ("statistics", "activity", "integrity")
+    }
+    lists = (
+        "customer", "checkout", "reconciliationitem", "loyaltyprogram", "stockitem",
+        "registersession", "refund", "reward", "loyaltytransaction",
+    )  # fmt: skip
+    pages |= {f"{name}-list": reverse(f"admin:loyalty_{name}_changelist") for name in lists}
+    customer = Customer.objects.get(pk=describe_shop()["loyalty"]["customer_id"])
+    item = ReconciliationItem.objects.get()
+    return pages | {
+        "customer": reverse("admin:loyalty_customer_change", args=[customer.pk]),
+        "adjust": reverse("admin:loyalty_customer_adjust_points", args=[customer.pk]),
+        "checkout": reverse("admin:loyalty_checkout_change", args=[item.checkout_id]),
+        "owed": reverse("admin:loyalty_reconciliationitem_change", args=[item.pk]),
+        "program": reverse(
+            "admin:loyalty_loyaltyprogram_change", args=[LoyaltyProgram.objects.get().pk]
+        ),
+    }
+
+
+class TestPages:
+    def test_show_the_demos_shop(self, operator: Visitor, site: str) -> None:
+        open_demo_shop()
+        assert (Customer.objects.count(), Checkout.objects.count()) == (30, 151)
+        assert [check.count for check in check_points()] == [0, 0, 0, 0]
+        page = operator.page
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        for name, address in addresses().items():
+            page.goto(site + address, wait_until="networkidle")
+            assert operator.fits(), name
+            assert operator.complaints == [], name
+            if not PICTURES:
+                continue
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                page.reload(wait_until="networkidle")
+                path = Path(PICTURES) / f"loyalty-{name}-{width}-{scheme}.png"
+                page.screenshot(path=path, full_page=True)
+
+    def test_replay_what_is_owed_by_a_press(self, operator: Visitor, site: str) -> None:
+        open_demo_shop()
+        item = ReconciliationItem.objects.get()
+        page = operator.page
+        page.goto(site + reverse("admin:loyalty_reconciliationitem_change", args=[item.pk]))
+        operator.open_actions()
+        page.locator("a:visible", has_text="Replay").first.click()
+        page.get_by_role("button", name="Apply them").click()
+        expect(page.get_by_text("Applied. The customer's balance is")).to_be_visible()
+        item.refresh_from_db()
+        assert item.resolved
+        assert Checkout.objects.get(pk=item.checkout_id).loyalty == "applied"
