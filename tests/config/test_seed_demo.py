@@ -182,7 +182,7 @@ class TestSeedDemo:
         assert set(demo) == {
             "admin", "agent", "agency_manager", "client_manager", "auditor", "api_key",
             "platform_api_key", "event_source", "client_id", "other_client", "campaign_id",
-            "pool_id", "accounts", "codes", "test_code", "provider",
+            "pool_id", "accounts", "codes", "test_code", "provider", "loyalty",
         }  # fmt: skip
         assert len(set(demo["codes"])) == 20
         assert demo["test_code"] not in demo["codes"]
