@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
@@ -72,7 +73,7 @@ def find(rows: QuerySet[Row], row_id: UUID) -> Row:
     """
     try:
         return rows.get(pk=row_id)
-    except rows.model.DoesNotExist:
+    except ObjectDoesNotExist:
         raise Http404 from None
 
 

@@ -6,8 +6,11 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from loyalty.models import LoyaltyProgram, RegisterSession, StockItem
 from tests.api.serving import Caller
 from tests.giftcards.selling import master_pool
+from tests.loyalty import till
+from tests.loyalty.shop import Shop, open_shop
 from tests.world import World
 
 # An address below /api/v1 and a body.
@@ -89,6 +92,49 @@ def rotation(world: World, caller: Caller) -> Asked:
     return f"/webhook-endpoints/{_endpoint(world, caller)}/rotate-secret/", {"overlap_hours": 1}
 
 
+def customer(world: World, _caller: Caller) -> Asked:
+    return "/loyalty/customers/", {"client_id": str(world.client.pk), "first_name": "Ana"}
+
+
+def checkout(world: World, _caller: Caller) -> Asked:
+    shop = _shop(world)
+    return "/loyalty/checkouts/", {
+        "client_id": str(world.client.pk),
+        **till.sale(shop, shop.customer(340), points=200, amount="14.00"),
+        "order_number": secrets.token_hex(6),
+    }
+
+
+def refund(world: World, caller: Caller) -> Asked:
+    answer = caller.post(*checkout(world, caller))
+    assert answer.status_code == 201, answer.text
+    body = {"amount": "14.00", "reason": "All of it comes back"}
+    return f"/loyalty/checkouts/{answer.json()['id']}/refund/", body
+
+
+def reward(world: World, _caller: Caller) -> Asked:
+    world.stock(1)
+    return "/loyalty/rewards/", {
+        "client_id": str(world.client.pk),
+        "customer_id": str(_shop(world).customer(2500).pk),
+        "denomination_id": str(world.denomination.pk),
+        "contact": _SMS,
+    }
+
+
+def _shop(world: World) -> Shop:
+    if not LoyaltyProgram.objects.filter(client=world.client).exists():
+        return open_shop(world)
+    articles = {one.sku: one for one in StockItem.objects.filter(client=world.client)}
+    return Shop(
+        client=world.client,
+        program=LoyaltyProgram.objects.get(client=world.client),
+        coffee=articles["COFFEE"],
+        mug=articles["MUG"],
+        till=RegisterSession.objects.get(client=world.client),
+    )
+
+
 def _endpoint(world: World, caller: Caller) -> str:
     answer = caller.post(*webhook(world, caller))
     assert answer.status_code == 201, answer.text
@@ -115,4 +161,8 @@ KINDS: dict[str, Callable[[World, Caller], Asked]] = {
     "replace": replace,
     "webhook": webhook,
     "rotation": rotation,
+    "customer": customer,
+    "checkout": checkout,
+    "refund": refund,
+    "reward": reward,
 }

@@ -41,6 +41,25 @@ _BEYOND_THE_SCHEMA: Final = {
     "contact.phone",
     "contact.email",
     "method",
+    # Who is no customer of the client, what it doesn't sell, what is worth nothing without its
+    # edges, and sums that come out of prices.
+    "customer_id",
+    "register_session_id",
+    "denomination_id",
+    "lines",
+    "points_to_redeem",
+    "payment.amount",
+    "payment.reference",
+    "price",
+    "sku",
+    "name",
+    "register",
+    "order_number",
+    "phone",
+    "email",
+    "first_name",
+    "last_name",
+    "note",
 }
 
 

@@ -123,8 +123,8 @@ class TestList:
             for path in ("", "transactions/"):
                 found = stranger.get(f"/loyalty/customers/{ana.pk}/{path}")
                 assert_problem(found, 404, "GC-111")
-        for owner in (world.client, world.agency, None):
-            found = Partner(owner, ("loyalty",)).get(f"/loyalty/customers/{ana.pk}/")
+        for above in (world.client, world.agency, None):
+            found = Partner(above, ("loyalty",)).get(f"/loyalty/customers/{ana.pk}/")
             assert found.json()["points_available"] == 340
 
 
