@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -139,7 +140,7 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         key = read_key("UUIDField", str(object_id))
         return bool(
             self.admin_site.has_permission(request)
-            and key is not None
+            and isinstance(key, UUID)
             and Customer.objects.filter(pk=key, is_active=is_active).exists()
         )
 

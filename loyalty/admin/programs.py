@@ -122,7 +122,7 @@ class LoyaltyProgramAdmin(PlatformAdmin):
     @admin.display(description="10.00 spent earns")
     def earning(self, program: LoyaltyProgram) -> str:
         """Print what ten units of the currency earn, in each tier."""
-        if program.pk is None or not program.currency:
+        if not program.currency:
             return "Shown once it is saved"
         amount = display_amount(_TEN_UNITS * program.minor_per_unit, program.currency)
         base = _earned(program, Decimal(1))
@@ -135,7 +135,7 @@ class LoyaltyProgramAdmin(PlatformAdmin):
     @admin.display(description="100 points are worth")
     def worth(self, program: LoyaltyProgram) -> str:
         """Print what a hundred points take off a price."""
-        if program.pk is None or not program.currency:
+        if not program.currency:
             return "Shown once it is saved"
         amount_minor = int(_HUNDRED * program.point_value_minor)
         return f"100 points take {display_amount(amount_minor, program.currency)} off"

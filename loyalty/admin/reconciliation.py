@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -115,7 +116,7 @@ class ReconciliationItemAdmin(ReadOnlyAdmin):
         key = read_key("UUIDField", str(object_id))
         return bool(
             self.admin_site.has_permission(request)
-            and key is not None
+            and isinstance(key, UUID)
             and ReconciliationItem.objects.filter(pk=key, resolved=False).exists()
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -48,8 +49,9 @@ class ArticleForm(AmountsForm):
         on_hand: int = self.cleaned_data["on_hand"]
         if on_hand < 0:
             raise forms.ValidationError("Enter a number from 0 on.")
-        reserved = self.instance.reserved if self.instance.pk else 0
-        if isinstance(reserved, int) and on_hand < reserved:
+        is_new = self.instance._state.adding  # noqa: SLF001  Django's public door
+        reserved = 0 if is_new else self.instance.reserved
+        if on_hand < reserved:
             raise forms.ValidationError(
                 f"Checkouts that are under way have set {reserved:,} aside."
             )
@@ -92,7 +94,9 @@ class StockItemAdmin(PlatformAdmin):
 
     @admin.display(description="set aside")
     def reserved_money(self, article: StockItem) -> str:
-        return f"{article.reserved:,}" if isinstance(article.reserved, int) else "0"
+        # Before it is saved only the database knows that there are none.
+        is_new = article._state.adding  # noqa: SLF001  Django's public door
+        return "0" if is_new else f"{article.reserved:,}"
 
     @admin.display(description="state")
     def state(self, article: StockItem) -> SafeString:
@@ -163,7 +167,7 @@ class RegisterSessionAdmin(ReadOnlyAdmin):
         key = read_key("UUIDField", str(object_id))
         return bool(
             self.admin_site.has_permission(request)
-            and key is not None
+            and isinstance(key, UUID)
             and RegisterSession.objects.filter(pk=key, closed_at=None).exists()
         )
 
