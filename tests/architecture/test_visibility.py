@@ -54,6 +54,7 @@ OPEN_VIEWS = {
     "api-schema": "the API's description",
     "api-docs": "the API's description",
     "api-errors": "the catalogue of errors",
+    "reward-card": "who holds the link",
     "home": "sends everybody to where they work",
     "welcome": "a signed-in person's own page",
     "login": "the door",

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from alerts.transactions import transaction
 from giftcards.emulator import Emulator
 from giftcards.models import GiftCard, ProviderOrder
+from giftcards.services.order_parties import OrderFacts, OrderOutcome
 from loyalty.models import Customer, LoyaltyTransaction, Reward
 from loyalty.services.contacts import Contact
+from loyalty.services.reward_orders import lock_holder, settle_order
 from loyalty.services.rewards import find_reward, take_reward
 from sms.models import Message
 from tests.loyalty.shop import NOW, Shop, history_of, open_shop, points_of
@@ -31,6 +34,25 @@ def world() -> World:
 @pytest.fixture
 def shop(world: World) -> Shop:
     return open_shop(world)
+
+
+def facts_of(row: ProviderOrder) -> OrderFacts:
+    """Return an order as its holder hears of it."""
+    assert row.client_id is not None
+    assert row.holder_id is not None
+    return OrderFacts(
+        order_id=row.pk,
+        provider="tillo",
+        holder_kind="reward",
+        holder_id=row.holder_id,
+        client_id=row.client_id,
+        pool_id=row.pool_id,
+        charge_minor=row.charge_minor or 0,
+        currency=row.currency,
+        value_minor=2500,
+        attempts=1,
+        placed_at=row.created_at,
+    )
 
 
 def order(shop: Shop, world: World) -> tuple[Customer, Reward]:
@@ -83,3 +105,25 @@ class TestSettleOrder:
         assert not GiftCard.objects.exists()
         assert not Message.objects.exists()
         assert world.balance() == before
+
+    def test_keeps_holding_while_nobody_knows(
+        self, shop: Shop, world: World, tillo_emulator: Emulator
+    ) -> None:
+        ana, reward = order(shop, world)
+        facts = facts_of(ProviderOrder.objects.get())
+        for outcome, state in (("unknown", "unconfirmed"), ("in_work", "provisioning")):
+            with transaction():
+                lock_holder(holder_id=reward.pk)
+                settle_order(
+                    order=facts,
+                    outcome=OrderOutcome(outcome),
+                    card_id=None,
+                    transaction_id=None,
+                    now=SOON,
+                )
+            reward.refresh_from_db()
+            assert (reward.state, reward.card_id) == (state, None)
+            assert points_of(ana) == (3000, 2500)
+        assert work(now=SOON) == 1
+        assert points_of(ana) == (500, 0)
+        assert len(tillo_emulator.journal("sold")) == 1
