@@ -17,7 +17,10 @@ from loyalty.selectors.integrity import check_points
 from tests.browser.conftest import Visitor
 from tests.world import build_world
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True, databases=["default", "owner"]),
+]
 
 # Where somebody wants to look at the pages.
 PICTURES = os.environ.get("PICTURES")
