@@ -64,9 +64,10 @@ def take_reward(
 ) -> UUID:
     """Take a gift card from stock for points."""
     reward_id = uuid4()
-    return ask_database(
+    taken: UUID = ask_database(
         _REWARD, reward_id, client_id, customer_id, denomination_id, reward_id.bytes * 2, now, now
-    )  # type: ignore[no-any-return]
+    )
+    return taken
 
 
 def expire(customer_id: UUID, *, before: datetime, now: datetime = NOW) -> int:

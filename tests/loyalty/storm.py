@@ -111,7 +111,7 @@ class Storm:
             self.resolve: 2,
         }
         (deed,) = dice.choices(list(deeds), list(deeds.values()))
-        name = deed.__name__  # type: ignore[attr-defined]
+        name = deed.__name__
         try:
             outcome = deed(dice, number, NOW + timedelta(minutes=number))
             answer = "nothing to do" if outcome is None else "done"

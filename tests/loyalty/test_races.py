@@ -55,9 +55,12 @@ def spend_all_twice(shop: Shop, customer: Customer) -> list[Any]:
     before the other has begun.
     """
     with Locked("loyalty_stockitem", shop.mug.pk) as mug:
-        release = threading.Thread(
-            target=lambda: (mug.wait_until_blocked(blocked=2), mug.release())
-        )
+
+        def release_it() -> None:
+            mug.wait_until_blocked(blocked=2)
+            mug.release()
+
+        release = threading.Thread(target=release_it)
         release.start()
         try:
             return run_at_once(2, lambda: shop.buy(shop.cart(customer, mugs=1, points=1000)))
