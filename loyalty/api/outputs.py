@@ -107,7 +107,7 @@ class CheckoutOutput(_Output):
     customer_id = serializers.UUIDField(allow_null=True)
     register_session_id = serializers.UUIDField(allow_null=True)
     order_number = serializers.CharField()
-    state = serializers.ChoiceField(choices=Checkout.State.values)
+    state = serializers.CharField(help_text=f"One of {', '.join(Checkout.State.values)}.")
     loyalty = serializers.ChoiceField(choices=Checkout.Loyalty.values)
     subtotal = serializers.CharField()
     discount = serializers.CharField()

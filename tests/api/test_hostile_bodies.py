@@ -102,6 +102,8 @@ class TestBody:
 
     def test_that_is_missing_is_refused(self, platform: Caller) -> None:
         for operation in writing():
+            if operation.template.endswith("/monitoring/runs/"):
+                continue  # there is nothing to say, and it looks at once
             # `{}` is a whole request there, such as: send it where it went before.
             is_whole = operation.template.endswith(WHOLE_WHEN_EMPTY) or operation.method == "PATCH"
             status, code = (404, "GC-111") if is_whole else (400, "GC-012")
