@@ -22,8 +22,8 @@ MESSAGE_PARTIES = {
     },
     # About a gift card for points.
     "reward": {
-        "render": "loyalty.services.reward_texts.render_reward",
-        "outcome": "loyalty.services.reward_texts.record_outcome",
+        "render": "loyalty.services.reward_texts.render_points_card",
+        "outcome": "loyalty.services.reward_texts.record_card_outcome",
     },
     # About the person who tries the words of a template.
     "test": {
@@ -52,8 +52,8 @@ ORDER_PARTIES = {
         "settle": "redemption.services.fulfilment.settle_order",
     },
     "reward": {
-        "lock": "loyalty.services.reward_orders.lock_holder",
-        "settle": "loyalty.services.reward_orders.settle_order",
+        "lock": "loyalty.services.reward_orders.lock_reward",
+        "settle": "loyalty.services.reward_orders.settle_reward_order",
     },
 }
 # What the monitors' run looks for, each a function made a monitor by @register_monitor, see

@@ -26,7 +26,7 @@ _SETTLE: Final = "SELECT state, points FROM loyalty_settle_reward(%s, %s, %s, %s
 
 
 @transaction_required
-def lock_holder(*, holder_id: UUID) -> None:
+def lock_reward(*, holder_id: UUID) -> None:
     """Lock a reward, and its customer before it: see Note [Points].
 
     :raises Reward.DoesNotExist: there is none.
@@ -37,7 +37,7 @@ def lock_holder(*, holder_id: UUID) -> None:
 
 
 @transaction_required
-def settle_order(
+def settle_reward_order(
     *,
     order: OrderFacts,
     outcome: OrderOutcome,

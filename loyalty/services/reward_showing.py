@@ -68,7 +68,7 @@ class ShownReward:
 
 
 @seeing(EVERYTHING)
-def open_link(*, token: str, now: datetime) -> LinkedReward:
+def open_reward_link(*, token: str, now: datetime) -> LinkedReward:
     """Return where a link leads; nothing is shown yet.
 
     :raises LinkUnknownError: it leads nowhere.
@@ -101,13 +101,13 @@ def open_link(*, token: str, now: datetime) -> LinkedReward:
 
 @durable
 @seeing(EVERYTHING)
-def show_card(*, token: str, now: datetime) -> ShownReward:
+def show_reward_card(*, token: str, now: datetime) -> ShownReward:
     """Open the card that a link leads to, after its disclosure is committed. Safe to repeat.
 
     :raises LinkUnknownError: it leads nowhere (any more).
     :raises LinkExpiredError: it is too old.
     """
-    linked = open_link(token=token, now=now)
+    linked = open_reward_link(token=token, now=now)
     with transaction():
         reward = Reward.objects.select_for_update(no_key=True).get(pk=linked.reward_id)
         with connection.cursor() as cursor:

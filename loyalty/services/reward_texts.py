@@ -54,8 +54,8 @@ _LETTERS: Final = {
     "en": (
         "Your {{amount}} {{brand}} gift card",
         (
-            "Hello,\n\nYour {{amount}} {{brand}} gift card for points from {{company}} is ready. Open"
-            " it here:\n\n{{reveal_link}}\n\nWhoever has this link can see the card: keep it to"
+            "Hello,\n\nYour {{amount}} {{brand}} gift card for points from {{company}} is ready."
+            " Open it here:\n\n{{reveal_link}}\n\nWhoever has this link can see the card: keep it to"
             " yourself."
         ),
     ),
@@ -71,7 +71,7 @@ _LETTERS: Final = {
 
 
 @durable
-def render_reward(*, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rendering]:
+def render_points_card(*, drafts: Sequence[Draft], now: datetime) -> dict[UUID, Rendering]:
     """Write the messages that bring rewards, by message id; the link's secret is kept nowhere."""
     rewards = Reward.objects.select_related("client").in_bulk(
         {draft.reference_id for draft in drafts}
@@ -119,7 +119,7 @@ def _link(token: str) -> str:
 
 
 @transaction_required
-def record_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
+def record_card_outcome(*, events: Sequence[MessageEvent], now: datetime) -> None:
     """Move rewards on by what became of their messages, as part of the caller's transaction.
 
     Accepted by the provider: card and reward are delivered. Confirmed: it has arrived. Given up:

@@ -20,8 +20,8 @@ from loyalty.services.reward_showing import (
     LinkedReward,
     LinkExpiredError,
     ShownReward,
-    open_link,
-    show_card,
+    open_reward_link,
+    show_reward_card,
 )
 
 _TONES: Final = 6
@@ -36,10 +36,10 @@ def reward_card(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     try:
         if request.method != "POST":
-            reward = open_link(token=token, now=now)
+            reward = open_reward_link(token=token, now=now)
             return render(request, "loyalty/open.html", {**_around(reward), "page": _face(reward)})
         count_press(request.META, now=now)
-        shown = show_card(token=token, now=now)
+        shown = show_reward_card(token=token, now=now)
     except ServiceError as error:
         return _gone(request, error)
     return render(request, "loyalty/card.html", {**_around(shown.reward), "card": _card(shown)})

@@ -13,7 +13,7 @@ from giftcards.models import GiftCard, ProviderOrder
 from giftcards.services.order_parties import OrderFacts, OrderOutcome
 from loyalty.models import Customer, LoyaltyTransaction, Reward
 from loyalty.services.contacts import Contact
-from loyalty.services.reward_orders import lock_holder, settle_order
+from loyalty.services.reward_orders import lock_reward, settle_reward_order
 from loyalty.services.rewards import find_reward, take_reward
 from sms.models import Message
 from tests.loyalty.shop import NOW, Shop, history_of, open_shop, points_of
@@ -113,8 +113,8 @@ class TestSettleOrder:
         facts = facts_of(ProviderOrder.objects.get())
         for outcome, state in (("unknown", "unconfirmed"), ("in_work", "provisioning")):
             with transaction():
-                lock_holder(holder_id=reward.pk)
-                settle_order(
+                lock_reward(holder_id=reward.pk)
+                settle_reward_order(
                     order=facts,
                     outcome=OrderOutcome(outcome),
                     card_id=None,

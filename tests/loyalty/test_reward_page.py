@@ -14,7 +14,7 @@ from giftcards.models import GiftCard
 from giftcards.services.secrets import open_field
 from loyalty.models import Customer, Reward
 from loyalty.services.reward_links import derive_reward_token
-from loyalty.services.reward_texts import record_outcome, render_reward
+from loyalty.services.reward_texts import record_card_outcome, render_points_card
 from loyalty.services.rewards import RewardResult
 from sms.models import Message
 from sms.services.parties import Draft, MessageEvent, Outcome, RenderedText, Unsendable
@@ -102,7 +102,7 @@ def draft_of(message: Message, channel: str = "sms", locale: str = "en") -> Draf
 class TestRenderReward:
     def test_brings_the_link(self, given: RewardResult) -> None:
         message = Message.objects.get()
-        written = render_reward(drafts=[draft_of(message)], now=datetime.now(UTC))[message.pk]
+        written = render_points_card(drafts=[draft_of(message)], now=datetime.now(UTC))[message.pk]
         assert isinstance(written, RenderedText)
         assert f"/points/{given.reveal_token}/" in written.body
         assert str(given.reveal_token) not in written.preview
@@ -115,7 +115,7 @@ class TestRenderReward:
     ) -> None:
         message = Message.objects.get()
         drafts = [draft_of(message, "email", locale)]
-        written = render_reward(drafts=drafts, now=datetime.now(UTC))[message.pk]
+        written = render_points_card(drafts=drafts, now=datetime.now(UTC))[message.pk]
         assert isinstance(written, RenderedText)
         assert word in written.body
         assert written.subject
@@ -124,7 +124,7 @@ class TestRenderReward:
     def test_sends_no_link_that_does_not_open(self, given: RewardResult) -> None:
         message = Message.objects.get()
         later = datetime.now(UTC) + timedelta(days=91)
-        written = render_reward(drafts=[draft_of(message)], now=later)[message.pk]
+        written = render_points_card(drafts=[draft_of(message)], now=later)[message.pk]
         assert isinstance(written, Unsendable)
 
 
@@ -142,7 +142,7 @@ def tell(given: RewardResult, outcome: Outcome) -> None:
         error_code="30003" if outcome is Outcome.GIVEN_UP else "",
     )
     with transaction():
-        record_outcome(events=[event], now=datetime.now(UTC))
+        record_card_outcome(events=[event], now=datetime.now(UTC))
 
 
 class TestRecordOutcome:
