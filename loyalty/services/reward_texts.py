@@ -55,8 +55,8 @@ _LETTERS: Final = {
         "Your {{amount}} {{brand}} gift card",
         (
             "Hello,\n\nYour {{amount}} {{brand}} gift card for points from {{company}} is ready."
-            " Open it here:\n\n{{reveal_link}}\n\nWhoever has this link can see the card: keep it to"
-            " yourself."
+            " Open it here:\n\n{{reveal_link}}\n\nWhoever has this link can see the card: keep"
+            " it to yourself."
         ),
     ),
     "es": (
