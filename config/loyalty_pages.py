@@ -186,7 +186,8 @@ def show_integrity(site: Any, request: HttpRequest) -> HttpResponse:
 def _check_view(check: Check) -> dict[str, Any]:
     return {
         "promise": check.promise,
-        "count": f"{check.count:,}" if check.count else "",
+        "count": check.count,
+        "words": f"{check.count:,} differ",
         "table": table(
             ("Customer", "Stated", "Counted"),
             [
