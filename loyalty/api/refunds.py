@@ -34,8 +34,8 @@ from loyalty.api.outputs import RefundOutput
 from loyalty.api.printing import print_refund
 from loyalty.api.shapes import RefundRequest
 from loyalty.models import Refund
-from loyalty.selectors.checkouts import checkouts_of, refunds_of
-from loyalty.selectors.customers import balance_after
+from loyalty.selectors.checkouts import checkouts_of, visible_refunds
+from loyalty.selectors.customers import points_after
 from loyalty.services.checkouts import MANUAL, Line
 from loyalty.services.refunds import refund_checkout
 
@@ -99,13 +99,13 @@ def _amount(body: dict[str, Any], currency: str) -> int | None:
 
 def _print(partner: Partner, refund_id: UUID) -> dict[str, Any]:
     """Print a refund as it was first answered."""
-    refund: Refund = find(refunds_of(viewer=partner.viewer), refund_id)
+    refund: Refund = find(visible_refunds(viewer=partner.viewer), refund_id)
     checkout = refund.checkout
     is_done = checkout.payment.gateway == MANUAL or refund.amount_minor == 0
     balance = (
         None
         if checkout.customer_id is None
-        else balance_after(
+        else points_after(
             customer_id=checkout.customer_id, reference_id=refund.pk, at=refund.created_at
         )
     )

@@ -34,7 +34,7 @@ from loyalty.api.outputs import RewardOutput
 from loyalty.api.printing import print_time
 from loyalty.api.shapes import RewardRequest
 from loyalty.models import Reward
-from loyalty.selectors.customers import balance_after
+from loyalty.selectors.customers import points_after
 from loyalty.selectors.rewards import credit_after
 from loyalty.services.contacts import Contact, read_contact
 from loyalty.services.rewards import RewardCard, RewardResult, find_reward, take_reward
@@ -132,7 +132,7 @@ def _print_first(partner: Partner, reward: RewardResult, *, is_issued: bool) -> 
         "issued_at": None,
         "delivered_at": None,
         "points_spent": reward.points_spent,
-        "points_balance": balance_after(
+        "points_balance": points_after(
             customer_id=reward.customer_id,
             reference_id=reward.reward_id if is_issued else None,
             at=reward.created_at,

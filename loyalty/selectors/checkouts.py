@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from credit.selectors.viewers import Viewer
 from loyalty.models import Checkout, Payment, ReconciliationItem, Refund
-from loyalty.selectors.customers import balance_after
+from loyalty.selectors.customers import points_after
 
 _PAYMENT_STEP: Final = "take_payment"
 _POINTS_STEP: Final = "update_points"
@@ -90,7 +90,7 @@ def first_facts(checkout: Checkout, *, state: str) -> CheckoutFacts:
         points_earned=earned,
         points_balance=None
         if checkout.customer_id is None
-        else balance_after(
+        else points_after(
             customer_id=checkout.customer_id,
             reference_id=None if is_owed else checkout.pk,
             at=at,
@@ -107,6 +107,6 @@ def _first_of(steps: list[dict[str, Any]], name: str) -> int:
     return next((n for n, one in enumerate(steps) if one["name"] == name), len(steps))
 
 
-def refunds_of(*, viewer: Viewer) -> QuerySet[Refund]:
+def visible_refunds(*, viewer: Viewer) -> QuerySet[Refund]:
     """Return the refunds that the viewer may see, with what they were for."""
     return Refund.objects.filter(viewer.client_filter()).select_related("checkout__payment")

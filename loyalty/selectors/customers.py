@@ -38,7 +38,7 @@ def transactions_of(customer: Customer) -> QuerySet[LoyaltyTransaction]:
     return LoyaltyTransaction.objects.filter(customer=customer)
 
 
-def balance_after(*, customer_id: UUID, reference_id: UUID | None, at: datetime) -> int:
+def points_after(*, customer_id: UUID, reference_id: UUID | None, at: datetime) -> int:
     """Return what a customer had when something was done, whatever happened since.
 
     :param reference_id: what was done: a checkout, a refund, a reward; where it moved no points
