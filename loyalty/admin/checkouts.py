@@ -33,7 +33,7 @@ from loyalty.admin.looks import (
 )
 from loyalty.models import Checkout, Payment, ReconciliationItem, Refund, RegisterSession, StockItem
 
-_STEP_COLOURS = {"ok": GREEN, "failed": RED}
+_STEP_COLOURS = {"ok": GREEN, "approved": GREEN, "failed": RED, "declined": RED}
 
 
 @admin.register(Checkout)

@@ -6,11 +6,10 @@ from typing import Final
 
 from django.utils.safestring import SafeString
 
-from alerts.admin.cells import label, link_to_row, moment, table, whole
+from alerts.admin.cells import AMBER, label, link_to_row, moment, table, whole
 from credit.money import display_amount
 from loyalty.admin.looks import (
     CHECKOUT_COLOURS,
-    LOYALTY_COLOURS,
     REWARD_COLOURS,
     TYPE_COLOURS,
     change,
@@ -26,7 +25,7 @@ def table_of_points(customer: Customer) -> SafeString | str:
     """Return a customer's transactions with the balance before and after each."""
     rows = customer.points.order_by("-number")[:_SHOWN]
     return table(
-        ("When", "What", "Points", "Before", "After", "For", "Words"),
+        ("When", "What", "Points", "Before", "After", "For"),
         [
             (
                 moment(row.created_at),
@@ -34,8 +33,7 @@ def table_of_points(customer: Customer) -> SafeString | str:
                 change(row.points),
                 points(row.balance_before),
                 points(row.balance_after),
-                cause_of(row),
-                row.description,
+                cause_of(row, words=row.description),
             )
             for row in rows
         ],
@@ -46,13 +44,14 @@ def table_of_checkouts(customer: Customer) -> SafeString | str:
     """Return what a customer bought, and the points of it."""
     rows = customer.checkouts.order_by("-created_at")[:_SHOWN]
     return table(
-        ("When", "Order", "State", "Points", "Total", "Redeemed", "Earned"),
+        ("When", "Order", "State", "Total", "Redeemed", "Earned"),
         [
             (
                 moment(row.created_at),
                 link_to_row(Checkout, row.pk, row.order_number),
-                label(row.get_state_display(), CHECKOUT_COLOURS[row.state]),
-                label(row.get_loyalty_display(), LOYALTY_COLOURS[row.loyalty]),
+                label("Points owed", AMBER)
+                if row.loyalty == Checkout.Loyalty.PENDING
+                else label(row.get_state_display(), CHECKOUT_COLOURS[row.state]),
                 whole(display_amount(row.total_minor, row.currency)),
                 points(row.points_redeemed),
                 points(row.points_earned),

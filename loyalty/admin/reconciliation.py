@@ -67,10 +67,9 @@ class ReconciliationItemAdmin(ReadOnlyAdmin):
         "earned_money",
         "redeemed_money",
         "total_money",
-        "error",
         "attempts",
-        "next_try",
         "created",
+        "error",
     )
     list_filter = ("resolved", "created_at", "client")
     list_select_related = ("checkout", "customer")
@@ -86,7 +85,6 @@ class ReconciliationItemAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     customer_name = customer_column
     created = time_column("created_at")
-    next_try = time_column("next_attempt_at", title="next try")
     earned_money = points_column("points_earned", title="to earn")
     redeemed_money = points_column("points_redeemed", title="to redeem")
     total_money = money_column("order_total_minor", title="paid")

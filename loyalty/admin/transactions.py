@@ -20,9 +20,9 @@ from loyalty.models import Checkout, LoyaltyTransaction, Refund, Reward
 _Reference = LoyaltyTransaction.Reference
 
 
-def cause_of(row: LoyaltyTransaction) -> SafeString | str:
+def cause_of(row: LoyaltyTransaction, *, words: str = "") -> SafeString | str:
     """Return what points were earned, spent or given back for, as a link to its page."""
-    words = row.get_reference_type_display()
+    words = words or row.get_reference_type_display()
     if row.reference_type == _Reference.ORDER:
         return link_to_row(Checkout, row.reference_id, words)
     if row.reference_type in (_Reference.REFUND_EARNED, _Reference.REFUND_SPENT):

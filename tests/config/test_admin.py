@@ -377,7 +377,7 @@ class TestFirstPage:
             "Waiting for cards": (1, "alarm"),
             "Open alerts": (2, "alarm"),
             "Not delivered": (0, "calm"),
-            "Stuck cards": (2, "worry"),
+            "Stuck cards": (3, "worry"),
         }
         html = page.content.decode()
         assert "Out of cards: Acorn Shop $25.00, Acorn campaign" in html
