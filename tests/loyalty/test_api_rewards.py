@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from giftcards.emulator import Emulator
 from giftcards.models import GiftCard
 from loyalty.models import Reward
 from sms.models import Message
 from tests.credit.partners import Partner, assert_problem
-from tests.loyalty.shop import Shop, points_of
+from tests.loyalty.shop import Shop, open_shop, points_of
 from tests.loyalty.till import post
+from tests.redemption.buying import build_buying_world, work
+from tests.redemption.desking import now
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,3 +143,27 @@ class TestReward:
     def test_wants_a_key_for_repeats(self, world: World, shop: Shop, till: Partner) -> None:
         response = till.post("/loyalty/rewards/", asked(world, shop.customer(2500)))
         assert list(assert_problem(response, 400, "GC-012")["errors"]) == ["Idempotency-Key"]
+
+
+@pytest.mark.usefixtures("tillo_settings")
+class TestBoughtReward:
+    def test_is_told_as_being_prepared_and_again_when_it_has_come(
+        self, tillo_emulator: Emulator
+    ) -> None:
+        world = build_buying_world()
+        shop = open_shop(world)
+        ana = shop.customer(3000)
+        till = Partner(world.client, ("loyalty",))
+        response = post(till, "/rewards/", asked(world, ana), key="b")
+        body = response.json()
+        assert (response.status_code, body["state"]) == (202, "provisioning")
+        assert body["reason"]["code"] == "GC-005"
+        assert (body["card"], body["reveal_url"], body["message"]) == (None, None, None)
+        assert (body["points_spent"], body["points_balance"]) == (2500, 3000)
+        assert points_of(ana) == (3000, 2500)
+        assert work(now=now()) == 1
+        assert points_of(ana) == (500, 0)
+        again = post(till, "/rewards/", asked(world, ana), key="b")
+        assert (again.status_code, again.json()) == (202, body)
+        assert again["Idempotency-Replayed"] == "true"
+        assert len(tillo_emulator.journal("sold")) == 1
