@@ -30,7 +30,7 @@ from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from credit.selectors.viewers import Viewer
-from redemption.services.webhook_endpoints import replay_event
+from redemption.services.webhook_endpoints import replay_webhook
 
 _COLOURS: Final = {"pending": AMBER, "delivered": GREEN, "failed": RED}
 _LONGEST_ADDRESS: Final = 48
@@ -118,7 +118,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
 def _replay(request: HttpRequest, delivery: WebhookDelivery) -> None:
     try:
-        replay_event(
+        replay_webhook(
             viewer=Viewer(actor=f"user:{request.user.pk}", sees_platform=True),
             endpoint_id=delivery.endpoint_id,
             delivery_id=delivery.pk,

@@ -63,7 +63,7 @@ class TestSecretTables:
             if isinstance(field, models.TextField) and str(field.column).endswith(SUFFIX)
         }
         assert {(t.name, column) for t in SECRET_TABLES for column in t.contexts} == declared
-        assert len(declared) == 14
+        assert len(declared) == 18
 
     def test_know_what_a_staged_secret_is_bound_to(self) -> None:
         contexts = {table.name: dict(table.contexts) for table in SECRET_TABLES}
