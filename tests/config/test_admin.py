@@ -92,6 +92,8 @@ NOT_SHOWN = {
     "redemption.messagechange",
     "redemption.messagecount",
     "redemption.messageday",
+    "redemption.dailyreportmail",  # people's own mails, without what they say
+    "redemption.reportsubscription",  # on their own page
     "alerts.ratecount",  # what the guard counts while Redis is away
     "redemption.dailyclaims",
     "redemption.formbreaker",  # its alert says it

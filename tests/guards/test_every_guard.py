@@ -24,6 +24,7 @@ from tests.guards.forbidden_consents import CONSENTS
 from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
 from tests.guards.forbidden_jobs import JOBS
+from tests.guards.forbidden_mails import MAILS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
@@ -55,6 +56,7 @@ FORBIDDEN: Final = [
     *MONEY,
     *INCIDENTS,
     *JOBS,
+    *MAILS,
     *SLOTS,
     *SETTLEMENTS,
     *CARDS,
