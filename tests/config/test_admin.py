@@ -102,6 +102,14 @@ NOT_SHOWN = {
     "alerts.timelineentry",  # on their incident
     "alerts.actionitem",
     "alerts.escalationstep",
+    "alerts.joblease",  # on the jobs' page, as their runs
+    "alerts.jobrun",
+    "alerts.monitorrun",  # on the monitors' page
+    "alerts.verification",  # on the page of proofs
+    "alerts.webhooklevel",  # what was told last
+    "redemption.canarytry",  # on its canary
+    "redemption.dailyreportmail",  # who wants the daily report, and what was sent
+    "redemption.reportsubscription",
     "sms.keptoptout",  # a digest, which says nothing to anybody
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")
