@@ -20,7 +20,11 @@ def configure(*also: structlog.types.Processor) -> None:
 
     :param also: sees each line before the traceback of its error is written out.
     """
-    shared = [*_BEFORE_ERRORS, *also, structlog.processors.ExceptionRenderer()]
+    shared: list[structlog.types.Processor] = [
+        *_BEFORE_ERRORS,
+        *also,
+        structlog.processors.ExceptionRenderer(),
+    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
