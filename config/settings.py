@@ -181,6 +181,7 @@ SLOW_FORM_SHARE = ENV.number("SLOW_FORM_SHARE")
 SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
 ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
 JOB_RUNS_KEPT = ENV.seconds("JOB_RUNS_KEPT")
+NOTICES_KEPT = ENV.seconds("NOTICES_KEPT")
 
 # --- How long what is about people is kept (docs/privacy.md); 0: for ever -----------------------
 RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")
