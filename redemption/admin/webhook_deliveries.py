@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -112,7 +111,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         },
     )
     def replay_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        _replay(request, get_object_or_404(WebhookDelivery, pk=object_id))
+        _replay(request, self.find_row(request, object_id))
         return leave_for(request, reverse("admin:alerts_webhookdelivery_change", args=[object_id]))
 
 

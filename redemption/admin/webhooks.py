@@ -11,7 +11,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -230,7 +229,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         return never_cache(self._rotate)(request, object_id)
 
     def _rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         form = OverlapForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -252,7 +251,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
 
     @action(description="Replay what was given up", icon="replay")  # type: ignore[untyped-decorator]
     def replay_since(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         initial = {"since": timezone.now() - timedelta(days=7)}
         form = SinceForm(request.POST or None, initial=initial)
         if request.method == "POST" and form.is_valid():
@@ -288,7 +287,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         },
     )
     def send_test(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         try:
             delivery = send_test_event(
                 viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now()
@@ -313,7 +312,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         },
     )
     def switch(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         is_active = endpoint.state != WebhookEndpoint.State.ACTIVE
         switch_endpoint(
             viewer=_viewer(request),
@@ -336,7 +335,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         },
     )
     def remove(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         delete_endpoint(viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now())
         messages.success(request, "The endpoint is gone.")
         return leave_for(request, reverse("admin:alerts_webhookendpoint_changelist"))

@@ -75,6 +75,18 @@ class TestEndpoint:
         assert "not a public one" in words_of(page)
         assert not WebhookEndpoint.objects.exists()
 
+    @pytest.mark.parametrize("key", ["abc", "6f7a8b9c-0d1e-4f2a-8b3c-4d5e6f7a8b11"])
+    def test_is_not_there_under_an_address_that_names_none(self, admin: Browser, key: str) -> None:
+        for table, ways in {
+            "webhookendpoint": ("rotate", "replay_since", "send_test", "switch", "remove"),
+            "webhookdelivery": ("replay_one",),
+            "alert": ("acknowledge_one", "resolve_one", "make_incident"),
+            "noticeroute": ("try_it",),
+        }.items():
+            for way in ways:
+                address = reverse(f"admin:alerts_{table}_{way}", args=[key])
+                assert admin.post(address, PRESSED).status_code == 404, address
+
     def test_shows_how_it_does(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         admin.post(url_of(endpoint, "send_test"), PRESSED)
