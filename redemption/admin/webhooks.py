@@ -131,7 +131,7 @@ class SinceForm(forms.Form):
 class WebhookEndpointAdmin(ReadOnlyAdmin):
     """Addresses that are told what happens."""
 
-    actions_detail = ("send_test", "rotate", "switch", "replay_since", "remove")
+    actions_detail = ("send_test", "pause", "resume", "rotate", "replay_since", "remove")
     list_display = ("url", "owner", "state_words", "arrived", "last_failure", "created")
     list_filter = ("state", "created_at")
     ordering = ("created_at", "pk")
@@ -301,27 +301,41 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         )
 
     @action(  # type: ignore[untyped-decorator]
-        description="Pause or resume",
+        description="Pause",
         icon="pause_circle",
         dialog={
-            "title": "Pause, or go on",
-            "description": "While it is paused its events are kept, and they are sent when it goes "
-            "on. One that was switched off because it answered 410 hears of what happens from now "
-            "on; what was given up can be replayed.",
-            "form_submit_text": "Switch it over",
+            "title": "Pause it",
+            "description": "Its events are kept, and they are sent when it goes on.",
+            "form_submit_text": "Pause it",
         },
     )
-    def switch(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = self.find_row(request, object_id)
-        is_active = endpoint.state != WebhookEndpoint.State.ACTIVE
-        switch_endpoint(
+    def pause(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, is_active=False)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resume",
+        icon="play_circle",
+        dialog={
+            "title": "Go on",
+            "description": "What was kept while it was paused is sent. One that was switched off "
+            "because it answered 410 hears of what happens from now on; what was given up can be "
+            "replayed.",
+            "form_submit_text": "Go on",
+        },
+    )
+    def resume(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, is_active=True)
+
+    def _switch(self, request: HttpRequest, object_id: str, *, is_active: bool) -> HttpResponse:
+        endpoint = switch_endpoint(
             viewer=_viewer(request),
-            endpoint_id=endpoint.pk,
+            endpoint_id=self.find_row(request, object_id).pk,
             is_active=is_active,
             reason="Paused by an operator.",
             now=timezone.now(),
         )
-        messages.success(request, "It goes on." if is_active else "Paused.")
+        words = "It goes on." if is_active else f"It is {endpoint.get_state_display().lower()}."
+        messages.success(request, words)
         return _back(request, endpoint.pk)
 
     @action(  # type: ignore[untyped-decorator]
