@@ -93,10 +93,10 @@ def error_catalogue(request: HttpRequest) -> HttpResponse:
         {
             "code": entry.code,
             "status": entry.status,
-            "title": _(entry.title),
+            "title": entry.title,
             "customer": entry.customer_words(support_phone=settings.SUPPORT_PHONE_NUMBER),
-            "operator": _(entry.operator),
-            "action": _(entry.action),
+            "operator": entry.operator,
+            "action": entry.action,
         }
         for entry in ErrorCode
     ]

@@ -24,9 +24,9 @@ LANGUAGES: Final = ("es",)
 _CODE: Final = ("alerts", "credit", "giftcards", "sms", "redemption", "config")
 _CALLS: Final = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
 _PLURAL_CALLS: Final = frozenset({"ngettext", "ngettext_lazy"})
-# The catalogue's words for operators carry no mark: what prints them looks them up.
+# What the catalogue advises carries no mark: the reports that clients read as well look it up.
 _CATALOGUE_CALL: Final = "Explanation"
-_CATALOGUE_WORDS: Final = frozenset({"operator", "action"})
+_ADVICE: Final = "action"
 _HEADER: Final = {
     "Project-Id-Version": "giftline",
     "MIME-Version": "1.0",
@@ -147,5 +147,5 @@ def _words_of_module(text: str, place: str) -> Iterator[Words]:
             yield Words(str(texts[0]), str(texts[1]))
         elif node.func.id == _CATALOGUE_CALL:
             for given in node.keywords:
-                if given.arg in _CATALOGUE_WORDS and isinstance(given.value, ast.Constant):
+                if given.arg == _ADVICE and isinstance(given.value, ast.Constant):
                     yield Words(str(given.value.value))

@@ -230,8 +230,8 @@ def problem_part(error: ServiceError, *, request_id: str, trace: list[TraceStep]
     return ProblemPart(
         code=code.code,
         title=_(code.title),
-        meaning=_(code.operator),
-        action=_(code.action),
+        meaning=code.operator,
+        action=code.action,
         words=words,
         request_id=request_id,
         trace=tuple(trace),

@@ -77,12 +77,9 @@ class TestCollectWords:
             Words("Sorry"),
         }
 
-    def test_reads_what_the_catalogue_says_to_operators(self, tmp_path: Path) -> None:
+    def test_reads_what_the_catalogue_advises(self, tmp_path: Path) -> None:
         code = 'Explanation(code="GC-001", operator="No card.", action="Buy " "some.")\n'
-        assert set(collect_words(project(tmp_path, codes_py=code))) == {
-            Words("No card."),
-            Words("Buy some."),
-        }
+        assert set(collect_words(project(tmp_path, codes_py=code))) == {Words("Buy some.")}
 
     def test_names_every_file_once(self, tmp_path: Path) -> None:
         code = '_("Sorry")\n_("Sorry")\n'
@@ -105,9 +102,7 @@ class TestCollectWords:
     def test_finds_the_catalogues_words(self) -> None:
         found = collect_words()
         for code in ErrorCode:
-            for words in filter(
-                None, (code.title, code.customer, code.waiting, code.operator, code.action)
-            ):
+            for words in filter(None, (code.title, code.customer, code.waiting, code.action)):
                 assert "alerts/codes.py" in found[Words(words)]
 
 
@@ -207,13 +202,6 @@ class TestPages:
         assert '<html lang="es"' in page
         assert "No encontramos esa página" in page
         assert "find that page" not in page
-
-    def test_explain_errors_in_spanish_to_operators_as_well(self, client: Client) -> None:
-        response = client.get("/api/errors/", headers={"accept-language": "es"})
-        page = response.content.decode()
-        assert response.status_code == 200
-        assert "Qué hacer:</strong> Corrija los campos indicados y envíelo de nuevo." in page
-        assert "Correct the named fields" not in page
 
     def test_speak_english_to_everybody_else(self, client: Client) -> None:
         page = client.get("/no/such/page/", headers={"accept-language": "fi"}).content.decode()
