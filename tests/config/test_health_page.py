@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from alerts.models import Alert
 from alerts.services.alerts import raise_alert
 from giftcards.models import GiftCard, ProviderCircuit
 from redemption.models import ProvisioningTrace
@@ -96,7 +97,7 @@ class TestShowHealth:
         text_messages(world, delivered=15, undelivered=10)
         ProviderCircuit.objects.create(provider="tillo", opened_at=now, reason="no_money")
         raise_alert(
-            kind="ledger_audit", severity="critical", subject="Drift", message="", data={},
+            kind="ledger_audit", severity=Alert.Severity.CRITICAL, subject="Drift", message="", data={},
             dedupe_key="drift", now=now,
         )  # fmt: skip
         ProvisioningTrace.objects.bulk_create(
