@@ -97,7 +97,8 @@ class TestShowHealth:
         text_messages(world, delivered=15, undelivered=10)
         ProviderCircuit.objects.create(provider="tillo", opened_at=now, reason="no_money")
         raise_alert(
-            kind="ledger_audit", severity=Alert.Severity.CRITICAL, subject="Drift", message="", data={},
+            kind="ledger_audit", severity=Alert.Severity.CRITICAL, subject="Drift", message="",
+            data={},
             dedupe_key="drift", now=now,
         )  # fmt: skip
         ProvisioningTrace.objects.bulk_create(
