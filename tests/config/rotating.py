@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from alerts import keyring
-from alerts.models import WebhookEndpoint
+from alerts.models import NoticeRoute, WebhookEndpoint
 from config.secret_tables import SECRET_TABLES, SUFFIX
 from credit.services.second_factor import begin_set_up
 from giftcards.models import GiftCard
@@ -88,6 +88,12 @@ def fill_every_column(world: World) -> None:
             "whsec_z", context="alerts_webhookendpoint.previous_secret"
         ),
         previous_secret_until=NOW,
+    )
+    NoticeRoute.objects.create(
+        name="On call",
+        channel="webhook",
+        url_encrypted=keyring.encrypt("https://on-call.example/", context="alerts_noticeroute.url"),
+        secret_encrypted=keyring.encrypt("whsec_v", context="alerts_noticeroute.secret"),
     )
     previous = keyring.encrypt("whsec_w", context="redemption_eventsource.previous_secret")
     source = EventSource.objects.create(
