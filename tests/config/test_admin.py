@@ -108,8 +108,6 @@ NOT_SHOWN = {
     "alerts.verification",  # on the page of proofs
     "alerts.webhooklevel",  # what was told last
     "redemption.canarytry",  # on its canary
-    "redemption.dailyreportmail",  # who wants the daily report, and what was sent
-    "redemption.reportsubscription",
     "sms.keptoptout",  # a digest, which says nothing to anybody
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption")

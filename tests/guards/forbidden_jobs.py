@@ -45,7 +45,8 @@ def _lease(**changes: str) -> str:
 def _monitor_run(state: str, duration_ms: str = "NULL") -> str:
     return (
         f"INSERT INTO {MONITORS} (id, state, started_at, leased_until, duration_ms, generated,"
-        f" breakdown, alerts) VALUES ({NEW}, '{state}', now(), now(), {duration_ms}, 0, '{{}}', '[]');"
+        f" breakdown, alerts) VALUES ({NEW}, '{state}', now(), now(), {duration_ms}, 0, '{{}}',"
+        " '[]');"
     )
 
 
