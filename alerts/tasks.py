@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from alerts.services import (
     escalation,
-    job_history,
+    history,
     job_switches,
     maintenance,
     monitor_runs,
@@ -42,10 +42,10 @@ def escalate_incidents() -> None:
     escalation.escalate_incidents(now=timezone.now())
 
 
-@shared_task(name="alerts.tasks.clear_job_runs")
-def clear_job_runs() -> int:
-    """Clear runs of jobs that are older than they are kept."""
-    return job_history.clear_job_runs(now=timezone.now())
+@shared_task(name="alerts.tasks.clear_history")
+def clear_history() -> dict[str, int]:
+    """Clear runs of jobs and notices that are older than they are kept."""
+    return history.clear_history(now=timezone.now())
 
 
 @shared_task(name="alerts.tasks.send_notices", ignore_result=True)

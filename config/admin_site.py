@@ -76,6 +76,7 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     def extra_urls(self) -> list[URLPattern]:
         """Return the addresses of the pages without a model."""
         # It asks other apps' admin for its colours, which can't be loaded before this site.
+        from config.health_page import show_health
         from config.job_pages import job_urls
         from config.loyalty_pages import loyalty_urls
 
@@ -86,11 +87,13 @@ class PlatformAdminSite(UnfoldAdminSite):  # type: ignore[misc]
 
         verify = self.admin_view(never_cache(functools.partial(show_verifications, self)))
         monitors = self.admin_view(never_cache(functools.partial(show_monitors, self)))
+        health = self.admin_view(never_cache(functools.partial(show_health, self)))
         runbook = self.admin_view(functools.partial(show_document, self))
         return [
             path("error-codes/", catalogue, name="error_catalogue"),
             path("verify/", verify, name="verify"),
             path("monitors/", monitors, name="monitors"),
+            path("health/", health, name="health"),
             *job_urls(self),
             *loyalty_urls(self),
             path("runbook/", runbook, {"name": "runbook"}, name="runbook"),

@@ -8,6 +8,14 @@ class ConfigConfig(AppConfig):
     verbose_name = "Giftline"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from config import checks, logs  # noqa: F401 - registers checks
 
-        logs.configure()
+        if not settings.SENTRY_DSN:
+            logs.configure()
+            return
+        from config.tracking import start_tracking, tell_of_errors
+
+        start_tracking(dsn=settings.SENTRY_DSN, environment=settings.SENTRY_ENVIRONMENT)
+        logs.configure(tell_of_errors)

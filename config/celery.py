@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery, Task, bootsteps
+from structlog.contextvars import bound_contextvars
 
 from alerts.scope import EVERYTHING, seeing
 
@@ -29,7 +30,9 @@ class PlatformTask(Task):  # type: ignore[type-arg]
             # Models can't be imported before Django is set up.
             from alerts.services.jobs import run_job
 
-            return run_job(ring=_read_ring(self.name, request), work=work)
+            # What a run logs is told from what another one does at the same time.
+            with bound_contextvars(run_id=request.id, task=self.name):
+                return run_job(ring=_read_ring(self.name, request), work=work)
 
 
 def _read_ring(task: str, request: Any) -> Any:

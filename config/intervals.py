@@ -218,8 +218,19 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "60s",
         "How often jobs are looked for whose worker is gone; they are run again.",
     ),
-    Setting("EVERY_JOB_CLEARING", Kind.SECONDS, "24h", "How often old runs of jobs are cleared."),
+    Setting(
+        "EVERY_HISTORY_CLEARING",
+        Kind.SECONDS,
+        "24h",
+        "How often old runs of jobs and notices are cleared.",
+    ),
     Setting("JOB_RUNS_KEPT", Kind.SECONDS, "30d", "How long runs of jobs are told of."),
+    Setting(
+        "NOTICES_KEPT",
+        Kind.SECONDS,
+        "90d",
+        "How long notices are kept of what is over; 0: for ever.",
+    ),
     Setting(
         "EVERY_ESCALATION",
         Kind.SECONDS,

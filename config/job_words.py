@@ -57,10 +57,10 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Finds runs whose worker is gone, and runs their jobs again.",
         "A run that is lost is noticed only when its job is due the next time.",
     ),
-    "alerts.tasks.clear_job_runs": _words(
-        "Clearing of old runs",
-        "Forgets what jobs did longer ago than is kept.",
-        "The list of runs grows.",
+    "alerts.tasks.clear_history": _words(
+        "Clearing of old runs and notices",
+        "Forgets what jobs did, and what people were told, longer ago than is kept.",
+        "The lists of runs and of notices grow.",
     ),
     "sms.tasks.sweep_messages": _words(
         "Sending of texts",

@@ -7,19 +7,26 @@ import logging.config
 
 import structlog
 
-_SHARED: list[structlog.types.Processor] = [
+_BEFORE_ERRORS: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.ExceptionRenderer(),
 ]
 
 
-def configure() -> None:
-    """Send everything that Django, Celery and we log to standard error as JSON lines."""
+def configure(*also: structlog.types.Processor) -> None:
+    """Send everything that Django, Celery and we log to standard error as JSON lines.
+
+    :param also: sees each line before the traceback of its error is written out.
+    """
+    shared: list[structlog.types.Processor] = [
+        *_BEFORE_ERRORS,
+        *also,
+        structlog.processors.ExceptionRenderer(),
+    ]
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -31,7 +38,7 @@ def configure() -> None:
             "formatters": {
                 "json": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": _SHARED,
+                    "foreign_pre_chain": shared,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         structlog.processors.JSONRenderer(),

@@ -130,6 +130,7 @@ _GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("A person's data", "person_search", "find_person"),
             ("Erasures", "person_off", "redemption_erasure_changelist"),
+            ("Health", "ecg_heart", "health"),
             ("Jobs", "schedule", "jobs"),
             ("Monitors", "monitor_heart", "monitors"),
             ("Notices", "outgoing_mail", "alerts_notice_changelist"),

@@ -5,18 +5,16 @@ from typing import cast
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from redis import Redis, RedisError
 
 from alerts.codes import ErrorCode
 from config.api import is_api, problem
+from config.readiness import OK, check_parts
 from credit.models import User
 from credit.selectors.viewers import viewer_of_user
 from redemption.dashboard.frame import Link, desk_links, homes_of, report_links
@@ -64,44 +62,13 @@ def live(_request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> JsonResponse:
-    """Answer 200 when database, migrations and Redis are there, else 503 naming what is not."""
-    parts = {"database": _database(), "migrations": _migrations(), "redis": _redis()}
-    is_ready = all(state == "ok" for state in parts.values())
+    """Answer 200 when database, migrations, Redis and broker are there, else 503: what isn't."""
+    parts = check_parts()
+    is_ready = all(state == OK for state in parts.values())
     return JsonResponse(
         {"status": "ok" if is_ready else "unavailable", "parts": parts},
         status=200 if is_ready else 503,
     )
-
-
-def _database() -> str:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        log.warning("database not ready", error=type(error).__name__)
-        return "unreachable"
-    return "ok"
-
-
-def _migrations() -> str:
-    try:
-        executor = MigrationExecutor(connection)
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError:
-        return "unknown"
-    return "ok" if not pending else f"{len(pending)} pending"
-
-
-def _redis() -> str:
-    try:
-        with Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.5
-        ) as redis:
-            redis.ping()
-    except RedisError as error:
-        log.warning("redis not ready", error=type(error).__name__)
-        return "unreachable"
-    return "ok"
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -43,6 +43,6 @@ PERIODIC_JOBS: Final[dict[str, str]] = {
     "alerts.tasks.escalate_incidents": "EVERY_ESCALATION",
     "alerts.tasks.sweep_webhooks": "EVERY_WEBHOOK_SWEEP",
     "alerts.tasks.recover_jobs": "EVERY_JOB_RECOVERY",
-    "alerts.tasks.clear_job_runs": "EVERY_JOB_CLEARING",
+    "alerts.tasks.clear_history": "EVERY_HISTORY_CLEARING",
     "alerts.tasks.verify": "EVERY_VERIFY",
 }

@@ -9,8 +9,7 @@ from typing import Final
 NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     # Counted by alerts_count_hit.
     "alerts_ratecount": ("SELECT", "DELETE"),
-    # Kept as what people were told; a route is switched off.
-    "alerts_notice": ("SELECT", "INSERT", "UPDATE"),
+    # Switched off: notices name theirs.
     "alerts_noticeroute": ("SELECT", "INSERT", "UPDATE"),
     # An incident is closed and its numbers are given once; what was done in it is written down.
     "alerts_incident": ("SELECT", "INSERT", "UPDATE"),

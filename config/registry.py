@@ -381,4 +381,5 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         secret=True,
     ),
     Setting("SENTRY_DSN", Kind.URL, "", "Where errors are reported.", secret=True, schemes=_HTTP),
+    Setting("SENTRY_ENVIRONMENT", Kind.TEXT, "production", "What they are filed under there."),
 )

@@ -182,6 +182,7 @@ SLOW_FORM_SHARE = ENV.number("SLOW_FORM_SHARE")
 SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
 ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
 JOB_RUNS_KEPT = ENV.seconds("JOB_RUNS_KEPT")
+NOTICES_KEPT = ENV.seconds("NOTICES_KEPT")
 
 # --- How long what is about people is kept (docs/privacy.md); 0: for ever -----------------------
 RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")
@@ -354,6 +355,7 @@ SECURE_SSL_REDIRECT = _HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 # The bearer token for /metrics; without it the page is off.
 METRICS_TOKEN = ENV.text("METRICS_TOKEN")
+SENTRY_DSN, SENTRY_ENVIRONMENT = ENV.text("SENTRY_DSN"), ENV.text("SENTRY_ENVIRONMENT")
 SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _HTTPS
 SECURE_HSTS_PRELOAD = _HTTPS

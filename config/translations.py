@@ -24,6 +24,9 @@ LANGUAGES: Final = ("es",)
 _CODE: Final = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty", "config")
 _CALLS: Final = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop"})
 _PLURAL_CALLS: Final = frozenset({"ngettext", "ngettext_lazy"})
+# What the catalogue advises carries no mark: the reports that clients read as well look it up.
+_CATALOGUE_CALL: Final = "Explanation"
+_ADVICE: Final = "action"
 _HEADER: Final = {
     "Project-Id-Version": "giftline",
     "MIME-Version": "1.0",
@@ -142,3 +145,7 @@ def _words_of_module(text: str, place: str) -> Iterator[Words]:
             if len(texts) < 2:
                 raise UnreadableWordsError(f"{place}: a plural needs its words in quotes")
             yield Words(str(texts[0]), str(texts[1]))
+        elif node.func.id == _CATALOGUE_CALL:
+            for given in node.keywords:
+                if given.arg == _ADVICE and isinstance(given.value, ast.Constant):
+                    yield Words(str(given.value.value))

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -176,7 +175,7 @@ class AlertAdmin(MakesIncidents, TellsOfFailures, ReadOnlyAdmin):
         },
     )
     def acknowledge_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        _acknowledge(get_object_or_404(Alert, pk=object_id), request)
+        _acknowledge(self.find_row(request, object_id), request)
         return _back_to(request, object_id)
 
     @action(  # type: ignore[untyped-decorator]
@@ -189,7 +188,7 @@ class AlertAdmin(MakesIncidents, TellsOfFailures, ReadOnlyAdmin):
         },
     )
     def resolve_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        _resolve(get_object_or_404(Alert, pk=object_id), request)
+        _resolve(self.find_row(request, object_id), request)
         return _back_to(request, object_id)
 
 

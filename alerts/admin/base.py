@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Model, Q, QuerySet, URLField
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from alerts.admin.paging import EstimatedPaginator
@@ -70,6 +70,16 @@ class PlatformAdmin(SiteDecides, ModelAdmin):  # type: ignore[misc]
     paginator = EstimatedPaginator
     warn_unsaved_form = True
     formfield_overrides: ClassVar[dict[Any, Any]] = {URLField: {"assume_scheme": "https"}}
+
+    def find_row(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row that an address names.
+
+        :raises Http404: there is none, or this is no id at all.
+        """
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
 
 
 class ReadOnlyAdmin(ReadOnly, PlatformAdmin):

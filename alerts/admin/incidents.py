@@ -109,7 +109,7 @@ class IncidentAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show an incident; a POST is one of its buttons."""
-        incident = self._find(request, object_id)
+        incident = self.find_row(request, object_id)
         action_form = ActionForm(prefix="action")
         if request.method == "POST":
             step = request.POST.get("step", "")
@@ -123,7 +123,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     def edit(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Fill in the template."""
-        incident = self._find(request, str(key))
+        incident = self.find_row(request, str(key))
         form = TemplateForm(request.POST or None, initial=initial_of(incident))
         if request.method == "POST" and form.is_valid():
             try:
@@ -148,14 +148,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     def report(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Show the report to print or to hand on."""
-        return show_report(request, incident=self._find(request, str(key)))
-
-    def _find(self, request: HttpRequest, key: str) -> Incident:
-        incident = self.get_object(request, key)
-        if incident is None:
-            raise Http404
-        found: Incident = incident
-        return found
+        return show_report(request, incident=self.find_row(request, str(key)))
 
     def _form(
         self, request: HttpRequest, form: Any, *, title: str, button: str, back: str

@@ -12,7 +12,6 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -171,7 +170,7 @@ class NoticeRouteAdmin(TellsOfFailures, PlatformAdmin):
         },
     )
     def try_it(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        route = get_object_or_404(NoticeRoute, pk=object_id)
+        route = self.find_row(request, object_id)
         notice = try_route(
             route_id=route.pk,
             path=reverse("admin:alerts_noticeroute_change", args=[route.pk]),

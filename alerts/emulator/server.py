@@ -1,7 +1,9 @@
 """The HTTP side: connections in, answers out."""
 
+import logging
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -10,8 +12,13 @@ from threading import Event, Lock, Thread
 from typing import Any, Final
 
 from alerts.emulator.exchange import Answer, Request
+from alerts.tracing import tracing
+
+log = logging.getLogger(__name__)
 
 BODY_CAP_BYTES: Final = 1_000_000
+# Of so many requests it is remembered which of the caller's they belong to.
+_REMEMBERED: Final = 1000
 REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -39,6 +46,7 @@ class EmulatorServer(ThreadingHTTPServer):
         self.released = Event()
         self._lock = Lock()
         self._open: set[socket.socket] = set()
+        self.request_ids: deque[str] = deque(maxlen=_REMEMBERED)
         self._thread = Thread(
             target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="server", daemon=True
         )
@@ -101,7 +109,14 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(length)),
         )
+        request_id = request.headers.get("x-request-id", "")
+        if request_id:
+            self.server.request_ids.append(request_id)
         answer = self.server.respond(request)
+        if request_id:
+            # Without the target, which names sales and phone numbers.
+            with tracing(request_id):
+                log.info("[EMULATOR] Answered %s", answer.status)
         self.server.hold(answer.hold_seconds)
         try:
             if answer.is_dropped:

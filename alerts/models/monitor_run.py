@@ -21,7 +21,8 @@ class MonitorRun(models.Model):
     generated = models.PositiveIntegerField(default=0)
     # How many things each monitor found, by its name.
     breakdown = models.JSONField(default=dict)
-    # The alerts of what was found, as they were then: an answer that is repeated prints them.
+    # The alerts of what was found, as they were then: an answer that is repeated prints them. Of a
+    # run that nobody can ask for again there are none.
     alerts = models.JSONField(default=list)
 
     class Meta:

@@ -20,6 +20,8 @@ _ANSWER_CAP_BYTES: Final = 65_536
 _CHUNK_BYTES: Final = 8_192
 _SCHEMES: Final = ("http", "https")
 _PASSES: Final = frozenset({408, 425, 429})
+# Whoever asks for more patience than that is asked again after it.
+_LONGEST_PATIENCE: Final = 30 * 86_400.0
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> None:
@@ -88,14 +90,14 @@ def _retry_after(text: str) -> float:
     """Return the seconds of a Retry-After, given as such or as a date; 0 where there are none."""
     text = text.strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:9])
+        return min(float(text[:9]), _LONGEST_PATIENCE)
     try:
         until = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return 0.0
     if until.tzinfo is None:
         return 0.0
-    return max((until - datetime.now(UTC)).total_seconds(), 0.0)
+    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_PATIENCE)
 
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:

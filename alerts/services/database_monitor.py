@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from alerts.models import Alert
+from alerts.selectors.database import (
+    list_slowest_statements,
+    read_connections,
+    read_database_size,
+)
 from alerts.services.monitors import Finding, register_monitor
-from alerts.transactions import savepoint
 
 _RUNNING: Final = "slow_statement_running"
 _SLOW: Final = "slow_statements"
@@ -33,25 +36,6 @@ _LONG: Final = """
     WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
         AND state <> 'idle' AND backend_type = 'client backend'
         AND xact_start < clock_timestamp() - make_interval(secs => %s)
-"""
-_CONNECTED: Final = """
-    SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
-        current_setting('max_connections')::int
-            - current_setting('superuser_reserved_connections')::int
-"""
-_STATISTICS: Final = """
-    SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_extension e
-    JOIN pg_class c ON c.relname = 'pg_stat_statements' AND c.relnamespace = e.extnamespace
-    JOIN pg_namespace n ON n.oid = e.extnamespace
-    WHERE e.extname = 'pg_stat_statements'
-        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-"""
-_SLOWEST: Final = """
-    SELECT queryid, calls, mean_exec_time FROM {view}
-    WHERE userid = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-        AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND mean_exec_time > %s AND calls >= %s
-    ORDER BY mean_exec_time DESC LIMIT 10
 """
 
 
@@ -91,18 +75,17 @@ def _long_running() -> Iterator[Finding]:
 
 
 def _slow_statements() -> Iterator[Finding]:
-    slow = []
-    # Where it is installed and was not loaded at the start, looking at it is an error.
-    with contextlib.suppress(DatabaseError), savepoint(), connection.cursor() as cursor:
-        cursor.execute(_STATISTICS, [])
-        view = cursor.fetchone()
-        if view is None:
-            return
-        cursor.execute(_SLOWEST.format(view=view[0]), [_SLOW_MEAN_MILLISECONDS, _SLOW_CALLS])
-        slow = [
-            {"queryid": str(queryid), "calls": calls, "mean_seconds": round(mean / 1000, 2)}
-            for queryid, calls, mean in cursor.fetchall()
-        ]
+    slow = [
+        {
+            "queryid": one.query_id,
+            "calls": one.calls,
+            "mean_seconds": round(one.mean_milliseconds / 1000, 2),
+        }
+        for one in list_slowest_statements(
+            limit=10, slower_than_ms=_SLOW_MEAN_MILLISECONDS, calls_at_least=_SLOW_CALLS
+        )
+        or ()
+    ]
     if slow:
         yield Finding(
             kind=_SLOW,
@@ -119,9 +102,7 @@ def _size() -> Iterator[Finding]:
     limit = settings.THRESHOLDS.database_gigabytes
     if not limit:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        (size,) = cursor.fetchone()
+    size = read_database_size()
     if size >= limit * _GIGABYTE:
         yield Finding(
             kind=_SIZE,
@@ -136,9 +117,7 @@ def _size() -> Iterator[Finding]:
 
 def _connections() -> Iterator[Finding]:
     limit = settings.THRESHOLDS.connections_percent
-    with connection.cursor() as cursor:
-        cursor.execute(_CONNECTED)
-        used, most = cursor.fetchone()
+    used, most = read_connections()
     if used * 100 >= limit * most:
         is_grave = used * 100 >= _CRITICAL_PERCENT * most
         yield Finding(

@@ -43,7 +43,8 @@ def watch_jobs(*, now: datetime) -> Iterator[Finding]:
             yield _off(state)
         elif state.is_late:
             yield _late(state)
-        elif state.has_failed and not state.is_running:
+        elif state.has_failed:
+            # Also while it is tried again: only a run that is right ends it.
             yield _failed(state)
 
 

@@ -225,7 +225,8 @@ def _end(result: MonitorsResult, asked: Asked | None, *, now: datetime) -> None:
             duration_ms=result.duration_ms,
             generated=result.alerts_generated,
             breakdown=result.breakdown,
-            alerts=result.alerts,
+            # For who may ask the same again; else they stand in their own table alone.
+            alerts=result.alerts if asked is not None else [],
         )
         MonitorRun.objects.filter(started_at__lt=now - _KEPT).delete()
         if asked is not None:

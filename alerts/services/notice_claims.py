@@ -90,7 +90,10 @@ def record_failure(*, notice: Notice, error: NotTakenError, now: datetime) -> No
 @durable
 def put_notice_back(*, notice: Notice, wait_seconds: float, now: datetime) -> None:
     """Have a notice tried soon that was not tried: its place is silent, or the time ran out."""
-    again_at = now + timedelta(seconds=max(RETRY_SECONDS[0], wait_seconds))
+    soonest = now + timedelta(seconds=RETRY_SECONDS[0])
+    # However long a place asks us to wait: its last try is when its time is up, and not never.
+    asked = min(now + timedelta(seconds=wait_seconds), notice.give_up_at)
+    again_at = max(soonest, asked)
     _write(notice, state=Notice.State.QUEUED, next_attempt_at=again_at, tries=notice.tries - 1)
 
 

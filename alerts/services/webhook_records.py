@@ -27,7 +27,7 @@ State = WebhookDelivery.State
 
 
 @durable
-def record_outcome(
+def record_webhook_outcome(
     *, due: DueDelivery, outcome: Outcome, schedule: Sequence[float], now: datetime
 ) -> None:
     """Write down what came of a call: delivered, to be tried again, or given up.

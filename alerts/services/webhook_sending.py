@@ -29,7 +29,7 @@ from alerts.services.webhook_claims import (
     claim_webhooks,
     give_webhooks_back,
 )
-from alerts.services.webhook_records import record_outcome
+from alerts.services.webhook_records import record_webhook_outcome
 from alerts.services.webhook_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT, sign_webhook
 from alerts.transactions import durable
 
@@ -155,7 +155,7 @@ class _Run:
         self._count += 1
         if not outcome.is_success:
             self._tired.add(due.endpoint.endpoint_id)
-        record_outcome(
+        record_webhook_outcome(
             due=due, outcome=outcome, schedule=settings.WEBHOOK_RETRY_SCHEDULE, now=self._clock()
         )
 

@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
@@ -55,5 +56,7 @@ def status_page(request: HttpRequest) -> HttpResponse:
         },
         status=200 if status.knows else 503,
     )
+    # Its language may be that of a choice, which is kept in a cookie.
+    patch_vary_headers(answer, ["Cookie"])
     answer["Cache-Control"] = f"public, max-age={KEPT_SECONDS:g}" if status.knows else "no-store"
     return answer

@@ -36,14 +36,18 @@ $$;
 
 -- Show a table's rows to those who see everything, and to others where the condition holds:
 -- for every command, or for reading only (then writing is left to those who see everything).
+--
+-- PostgreSQL asks the policies of a table from the last name to the first, and stops at the first
+-- that holds. `unlimited` comes after `tenant` in the alphabet, so who sees everything is asked
+-- nothing else; the other way round a tenant's condition with EXISTS reads all rewards first.
 CREATE OR REPLACE FUNCTION credit_show_where(
     p_table regclass, p_condition text, p_command text DEFAULT 'ALL'
 ) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_table);
-    EXECUTE format('DROP POLICY IF EXISTS platform ON %s', p_table);
-    EXECUTE format('CREATE POLICY platform ON %s USING ((SELECT credit_sees_everything()))',
+    EXECUTE format('DROP POLICY IF EXISTS unlimited ON %s', p_table);
+    EXECUTE format('CREATE POLICY unlimited ON %s USING ((SELECT credit_sees_everything()))',
         p_table);
     EXECUTE format('DROP POLICY IF EXISTS tenant ON %s', p_table);
     EXECUTE format('CREATE POLICY tenant ON %s FOR %s USING (%s)', p_table, p_command,

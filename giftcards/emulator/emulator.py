@@ -117,6 +117,11 @@ class Emulator:
         return self.address + API_PATH.rstrip("/")
 
     @property
+    def request_ids(self) -> list[str]:
+        """The ids of the callers' requests that the last calls belonged to, oldest first."""
+        return list(self._server.request_ids)
+
+    @property
     def requests(self) -> dict[str, int]:
         """How many authenticated requests there were, by kind."""
         return dict(self._api.requests)

@@ -4,7 +4,7 @@ from alerts.sqlfiles import install
 
 
 class Migration(migrations.Migration):
-    dependencies = [("giftcards", "0012_pool_events")]
+    dependencies = [("giftcards", "0011_scannable")]
 
     operations = [
         migrations.AlterField(

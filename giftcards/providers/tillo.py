@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 
 from credit.money import Money
@@ -51,6 +52,8 @@ from giftcards.providers.tillo_codes import (
     classify_code,
 )
 from giftcards.providers.tillo_transport import TilloAnswer, TilloTransport
+
+log = structlog.get_logger()
 
 _AT_WORK: Final = frozenset({"REQUESTED", "PENDING", "PROCESSING"})
 _SUCCEEDED: Final = "SUCCESS"
@@ -205,14 +208,26 @@ class Tillo:
     def _ask(self, method: str, endpoint: str, **request: Any) -> TilloAnswer | Unknown | TryAgain:
         """Send what money may hang on; it never raises for what Tillo or the network does."""
         try:
-            return self._transport.send(method, endpoint, **request)
+            return self._send(method, endpoint, **request)
         except UnreachableError:
             return TryAgain(UNREACHABLE, may_be_done=False)
         except NoAnswerError as error:
             return Unknown(str(error))
 
+    def _send(self, method: str, endpoint: str, **request: Any) -> TilloAnswer:
+        """Send a request; what operators look for in the log is said of each that failed."""
+        facts = {"method": method, "endpoint": endpoint, "order": request.get("request_id", "")}
+        try:
+            answer = self._transport.send(method, endpoint, **request)
+        except (UnreachableError, NoAnswerError) as error:
+            log.warning("Tillo API error", kind=type(error).__name__, detail=str(error), **facts)
+            raise
+        if answer.code != SUCCESS:
+            log.warning("Tillo API error", code=answer.code, http=answer.http_status, **facts)
+        return answer
+
     def _question(self, method: str, endpoint: str, **request: Any) -> Mapping[str, Any]:
-        answer = self._transport.send(method, endpoint, **request)
+        answer = self._send(method, endpoint, **request)
         if answer.code != SUCCESS:
             raise RefusedError(answer.code, answer.retry_after_seconds)
         return answer.data

@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransferError
 from urllib3.exceptions import NewConnectionError
 
+from alerts.tracing import request_headers
 from giftcards.providers import NoAnswerError, RateQuota, UnreachableError
 from giftcards.providers.tillo_codes import TOO_MANY_REQUESTS
 from giftcards.providers.tillo_signature import sign_request
@@ -96,6 +97,7 @@ class TilloTransport:
         timestamp = self._clock()
         headers = {
             "Accept": "application/json",
+            **request_headers(),
             "API-Key": self._api_key,
             "Timestamp": str(timestamp),
             "Signature": sign_request(

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
+from alerts.tracing import tracing
 from giftcards.models import ProviderOrderEvent
 from giftcards.providers import CardOrder, CardProvider, MalformedOrderError
 from giftcards.providers.outcomes import (
@@ -58,6 +59,14 @@ def ask_provider(
     A refusal says nothing of an earlier attempt that got no answer: after such a one the provider
     is also asked what it knows of the order.
     """
+    # In a thread of its own, which knows nothing of what the run has bound.
+    with tracing(claim.trace_id):
+        return _ask_in_turn(provider, claim, clock)
+
+
+def _ask_in_turn(
+    provider: CardProvider, claim: OrderClaim, clock: Callable[[], datetime]
+) -> OrderAnswer:
     if claim.leased_until - clock() < 2 * call_length():
         # Held up for so long that somebody else may have it before we are done.
         return OrderAnswer(claim=claim, heard=())
@@ -92,10 +101,14 @@ def _ask(asked: ProviderOrderEvent.Asked, call: Callable[[], Outcome], order: Ca
         outcome = call()
     except Exception as error:
         # A defect of ours in the middle of a purchase: how far it came is not known.
-        log.exception("[ORDER] A call broke", request_id=order.request_id, asked=asked.value)
+        log.exception("[ORDER] A call broke", order=order.request_id, asked=asked.value)
         outcome = Unknown(f"unexpected {type(error).__name__}")
-    return Heard(
-        asked=asked,
-        outcome=outcome,
-        milliseconds=round((time.monotonic() - started) * 1000),
+    milliseconds = round((time.monotonic() - started) * 1000)
+    log.info(
+        "[ORDER] Asked",
+        order=order.request_id,
+        asked=asked.value,
+        outcome=type(outcome).__name__,
+        milliseconds=milliseconds,
     )
+    return Heard(asked=asked, outcome=outcome, milliseconds=milliseconds)

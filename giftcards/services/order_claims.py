@@ -32,6 +32,7 @@ class OrderClaim:
 
     :param attempt: its number, which no other claim of the order has.
     :param tries: how many there were since the order was given to the workers, with this one.
+    :param trace_id: of the request that placed the order, as in the logs.
     :param in_doubt_until: until then an earlier attempt may still be on its way, whose outcome
         nobody knows; None when every earlier one is known to have sold nothing.
     :param is_accepted: the provider works on it, so it is asked and not sent.
@@ -51,6 +52,7 @@ class OrderClaim:
     holder_kind: str | None
     attempt: int
     tries: int
+    trace_id: str
     in_doubt_until: datetime | None
     leased_until: datetime
 
@@ -72,7 +74,7 @@ class OrderClaim:
 _COLUMNS: Final = (
     "order_id", "provider", "request_id", "provider_slug", "value_minor", "currency",
     "delivery_method", "is_asynchronous", "is_accepted", "is_undone", "holder_kind", "attempt",
-    "tries", "in_doubt_until", "leased_until",
+    "tries", "trace_id", "in_doubt_until", "leased_until",
 )  # fmt: skip
 
 _TAKE: Final = """
@@ -89,11 +91,11 @@ _TAKE: Final = """
                 o.delivery_method, o.is_asynchronous,
                 o.accepted_at IS NOT NULL AS is_accepted,
                 o.undo_asked_at IS NOT NULL AS is_undone, o.holder_kind, o.attempts, o.tries,
-                due.in_doubt_until, o.leased_until, due.next_attempt_at
+                o.trace_id, due.in_doubt_until, o.leased_until, due.next_attempt_at
     )
     SELECT id, provider, request_id, provider_slug, value_minor, currency, delivery_method,
-        is_asynchronous, is_accepted, is_undone, holder_kind, attempts, tries, in_doubt_until,
-        leased_until
+        is_asynchronous, is_accepted, is_undone, holder_kind, attempts, tries, trace_id,
+        in_doubt_until, leased_until
     FROM taken ORDER BY next_attempt_at
 """
 

@@ -23,6 +23,7 @@ from django.db import InterfaceError, OperationalError
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert
+from alerts.tracing import tracing
 from alerts.transactions import durable
 from giftcards.models import ProviderOrder
 from giftcards.providers import CardProvider, NotConfiguredError, choose_provider
@@ -150,7 +151,8 @@ class _Run:
                 for call in done:
                     del self._calls[call]
                     answer = call.result()
-                    _record(answer, self._name, self._clock)
+                    with tracing(answer.claim.trace_id):
+                        _record(answer, self._name, self._clock)
                     self._is_turned_away |= any(
                         isinstance(heard.outcome, TryAgain) and heard.outcome.code in TURNED_AWAY
                         for heard in answer.heard

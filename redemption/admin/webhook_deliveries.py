@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -30,7 +29,7 @@ from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from credit.selectors.viewers import Viewer
-from redemption.services.webhook_endpoints import replay_event
+from redemption.services.webhook_endpoints import replay_webhook
 
 _COLOURS: Final = {"pending": AMBER, "delivered": GREEN, "failed": RED}
 _LONGEST_ADDRESS: Final = 48
@@ -112,13 +111,13 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         },
     )
     def replay_one(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        _replay(request, get_object_or_404(WebhookDelivery, pk=object_id))
+        _replay(request, self.find_row(request, object_id))
         return leave_for(request, reverse("admin:alerts_webhookdelivery_change", args=[object_id]))
 
 
 def _replay(request: HttpRequest, delivery: WebhookDelivery) -> None:
     try:
-        replay_event(
+        replay_webhook(
             viewer=Viewer(actor=f"user:{request.user.pk}", sees_platform=True),
             endpoint_id=delivery.endpoint_id,
             delivery_id=delivery.pk,

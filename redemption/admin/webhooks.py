@@ -11,7 +11,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -132,7 +131,7 @@ class SinceForm(forms.Form):
 class WebhookEndpointAdmin(ReadOnlyAdmin):
     """Addresses that are told what happens."""
 
-    actions_detail = ("send_test", "rotate", "switch", "replay_since", "remove")
+    actions_detail = ("send_test", "pause", "resume", "rotate", "replay_since", "remove")
     list_display = ("url", "owner", "state_words", "arrived", "last_failure", "created")
     list_filter = ("state", "created_at")
     ordering = ("created_at", "pk")
@@ -230,7 +229,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         return never_cache(self._rotate)(request, object_id)
 
     def _rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         form = OverlapForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -252,7 +251,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
 
     @action(description="Replay what was given up", icon="replay")  # type: ignore[untyped-decorator]
     def replay_since(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         initial = {"since": timezone.now() - timedelta(days=7)}
         form = SinceForm(request.POST or None, initial=initial)
         if request.method == "POST" and form.is_valid():
@@ -288,7 +287,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         },
     )
     def send_test(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         try:
             delivery = send_test_event(
                 viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now()
@@ -302,27 +301,41 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         )
 
     @action(  # type: ignore[untyped-decorator]
-        description="Pause or resume",
+        description="Pause",
         icon="pause_circle",
         dialog={
-            "title": "Pause, or go on",
-            "description": "While it is paused its events are kept, and they are sent when it goes "
-            "on. One that was switched off because it answered 410 hears of what happens from now "
-            "on; what was given up can be replayed.",
-            "form_submit_text": "Switch it over",
+            "title": "Pause it",
+            "description": "Its events are kept, and they are sent when it goes on.",
+            "form_submit_text": "Pause it",
         },
     )
-    def switch(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
-        is_active = endpoint.state != WebhookEndpoint.State.ACTIVE
-        switch_endpoint(
+    def pause(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, is_active=False)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resume",
+        icon="play_circle",
+        dialog={
+            "title": "Go on",
+            "description": "What was kept while it was paused is sent. One that was switched off "
+            "because it answered 410 hears of what happens from now on; what was given up can be "
+            "replayed.",
+            "form_submit_text": "Go on",
+        },
+    )
+    def resume(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        return self._switch(request, object_id, is_active=True)
+
+    def _switch(self, request: HttpRequest, object_id: str, *, is_active: bool) -> HttpResponse:
+        endpoint = switch_endpoint(
             viewer=_viewer(request),
-            endpoint_id=endpoint.pk,
+            endpoint_id=self.find_row(request, object_id).pk,
             is_active=is_active,
             reason="Paused by an operator.",
             now=timezone.now(),
         )
-        messages.success(request, "It goes on." if is_active else "Paused.")
+        words = "It goes on." if is_active else f"It is {endpoint.get_state_display().lower()}."
+        messages.success(request, words)
         return _back(request, endpoint.pk)
 
     @action(  # type: ignore[untyped-decorator]
@@ -336,7 +349,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         },
     )
     def remove(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
-        endpoint = get_object_or_404(WebhookEndpoint, pk=object_id)
+        endpoint = self.find_row(request, object_id)
         delete_endpoint(viewer=_viewer(request), endpoint_id=endpoint.pk, now=timezone.now())
         messages.success(request, "The endpoint is gone.")
         return leave_for(request, reverse("admin:alerts_webhookendpoint_changelist"))

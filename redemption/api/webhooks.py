@@ -47,7 +47,7 @@ from redemption.services.webhook_endpoints import (
     change_endpoint,
     create_endpoint,
     delete_endpoint,
-    replay_event,
+    replay_webhook,
     rotate_endpoint_secret,
     secret_shown_before,
     send_test_event,
@@ -262,7 +262,7 @@ class ReplayView(APIView):
 
         def act(claim: KeyClaim | None) -> Response:
             read_body(NothingRequest, request)
-            delivery = replay_event(
+            delivery = replay_webhook(
                 viewer=partner.viewer,
                 endpoint_id=endpoint_id,
                 delivery_id=delivery_id,

@@ -102,7 +102,7 @@ def describe_codes(codes: Iterable[CodeCount]) -> list[CodeRow]:
         CodeRow(
             code=one.code,
             title=_(_CODES[one.code].title) if one.code in _CODES else "",
-            advice=_CODES[one.code].action if one.code in _CODES else "",
+            advice=_(_CODES[one.code].action) if one.code in _CODES else "",
             rewards=f"{one.rewards:,}" if one.rewards else "–",
             refusals=f"{one.refusals:,}" if one.refusals else "–",
         )

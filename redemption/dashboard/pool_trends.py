@@ -237,11 +237,12 @@ def _figures(
     change = _change_words(pace)
     run_out = histories.run_out([pool.pk], counts.available)
     methods = {
-        "average": _("the mean of all its days"),
-        "weekly average": _("the mean of each weekday"),
-        "Holt-Winters": _("Holt-Winters: level, trend and week"),
-        "Croston": _("Croston's method for few and far between"),
+        "average": (_("Average"), _("the mean of all its days")),
+        "weekly average": (_("Weekly average"), _("the mean of each weekday")),
+        "Holt-Winters": ("Holt-Winters", _("Holt-Winters: level, trend and week")),
+        "Croston": ("Croston", _("Croston's method for few and far between")),
     }
+    method, about = methods[run_out.method] if run_out else ("–", "")
     return [
         Figure(label=_("In stock"), value=f"{counts.available:,}", words=_("cards")),
         Figure(
@@ -250,11 +251,7 @@ def _figures(
             words=" · ".join(filter(None, (change.text, change.more))),
         ),
         Figure(label=_("Lasts"), value=left.text, words=left.more, tone=left.tone),
-        Figure(
-            label=_("Looks ahead by"),
-            value=run_out.method if run_out else "–",
-            words=methods[run_out.method] if run_out else "",
-        ),
+        Figure(label=_("Looks ahead by"), value=method, words=about),
     ]
 
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0009_monitors"),
         ("credit", "0007_row_level_security"),
-        ("redemption", "0023_more_reports"),
+        ("redemption", "0022_live_report"),
     ]
 
     operations = [

@@ -17,11 +17,12 @@ from redemption.selectors.spans import ONE_DAY, midnight
 
 _HOUR: Final = 3_600
 # From the code to the request, rounded up: to whole hours in the first two days, to whole days
-# after. A thousand different waits are a handful of numbers, and rounding keeps their order.
+# after. A thousand different waits are a handful of numbers, and rounding keeps their order. Not
+# extract(), which counts in numerics: over a year's rewards that takes as long as all the rest.
 _ROUNDED: Final = """
     CASE WHEN r.created_at - p.created_at <= interval '48 hours'
-        THEN greatest(0, ceil(extract(epoch FROM r.created_at - p.created_at) / 3600))
-        ELSE ceil(extract(epoch FROM r.created_at - p.created_at) / 86400) * 24 END::integer
+        THEN greatest(0, ceil(date_part('epoch', r.created_at - p.created_at) / 3600))
+        ELSE ceil(date_part('epoch', r.created_at - p.created_at) / 86400) * 24 END::integer
 """
 _STANDS: Final = "r.state IN ('issued', 'delivered', 'confirmed')"
 _CAME: Final = """

@@ -27,6 +27,7 @@ from django.db.models import F
 from alerts.errors import ServiceError
 from alerts.keyring import decrypt, encrypt
 from alerts.scope import EVERYTHING, seeing
+from alerts.tracing import tracing
 from alerts.transactions import durable, transaction
 from credit.services.idempotency import (
     KeyAnsweredError,
@@ -189,14 +190,17 @@ def process_events(*, now: datetime, limit: int) -> int:
         for event in claimed:
             done += 1
             actor = event.replay_actor if event.outcome in InboundEvent.OPEN else "system"
-            try:
-                act_on_event(
-                    event=event, actor=actor or "system", request_id=str(event.pk), now=now
-                )
-            except StillRunningError:
-                # Looked at again when the worker's time is up.
-                log.info("[EVENT] Recipient in other hands", inbound_event=str(event.pk))
+            with tracing(str(event.pk)):
+                _act_once_more(event, actor=actor or "system", now=now)
     return done
+
+
+def _act_once_more(event: InboundEvent, *, actor: str, now: datetime) -> None:
+    try:
+        act_on_event(event=event, actor=actor, request_id=str(event.pk), now=now)
+    except StillRunningError:
+        # Looked at again when the worker's time is up.
+        log.info("[EVENT] Recipient in other hands", inbound_event=str(event.pk))
 
 
 def _claim_due(*, now: datetime, limit: int) -> list[InboundEvent]:

@@ -38,7 +38,7 @@ from redemption.services.opt_ins import ask_for_opt_in
 from redemption.services.preflight import report_turned_away
 from redemption.services.second_factor import VOUCHED, SecondFactorError, Verification, prove
 from redemption.services.stock_alerts import alert_not_configured, alert_out_of_stock
-from redemption.services.traces import record_refusal
+from redemption.services.traces import NO_CARD_AVAILABLE, record_refusal
 from sms.queue import ring_bell
 
 log = structlog.get_logger()
@@ -273,6 +273,7 @@ def _follow_result(row: dict[str, Any], *, is_new: bool, now: datetime) -> None:
     if row["is_ordered"]:
         follow_order(redemption_id=row["redemption_id"], now=now)
     if row["state"] == "waiting_stock" and is_new:
+        log.warning(NO_CARD_AVAILABLE, redemption_id=str(row["redemption_id"]))
         # The notice that it takes longer.
         ring_bell("sms.tasks.send_messages")
         alert_out_of_stock(

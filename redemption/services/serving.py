@@ -21,6 +21,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
+from alerts.tracing import tracing
 from alerts.transactions import durable
 from giftcards.models import ProviderOrder
 from giftcards.providers import configured_providers
@@ -269,6 +270,11 @@ def _is_full(condition: Condition) -> bool:
 
 def _serve(redemption: Redemption, state: _Round) -> None:
     state.tried += 1
+    with tracing(redemption.request_id):
+        _redeem_again(redemption, state)
+
+
+def _redeem_again(redemption: Redemption, state: _Round) -> None:
     caller = Caller(
         door=Redemption.Door(redemption.door), actor="system", request_id=redemption.request_id
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.core.signing import BadSignature, Signer
+from django.utils.translation import gettext
 
 from alerts.errors import ValidationFailedError
 from alerts.transactions import durable, transaction
@@ -45,11 +46,13 @@ def subscribe(*, user: User, hour: int, time_zone: str, now: datetime) -> Report
     """
     errors: dict[str, list[str]] = {}
     if not 0 <= hour <= LAST_HOUR:
-        errors["hour"] = ["Choose an hour from 0 to 23."]
+        errors["hour"] = [gettext("Choose an hour from 0 to 23.")]
     if time_zone not in TimeZones.NAMES:
-        errors["time_zone"] = ["Choose a clock from the list."]
+        errors["time_zone"] = [gettext("Choose a clock from the list.")]
     if not user.email:
-        errors["email"] = ["Your account has no e-mail address. Ask your administrator for one."]
+        errors["email"] = [
+            gettext("Your account has no e-mail address. Ask your administrator for one.")
+        ]
     if errors:
         raise ValidationFailedError(errors=errors)
     with transaction():

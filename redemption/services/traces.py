@@ -2,17 +2,26 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
+from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import transaction_required
 from redemption.models import ProvisioningTrace
 
 log = structlog.get_logger()
+
+# As operators look for them in the log.
+NO_CARD_CONFIGURED: Final = "[PROVISION] No gift card configured"
+NO_CARD_AVAILABLE: Final = "[PROVISION] No available gift cards in pool"
+_MARKERS: Final = {
+    ErrorCode.CONDITION_INCOMPLETE: NO_CARD_CONFIGURED,
+    ErrorCode.OUT_OF_STOCK: NO_CARD_AVAILABLE,
+}
 
 
 @seeing(EVERYTHING)
@@ -25,6 +34,9 @@ def record_refusal(
     redemption_id: UUID | None = None,
 ) -> None:
     """Write the trace of a refused redemption, whose own transaction left nothing behind."""
+    marker = _MARKERS.get(error.code)
+    if marker is not None:
+        log.warning(marker, code=error.code.code)
     log.info(f"[PROVISION] Refused: {error.code.operator}", code=error.code.code)
     ProvisioningTrace.objects.create(
         request_id=request_id,

@@ -245,7 +245,7 @@ def delete_endpoint(*, viewer: Viewer, endpoint_id: UUID, now: datetime) -> None
 
 
 @durable
-def replay_event(
+def replay_webhook(
     *,
     viewer: Viewer,
     endpoint_id: UUID,

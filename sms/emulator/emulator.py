@@ -146,6 +146,11 @@ class Emulator:
         return f"http://{host!s}:{port}"
 
     @property
+    def request_ids(self) -> list[str]:
+        """The ids of the callers' requests that the last calls belonged to, oldest first."""
+        return list(self._server.request_ids)
+
+    @property
     def mail_url(self) -> str:
         """The EMAIL_URL of the mail server.
 

@@ -17,6 +17,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 from urllib3.exceptions import NewConnectionError
 
+from alerts.tracing import request_headers
 from sms.policies import NOT_AUTHENTICATED, TOO_MANY_REQUESTS
 from sms.providers import NoAnswerError, OutgoingText, ProviderText, RefusedError, UnreachableError
 
@@ -63,7 +64,7 @@ class KeepAliveHttpClient(HttpClient):  # type: ignore[misc]
             url,
             params=params,  # type: ignore[arg-type]
             data=data,
-            headers=headers,
+            headers={**(headers or {}), **request_headers()},
             auth=auth,
             timeout=timeout or self._timeout_seconds,
             allow_redirects=allow_redirects,

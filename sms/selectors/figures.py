@@ -35,6 +35,35 @@ def count_arrivals(*, since: datetime) -> Arrivals:
     return Arrivals(counts["arrived"], counts["ended"])
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Handovers:
+    """How many messages the carriers took, and how many they refused for good."""
+
+    accepted: int
+    refused: int
+
+
+def count_handovers(*, since: datetime) -> Handovers:
+    """Count the messages made since then that a carrier took, and those that none would take."""
+    counts = _of_recipients(since).aggregate(
+        accepted=Count("pk", filter=Q(accepted_at__isnull=False)),
+        refused=Count("pk", filter=Q(accepted_at=None, state__in=_LOST)),
+    )
+    return Handovers(counts["accepted"], counts["refused"])
+
+
+def count_message_errors(*, since: datetime) -> dict[tuple[str, str], int]:
+    """Count the messages made since then that an error stands beside, by channel and its code."""
+    rows = (
+        _of_recipients(since)
+        .exclude(error_code="")
+        .order_by()
+        .values("channel", "error_code")
+        .annotate(count=Count("pk"))
+    )
+    return {(row["channel"], row["error_code"]): row["count"] for row in rows}
+
+
 def delivery_percent(*, since: datetime) -> int | None:
     """Return the share of the messages made since then that arrived, of those whose end is known.
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from alerts.tracing import tracing
 from sms.policies import UNEXPECTED
 from sms.providers import Provider, ProviderText
 from sms.services.calls import answer, ask_status, list_texts, match_texts, send_text
@@ -64,6 +65,11 @@ class Batch:
         return [*answers, *self._match(listed)] if listed else answers
 
     def _call(self, claim: Claim) -> Result:
+        # In a thread of its own, which knows nothing of what the run has bound.
+        with tracing(claim.request_id):
+            return self._ask(claim)
+
+    def _ask(self, claim: Claim) -> Result:
         if claim.task is Task.SEND:
             return self._send(claim)
         if self._is_over():
@@ -96,7 +102,8 @@ class Batch:
             return call.result()
         # A defect of ours must not keep the others' answers from being recorded. How far it
         # came is not known.
-        log.error("a call failed", message_id=str(claim.message_id), exc_info=error)
+        with tracing(claim.request_id):
+            log.error("a call failed", message_id=str(claim.message_id), exc_info=error)
         finding = Finding.NO_ANSWER if claim.task is Task.SEND else Finding.NOT_KNOWN
         return answer(
             claim,

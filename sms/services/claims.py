@@ -47,12 +47,14 @@ class Claim:
     number: int
     requested_at: datetime
     provider_id: str
+    request_id: str
     is_opted_out: bool
 
 
 _COLUMNS: Final = (
     "message_id", "client_id", "purpose", "channel", "to", "locale", "values", "reference_kind",
-    "reference_id", "task", "due_at", "number", "requested_at", "provider_id", "is_opted_out",
+    "reference_id", "task", "due_at", "number", "requested_at", "provider_id", "request_id",
+    "is_opted_out",
 )  # fmt: skip
 
 # One statement, so one commit for a whole batch. The values are written into the text by the
@@ -70,7 +72,8 @@ _CLAIM: Final = """
                     THEN 'sending' ELSE due.state END
             FROM due WHERE m.id = due.id
             RETURNING m.id, m.client_id, m.purpose, m.channel, m."to", m.locale, m."values",
-                m.reference_kind, m.reference_id, m.provider_id, due.next_attempt_at AS due_at,
+                m.reference_kind, m.reference_id, m.provider_id, m.request_id,
+                due.next_attempt_at AS due_at,
                 CASE WHEN due.state IN ('queued', 'undelivered', 'failed') THEN 'send'
                     WHEN due.state IN ('accepted', 'sent') THEN 'ask' ELSE 'look up' END AS task
     ), numbered AS (
@@ -86,7 +89,7 @@ _CLAIM: Final = """
     SELECT id, client_id, purpose, channel, "to", locale, "values", reference_kind, reference_id,
         task, due_at, last_number + (task = 'send')::integer,
         CASE WHEN task = 'send' OR requested_at IS NULL THEN %(now)s ELSE requested_at END,
-        coalesce(provider_id, ''),
+        coalesce(provider_id, ''), request_id,
         EXISTS (SELECT 1 FROM sms_optin o WHERE o.client_id = numbered.client_id
             AND o.phone = numbered."to" AND o.state = 'revoked')
     FROM numbered ORDER BY due_at

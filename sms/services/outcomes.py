@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError
 
+from alerts.tracing import tracing
 from alerts.transactions import durable, transaction, transaction_required
 from sms.models import StatusEvent
 from sms.policies import UNREACHABLE
@@ -101,7 +102,9 @@ def apply_answers(
 def follow_up(*, moved: Sequence[Moved], rules: Rules, now: datetime) -> None:
     """Do what comes after the commit: log lines, and what concerns the channel as a whole."""
     for standing, answer, consequences in moved:
-        _log(standing, answer, consequences)
+        # Also what the provider calls in: its own request is nobody's that asks.
+        with tracing(standing.request_id):
+            _log(standing, answer, consequences)
     broken = {
         (standing.channel, consequences.set_up_error)
         for standing, _, consequences in moved

@@ -21,11 +21,13 @@ _MESSAGE: Final = (
     "id", "client_id", "channel", "purpose", "to", "reference_kind", "reference_id", "state",
     "attempts_used", "next_attempt_at", "provider_id", "sender", "segments", "error_code",
     "preview", "holds_secret", "redact_at", "template_id", "accepted_at", "delivered_at",
+    "request_id",
 )  # fmt: skip
 _LOCK: Final = """
     SELECT id, client_id, channel, purpose, "to", reference_kind, reference_id, state,
         attempts_used, next_attempt_at, provider_id, sender, segments, error_code,
-        preview, holds_secret, redact_at, template_id, accepted_at, delivered_at
+        preview, holds_secret, redact_at, template_id, accepted_at, delivered_at,
+        request_id
     FROM sms_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 _READ_ATTEMPTS: Final = """

@@ -98,6 +98,7 @@ class Standing:
     template_id: int | None
     accepted_at: datetime | None
     delivered_at: datetime | None
+    request_id: str
     attempts: list[AttemptStanding]
 
     def attempt(self, answer: Answer) -> AttemptStanding | None:

@@ -12,6 +12,7 @@ from django.db import connection
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
+from alerts.tracing import tracing
 from alerts.transactions import durable, transaction, transaction_required
 from sms.providers import ProviderText
 from sms.selectors.policies import load_policies
@@ -58,7 +59,8 @@ def record_status_report(
         if not _keep(report):
             return False
         moved = apply_answers(standings=standings, answers=[report], rules=rules, now=now)
-    log.info("[TWILIO] Status", message_id=str(message_id), status=status, code=error_code)
+    with tracing(standings[message_id].request_id):
+        log.info("[TWILIO] Status", message_id=str(message_id), status=status, code=error_code)
     follow_up(moved=moved, rules=rules, now=now)
     return True
 

@@ -28,10 +28,14 @@ def ring(rung_by: RungBy = RungBy.CLOCK, job: str = JOB, asked_by: UUID | None =
 
 
 def claim(
-    rung_by: RungBy = RungBy.CLOCK, *, rest: timedelta | None = None, limit: timedelta = HOUR
+    rung_by: RungBy = RungBy.CLOCK,
+    *,
+    rest: timedelta | None = None,
+    limit: timedelta = HOUR,
+    job: str = JOB,
 ) -> UUID | None:
-    """Take the job's lease."""
-    return claim_lease(ring=ring(rung_by), rest=rest, limit=limit, pause=HOUR)
+    """Take a job's lease."""
+    return claim_lease(ring=ring(rung_by, job), rest=rest, limit=limit, pause=HOUR)
 
 
 def lease(job: str = JOB) -> JobLease:

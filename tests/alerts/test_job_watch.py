@@ -106,6 +106,14 @@ class TestWatchJobs:
         assert monitor() == []
         assert Alert.objects.count() == 1
 
+    def test_goes_on_telling_of_a_failure_while_the_job_runs_again(self, going: None) -> None:
+        fail(OTHER)
+        monitor()
+        holder = claim(RungBy.PERSON, job=OTHER)
+        assert monitor() == [("job_failed", "warning", f"job:{OTHER}", "jobs")]
+        assert Alert.objects.count() == 1
+        assert holder is not None
+
     def test_tells_of_a_run_that_was_lost(
         self, going: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -16,8 +16,8 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from alerts.models import JobLease, JobRun, RungBy
 from alerts.selectors.job_schedules import read_schedule, say_span
 from alerts.services import jobs
+from alerts.services.history import clear_history
 from alerts.services.job_endings import count_result, describe_error
-from alerts.services.job_history import clear_job_runs
 from alerts.services.job_leases import make_leases
 from alerts.services.job_switches import recover_jobs, run_job_now, switch_job
 from alerts.services.jobs import job_of, run_job
@@ -318,13 +318,13 @@ class TestRecoverJobs:
         assert lease().expected_since is not None
 
 
-class TestClearJobRuns:
+class TestClearHistory:
     def test_keeps_thirty_days(self) -> None:
         make_job()
         run(result=1)
         now = datetime.now(UTC)
-        assert clear_job_runs(now=now + timedelta(days=29, hours=23)) == 0
-        assert clear_job_runs(now=now + timedelta(days=30, minutes=1)) == 1
+        assert clear_history(now=now + timedelta(days=29, hours=23))["job_runs"] == 0
+        assert clear_history(now=now + timedelta(days=30, minutes=1))["job_runs"] == 1
         assert JobRun.objects.count() == 0
 
 

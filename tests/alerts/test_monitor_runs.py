@@ -93,6 +93,12 @@ class TestRunMonitors:
             }
         ]
 
+    def test_keeps_no_copy_of_the_alerts_where_nobody_asks_again(self) -> None:
+        WEATHER.append(storm())
+        assert len(run_monitors(now=NOW).alerts) == 1
+        kept = MonitorRun.objects.get()
+        assert (kept.breakdown, kept.alerts) == ({"weather": 1, "tides": 0}, [])
+
     def test_resolves_what_is_over_and_says_so_once(self) -> None:
         WEATHER.append(storm())
         run_monitors(now=NOW)

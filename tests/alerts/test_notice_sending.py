@@ -18,7 +18,7 @@ from pytest_django import Settings
 from alerts.models import Notice
 from alerts.services.alerts import resolve_alert
 from alerts.services.notice_claims import RETRY_SECONDS
-from alerts.services.sending import notice_lease, send_due_notices
+from alerts.services.sending import CALLS_AT_ONCE, notice_lease, send_due_notices
 from sms.emulator import Emulator
 from tests.alerts.noticing import (
     KEY,
@@ -232,6 +232,19 @@ class TestFailures:
         assert send_due_notices(now=NOW + 100 * SECOND) == 0
         assert len(slack.posts) == 1
         assert send_due_notices(now=NOW + 130 * SECOND) == 2
+
+    @pytest.mark.parametrize("wait", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+    def test_that_ask_for_years_get_no_more_than_the_notices_have(
+        self, slack: Receiver, settings: Settings, wait: str
+    ) -> None:
+        settings.ALERT_GIVE_UP_AFTER = 3600.0
+        slack.answers = [Answer(429, {"Retry-After": wait})]
+        for number in range(CALLS_AT_ONCE + 2):
+            raise_one(dedupe_key=f"pool_empty:{number}")
+        send_due_notices(now=NOW)
+        # Those that were in hand and not tried as well.
+        waiting = Notice.objects.filter(state="queued").order_by("pk")
+        assert {one.next_attempt_at for one in waiting} == {NOW + 3600 * SECOND}
 
 
 class TestOrder:

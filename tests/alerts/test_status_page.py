@@ -90,6 +90,8 @@ class TestStatusPage:
         page = Browser().get("/status/")
         assert page.status_code == 200
         assert page["Cache-Control"] == "public, max-age=10"
+        # Whoever keeps it for others keeps one for each choice of a language.
+        assert {"Accept-Language", "Cookie"} <= set(page["Vary"].split(", "))
         assert "Some gift cards are &lt;late&gt;" in page.text
         assert "Some things are slower than usual" in page.text
         for secret in (world.client.name, told.number, str(world.client.pk), "Out of cards"):

@@ -21,7 +21,7 @@ from alerts.services.webhook_sending import webhook_lease
 from credit.selectors.viewers import SYSTEM
 from redemption.services.webhook_endpoints import (
     delete_endpoint,
-    replay_event,
+    replay_webhook,
     rotate_endpoint_secret,
     send_test_event,
     switch_endpoint,
@@ -312,7 +312,9 @@ class TestReplayEvent:
         endpoint, secret = subscribe(world.client, receiver.url)
         delivery = promise(endpoint)
         send()
-        replay_event(viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and())
+        replay_webhook(
+            viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and()
+        )
         send()
         first, second = receiver.posts
         assert (first.id, first.body) == (second.id, second.body)
@@ -326,7 +328,9 @@ class TestReplayEvent:
             state=State.FAILED, attempts=10, next_attempt_at=None, finished_at=now_and()
         )
         receiver.always = 500
-        replay_event(viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and())
+        replay_webhook(
+            viewer=SYSTEM, endpoint_id=endpoint.pk, delivery_id=delivery.pk, now=now_and()
+        )
         send()
         assert (only(endpoint).state, only(endpoint).attempts) == (State.PENDING, 1)
 
@@ -334,7 +338,7 @@ class TestReplayEvent:
         endpoint, _ = subscribe(world.client, receiver.url)
         delivery = promise(endpoint)
         with pytest.raises(ServiceError) as refusal:
-            replay_event(
+            replay_webhook(
                 viewer=SYSTEM,
                 endpoint_id=endpoint.pk,
                 delivery_id=delivery.pk,

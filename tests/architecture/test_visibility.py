@@ -148,7 +148,7 @@ class TestEveryTable:
         forced = sorted(t for t in ours if tables[t][1])
         assert forced == []  # Note [Row-level security]
         lacking = sorted(
-            t for t in ours - set(EXEMPT_TABLES) if not {"platform", "tenant"} <= set(tables[t][2])
+            t for t in ours - set(EXEMPT_TABLES) if not {"unlimited", "tenant"} <= set(tables[t][2])
         )
         assert lacking == []
 

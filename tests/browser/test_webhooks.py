@@ -25,14 +25,12 @@ class TestAnEndpoint:
             page.goto(f"{site}/admin/alerts/webhookendpoint/add/")
             page.get_by_label("Client", exact=True).select_option(label=str(world.client))
             page.get_by_label("Address", exact=True).fill("https://10.0.0.1/")
-            # SHOT new
             assert operator.fits()
             page.get_by_role("button", name="Make it").click()
             expect(page.get_by_text("not a public one")).to_be_visible()
             page.get_by_label("Address", exact=True).fill(receiver.url)
             page.get_by_role("button", name="Make it").click()
             secret = page.locator("#webhook-secret").inner_text()
-            # SHOT secret
             assert operator.fits()
 
             ask(world.invite()[0])
@@ -41,19 +39,15 @@ class TestAnEndpoint:
             endpoint = WebhookEndpoint.objects.get()
             page.goto(f"{site}/admin/alerts/webhookendpoint/")
             expect(page.get_by_text("0 % of 1")).to_be_visible()
-            # SHOT list
             assert operator.fits()
             page.goto(f"{site}/admin/alerts/webhookendpoint/{endpoint.pk}/change/")
             expect(page.get_by_text("Answered 503.").first).to_be_visible()
-            # SHOT endpoint
             assert operator.fits()
             assert send(later=60) == 1
             page.get_by_role("link", name="All that it was sent").click()
-            # SHOT log
             assert operator.fits()
             page.get_by_role("link", name="redemption.issued").first.click()
             expect(page.get_by_text("down for maintenance")).to_be_visible()
-            # SHOT delivery
             assert operator.fits()
             operator.open_actions()
             page.locator("a:visible", has_text=re.compile("Replay")).first.click()

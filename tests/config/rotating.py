@@ -11,6 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from alerts import keyring
+from alerts.models import NoticeRoute, WebhookEndpoint
 from config.secret_tables import SECRET_TABLES, SUFFIX
 from credit.services.second_factor import begin_set_up
 from giftcards.models import GiftCard
@@ -78,6 +79,22 @@ def fill_every_column(world: World) -> None:
     }
     GiftCard.objects.filter(pk=card.pk).update(**filled)
     world.invite()
+    WebhookEndpoint.objects.create(
+        client_id=world.client.pk,
+        url="https://hooks.acorn.example/",
+        events=[],
+        secret_encrypted=keyring.encrypt("whsec_y", context="alerts_webhookendpoint.secret"),
+        previous_secret_encrypted=keyring.encrypt(
+            "whsec_z", context="alerts_webhookendpoint.previous_secret"
+        ),
+        previous_secret_until=NOW,
+    )
+    NoticeRoute.objects.create(
+        name="On call",
+        channel="webhook",
+        url_encrypted=keyring.encrypt("https://on-call.example/", context="alerts_noticeroute.url"),
+        secret_encrypted=keyring.encrypt("whsec_v", context="alerts_noticeroute.secret"),
+    )
     previous = keyring.encrypt("whsec_w", context="redemption_eventsource.previous_secret")
     source = EventSource.objects.create(
         client=world.client,

@@ -102,6 +102,8 @@ NOT_SHOWN = {
     "redemption.messagechange",
     "redemption.messagecount",
     "redemption.messageday",
+    "redemption.dailyreportmail",  # people's own mails, without what they say
+    "redemption.reportsubscription",  # on their own page
     "alerts.ratecount",  # what the guard counts while Redis is away
     "redemption.dailyclaims",
     "redemption.formbreaker",  # its alert says it
@@ -113,6 +115,12 @@ NOT_SHOWN = {
     "loyalty.tier",  # on its programme
     "loyalty.checkoutline",  # on their checkout
     "loyalty.payment",
+    "alerts.joblease",  # on the jobs' page, as their runs
+    "alerts.jobrun",
+    "alerts.monitorrun",  # on the monitors' page
+    "alerts.verification",  # on the page of proofs
+    "alerts.webhooklevel",  # what was told last
+    "redemption.canarytry",  # on its canary
     "sms.keptoptout",  # a digest, which says nothing to anybody
 }
 OUR_APPS = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty")

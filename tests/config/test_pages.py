@@ -46,7 +46,7 @@ class TestHealth:
         assert HttpClient().get("/health/live").json() == {"status": "ok"}
         assert HttpClient().get("/health/ready").json() == {
             "status": "ok",
-            "parts": {"database": "ok", "migrations": "ok", "redis": "ok"},
+            "parts": {"database": "ok", "migrations": "ok", "redis": "ok", "broker": "ok"},
         }
 
     @override_settings(REDIS_URL="redis://127.0.0.1:1/0")

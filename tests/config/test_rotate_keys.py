@@ -63,7 +63,7 @@ class TestSecretTables:
             if isinstance(field, models.TextField) and str(field.column).endswith(SUFFIX)
         }
         assert {(t.name, column) for t in SECRET_TABLES for column in t.contexts} == declared
-        assert len(declared) == 14
+        assert len(declared) == 18
 
     def test_know_what_a_staged_secret_is_bound_to(self) -> None:
         contexts = {table.name: dict(table.contexts) for table in SECRET_TABLES}
@@ -93,9 +93,9 @@ class TestRotateKeys:
 
         status, out, err = run()
 
-        # Five of the card, three staged, two of the source, one each of recipient, event and
-        # authenticator.
-        assert (status, out) == (0, "next\t13\tnewest\ntest\t0\told\n")
+        # Five of the card, three staged, two each of source, endpoint and route, one each of
+        # recipient, event and authenticator.
+        assert (status, out) == (0, "next\t17\tnewest\ntest\t0\told\n")
         assert "giftcards_giftcard: 1 rows rewritten" in err
         only_newest(settings)
         assert all_cards() == before

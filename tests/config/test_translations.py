@@ -77,6 +77,10 @@ class TestCollectWords:
             Words("Sorry"),
         }
 
+    def test_reads_what_the_catalogue_advises(self, tmp_path: Path) -> None:
+        code = 'Explanation(code="GC-001", operator="No card.", action="Buy " "some.")\n'
+        assert set(collect_words(project(tmp_path, codes_py=code))) == {Words("Buy some.")}
+
     def test_names_every_file_once(self, tmp_path: Path) -> None:
         code = '_("Sorry")\n_("Sorry")\n'
         template = "{% load i18n %}{% translate 'Sorry' %}"
@@ -98,7 +102,7 @@ class TestCollectWords:
     def test_finds_the_catalogues_words(self) -> None:
         found = collect_words()
         for code in ErrorCode:
-            for words in filter(None, (code.title, code.customer, code.waiting)):
+            for words in filter(None, (code.title, code.customer, code.waiting, code.action)):
                 assert "alerts/codes.py" in found[Words(words)]
 
 

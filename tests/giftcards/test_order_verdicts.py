@@ -69,6 +69,7 @@ def make_claim(**changes: object) -> OrderClaim:
         "holder_kind": "parcel",
         "attempt": 1,
         "tries": 1,
+        "trace_id": "",
         "in_doubt_until": None,
         "leased_until": NOW + MINUTE,
     }

@@ -26,13 +26,13 @@ from tests.guards.forbidden_events import EVENTS
 from tests.guards.forbidden_incidents import INCIDENT_PREPARATION, INCIDENTS
 from tests.guards.forbidden_jobs import JOBS
 from tests.guards.forbidden_loyalty import LOYALTY
+from tests.guards.forbidden_mails import MAILS
 from tests.guards.forbidden_money import MONEY
 from tests.guards.forbidden_notices import NOTICE_PREPARATION, NOTICES
 from tests.guards.forbidden_offers import OFFERS
 from tests.guards.forbidden_orders import ORDERS
 from tests.guards.forbidden_preparation import PREPARATIONS
 from tests.guards.forbidden_privacy import PRIVACY
-from tests.guards.forbidden_reports import REPORTS
 from tests.guards.forbidden_rewards import (
     ALERTS,
     CARDS,
@@ -58,6 +58,7 @@ FORBIDDEN: Final = [
     *MONEY,
     *INCIDENTS,
     *JOBS,
+    *MAILS,
     *SLOTS,
     *SETTLEMENTS,
     *CARDS,
@@ -82,7 +83,6 @@ FORBIDDEN: Final = [
     *WEBHOOKS,
     *LOYALTY,
     *CHECKOUTS,
-    *REPORTS,
 ]
 # Triggers that refuse nothing: they write down what happens (see tests/sms/test_consents.py and
 # tests/giftcards/test_order_guards.py).

@@ -75,6 +75,18 @@ class TestEndpoint:
         assert "not a public one" in words_of(page)
         assert not WebhookEndpoint.objects.exists()
 
+    @pytest.mark.parametrize("key", ["abc", "6f7a8b9c-0d1e-4f2a-8b3c-4d5e6f7a8b11"])
+    def test_is_not_there_under_an_address_that_names_none(self, admin: Browser, key: str) -> None:
+        for table, ways in {
+            "webhookendpoint": ("rotate", "replay_since", "send_test", "pause", "resume", "remove"),
+            "webhookdelivery": ("replay_one",),
+            "alert": ("acknowledge_one", "resolve_one", "make_incident"),
+            "noticeroute": ("try_it",),
+        }.items():
+            for way in ways:
+                address = reverse(f"admin:alerts_{table}_{way}", args=[key])
+                assert admin.post(address, PRESSED).status_code == 404, address
+
     def test_shows_how_it_does(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
         admin.post(url_of(endpoint, "send_test"), PRESSED)
@@ -89,10 +101,13 @@ class TestEndpoint:
 
     def test_is_paused_and_goes_on(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)
-        admin.post(url_of(endpoint, "switch"), PRESSED)
+        # A button that is pressed twice, or by two, does what it says.
+        for _ in range(2):
+            admin.post(url_of(endpoint, "pause"), PRESSED)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.reason) == ("paused", "Paused by an operator.")
-        admin.post(url_of(endpoint, "switch"), PRESSED)
+        for _ in range(2):
+            admin.post(url_of(endpoint, "resume"), PRESSED)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.reason) == ("active", "")
         actions = AuditEvent.objects.filter(object_id=endpoint.pk).order_by("at")
@@ -139,7 +154,7 @@ class TestEndpoint:
         manager = sign_in(make_agency_manager(world.agency))
         for address in (reverse(LIST), reverse(LOG), url_of(endpoint)):
             assert manager.get(address).status_code in (302, 403, 404)
-        for way in ("switch", "rotate", "send_test", "remove"):
+        for way in ("pause", "resume", "rotate", "send_test", "remove"):
             assert manager.post(url_of(endpoint, way), PRESSED).status_code in (302, 403, 404)
         endpoint.refresh_from_db()
         assert (endpoint.state, endpoint.secret_number) == ("active", 1)

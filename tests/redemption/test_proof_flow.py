@@ -14,6 +14,7 @@ import pytest
 from django.test import Client as Browser
 
 from credit.models import Membership
+from redemption.models import Redemption
 from tests.redemption.crowd import DAYS, REDEMPTIONS, Crowd, crowd, needs_crowd
 from tests.redemption.messaging import ask_plainly
 from tests.redemption.visiting import person
@@ -86,10 +87,13 @@ def told(row: dict[str, str]) -> list[str]:
 
 class TestDay:
     def test_is_what_a_plain_statement_says(self) -> None:
-        people = crowd(days=DAYS)
+        people = crowd(days=min(DAYS, REDEMPTIONS // 250))
         day = (people.until - timedelta(days=2)).date()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         end = start + timedelta(days=1)
+        # A day on which nobody tested would not tell whether tests are counted.
+        asked = Redemption.objects.filter(created_at__gte=start, created_at__lt=end)
+        assert asked.filter(is_test=True).exists()
 
         for view in views_of(people):
             rows = view.rows("/reports/daily/daily.csv", day=day)

@@ -58,10 +58,9 @@ def watch_failures(*, now: datetime) -> Iterable[Finding]:
     """
     at_most, seconds = settings.THRESHOLDS.failures
     codes = [code.code for code in _CODES]
-    since = now - timedelta(seconds=seconds)
+    counts = count_failures(since=now - timedelta(seconds=seconds), now=now)
+    by_code = {code: count for code, count in counts.items() if count > at_most}
     with connection.cursor() as cursor:
-        cursor.execute(_BY_CODE, {"since": since, "now": now, "codes": codes})
-        by_code = {code: count for code, count in cursor.fetchall() if count > at_most}
         cursor.execute(_ALL, {"since": now - _JUST_NOW, "now": now, "codes": codes})
         decided, failed = cursor.fetchone()
     for code, count in by_code.items():
@@ -75,6 +74,14 @@ def watch_failures(*, now: datetime) -> Iterable[Finding]:
             data={"failed": failed},
             dedupe_key=_ALL_FAIL,
         )
+
+
+def count_failures(*, since: datetime, now: datetime) -> dict[str, int]:
+    """Count who failed since then through no fault of their own, by error code."""
+    codes = [code.code for code in _CODES]
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_CODE, {"since": since, "now": now, "codes": codes})
+        return dict(cursor.fetchall())
 
 
 def _of_code(code: ErrorCode, count: int, at_most: int, seconds: float) -> Finding:
