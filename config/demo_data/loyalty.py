@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections
-from django.db.transaction import atomic
 
 from alerts.transactions import transaction
 from config.demo_data.plan import CURRENCY, DEMO_CLIENT
@@ -192,7 +191,7 @@ def _owe(client: Client, customer_id: UUID, random: Random, *, till: UUID, at: d
 
     So one paid order is in the queue, until the job or a person replays it.
     """
-    with atomic(using="owner"), connections["owner"].cursor() as cursor:
+    with transaction(using="owner"), connections["owner"].cursor() as cursor:
         cursor.execute("LOCK TABLE loyalty_loyaltytransaction IN SHARE MODE")
         _sell(client, customer_id, random, till=till, at=at)
 

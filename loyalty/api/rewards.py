@@ -36,7 +36,7 @@ from loyalty.api.shapes import RewardRequest
 from loyalty.models import Reward
 from loyalty.selectors.customers import points_after
 from loyalty.selectors.rewards import credit_after
-from loyalty.services.contacts import Contact, read_contact
+from loyalty.services.contacts import Contact, read_reward_contact
 from loyalty.services.rewards import RewardCard, RewardResult, find_reward, take_reward
 from sms.phones import mask_email, mask_phone
 
@@ -110,7 +110,11 @@ class RewardsView(APIView):
 
 def _contact(body: dict[str, Any]) -> Contact:
     contact = body.get("contact")
-    return Contact(method="none") if contact is None else read_contact(prefix="contact.", **contact)
+    return (
+        Contact(method="none")
+        if contact is None
+        else read_reward_contact(prefix="contact.", **contact)
+    )
 
 
 def _print_first(partner: Partner, reward: RewardResult, *, is_issued: bool) -> dict[str, Any]:

@@ -25,7 +25,9 @@ class Contact:
     to: str = ""
 
 
-def read_contact(*, method: str, phone: str = "", email: str = "", prefix: str = "") -> Contact:
+def read_reward_contact(
+    *, method: str, phone: str = "", email: str = "", prefix: str = ""
+) -> Contact:
     """Return the contact that was given, with its phone number as E.164.
 
     :param prefix: put before the field names in the errors: ``"contact."``.

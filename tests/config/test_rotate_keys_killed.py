@@ -120,7 +120,8 @@ class TestKilledRotation:
 
         def rotate_and_be_killed() -> tuple[list[int], list[int]]:
             """Start the rotation and kill it a moment later, again and again; then let it end."""
-            ends, served = [], []
+            ends: list[int] = []
+            served: list[int] = []
             try:
                 for lines in lines_until_killed:
                     allowed.release(share)
