@@ -75,6 +75,6 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "loyalty_customer": ("SELECT", "INSERT", "UPDATE"),
     # A payment is begun and ended by the functions; who asks its gateway counts the tries.
     "loyalty_payment": ("SELECT", "UPDATE"),
-    "loyalty_refund": ("SELECT", "UPDATE"),
+    "loyalty_refund": ("SELECT",),
     "loyalty_reward": ("SELECT", "UPDATE"),
 }

@@ -182,7 +182,8 @@ class TestDatabase:
             # A slot's balance is moved, a sale reversed and a checkout brought to its end by the
             # owner's functions; the others move nothing at all.
             moves = table in {"credit_accountslot", "giftcards_cardsale"} | {
-                f"loyalty_{name}" for name in ("checkout", "checkoutline", "reconciliationitem")
+                f"loyalty_{name}"
+                for name in ("checkout", "checkoutline", "reconciliationitem", "refund")
             }
             change = "refuse_removal" if moves else "refuse_change"
             assert guards.get(table) == [change, "refuse_truncate"], table
