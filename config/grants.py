@@ -34,7 +34,6 @@ _OWN_FUNCTIONS: Final = """
       )
     ORDER BY proname
 """
-_KNOWS_MAINTAIN: Final = 170000
 _ANYBODY_MAY_CREATE: Final = """
     SELECT 1 FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) AS grants
     WHERE nspname = 'public' AND grants.grantee = 0 AND grants.privilege_type = 'CREATE'
@@ -51,13 +50,11 @@ def grant_to_runtime_role(
     *,
     role: str,
     narrowed: Mapping[str, Iterable[str]],
-    maintained: Iterable[str] = (),
 ) -> None:
     """Give the runtime role exactly what it needs, whatever it had before, in one transaction.
 
     :param connection: of the tables' owner.
     :param narrowed: the privileges on tables where the role must not do everything.
-    :param maintained: the tables that the role may vacuum, from PostgreSQL 17 on.
     :raises RoleMissingError: there is no such role.
     """
     grants = {**_NARROWED, **{table: tuple(rights) for table, rights in narrowed.items()}}
@@ -80,10 +77,6 @@ def grant_to_runtime_role(
             on = {"table": sql.Identifier("public", table), "role": name}
             _run(cursor, "REVOKE ALL ON {table} FROM PUBLIC, {role}", **on)
             _run(cursor, "GRANT {rights} ON {table} TO {role}", rights=rights, **on)
-        if _version_of(cursor) >= _KNOWS_MAINTAIN:
-            for table in maintained:
-                name_of = sql.Identifier("public", table)
-                _run(cursor, "GRANT MAINTAIN ON {table} TO {role}", table=name_of, role=name)
         _run(cursor, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}", role=name)
         cursor.execute(_OWN_FUNCTIONS)
         for function, arguments in cursor.fetchall():
@@ -110,11 +103,6 @@ def weakness_of_runtime_role(connection: BaseDatabaseWrapper, *, role: str) -> s
     if is_member:
         return f"The role {role} is a member of the tables' owner: it can disable their triggers."
     return ""
-
-
-def _version_of(cursor: CursorWrapper) -> int:
-    cursor.execute("SELECT current_setting('server_version_num')::int")
-    return int(cursor.fetchone()[0])
 
 
 def _run(cursor: CursorWrapper, statement: str, **parts: sql.Composable) -> None:

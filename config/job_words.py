@@ -183,6 +183,21 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Sends the report of the day before to those who asked for it, at their hour.",
         "Nobody gets it; what is due follows when it is on again, for a week at most.",
     ),
+    "loyalty.tasks.replay_points": _words(
+        "Points that are owed",
+        "Tries again to apply the points of checkouts that were paid.",
+        "Customers wait for points they have paid for.",
+    ),
+    "loyalty.tasks.expire_points": _words(
+        "Expiry of points",
+        "Takes points that are older than their programme keeps them, the oldest first.",
+        "Points stay longer than was promised.",
+    ),
+    "loyalty.tasks.recalculate_tiers": _words(
+        "Tiers",
+        "Puts every customer into the tier that their points reach.",
+        "A changed tier takes effect only with the next purchase.",
+    ),
     "credit.tasks.rebalance_accounts": _words(
         "Balancing of busy accounts",
         "Evens out the slots of accounts from which many draw at once.",

@@ -4,10 +4,11 @@ Autovacuum does both as they change; once a week it is done whatever autovacuum 
 index-only count stays one after a night of imports.
 
 Note [Who may vacuum]
-The runtime role owns no table. From PostgreSQL 17 on ``migrate`` gives it MAINTAIN on the busy
-ones. Before, only their owner may vacuum: the job then works as the owner where the worker is given
-MIGRATION_DATABASE_URL. Where it is not, a function of the owner's measures the tables, which is
-what plans depend on, and an alert of the lowest kind says what was left to autovacuum.
+The runtime role owns no table, so it may not vacuum one. PostgreSQL 17 could allow it by MAINTAIN,
+but whoever has that may also lock everybody out of a table; so the job works as the owner where the
+worker is given MIGRATION_DATABASE_URL. Where it is not, a function of the owner's measures the
+tables, which is what plans depend on, and an alert of the lowest kind says what was left to
+autovacuum.
 """
 
 from __future__ import annotations
@@ -30,11 +31,7 @@ log = structlog.get_logger()
 KEY: Final = "database_not_vacuumed"
 _OWNER: Final = "owner"
 _MAY_VACUUM: Final = """
-    SELECT coalesce(bool_and(pg_has_role(c.relowner, 'USAGE')
-        OR current_setting('server_version_num')::int >= 170000
-            AND has_table_privilege(c.oid,
-                CASE WHEN current_setting('server_version_num')::int >= 170000
-                    THEN 'MAINTAIN' ELSE 'SELECT' END)), false)
+    SELECT coalesce(bool_and(pg_has_role(c.relowner, 'USAGE')), false)
     FROM pg_class c WHERE c.oid = ANY (%s::regclass[])
 """
 
@@ -104,8 +101,7 @@ def _tell(*, now: datetime) -> None:
         subject="The weekly clean-up of the busy tables is left to autovacuum",
         message="The worker's database role may not vacuum, so the tables were only measured for"
         " the planner. Autovacuum cleans up as they change, which is enough for most. To have it"
-        " done weekly, use PostgreSQL 17 or newer and run migrate, or give the worker"
-        " MIGRATION_DATABASE_URL.",
+        " done weekly, give the worker MIGRATION_DATABASE_URL.",
         dedupe_key=KEY,
         now=now,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,22 +20,6 @@ pytestmark = [
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 ALL = len(settings.BUSY_TABLES)
-
-
-@pytest.fixture
-def no_maintain() -> Iterator[None]:
-    """Take from the runtime role what PostgreSQL 17 can give it."""
-    if not knows_maintain():
-        yield
-        return
-    table, role = settings.BUSY_TABLES[0], connection.settings_dict["USER"]
-    with as_owner() as database:
-        database.execute(f'REVOKE MAINTAIN ON "{table}" FROM "{role}"')
-        database.commit()
-    yield
-    with as_owner() as database:
-        database.execute(f'GRANT MAINTAIN ON "{table}" TO "{role}"')
-        database.commit()
 
 
 @pytest.fixture
@@ -61,12 +44,7 @@ def gained(before: dict[str, int], after: dict[str, int]) -> set[int]:
     return {after[table] - before[table] for table in before}
 
 
-def knows_maintain() -> bool:
-    return bool(connection.pg_version >= 170000)  # type: ignore[attr-defined]  # PostgreSQL's
-
-
 class TestVacuumTables:
-    @pytest.mark.usefixtures("no_maintain")
     def test_cleans_up_every_busy_table_as_the_owner(self) -> None:
         before = counted("vacuum_count")
         assert len(before) == ALL
@@ -75,14 +53,6 @@ class TestVacuumTables:
         assert not Alert.objects.exists()
 
     @pytest.mark.usefixtures("no_owner")
-    def test_needs_no_owner_where_the_role_was_given_maintain(self) -> None:
-        if not knows_maintain():
-            pytest.skip("MAINTAIN came with PostgreSQL 17")
-        before = counted("vacuum_count")
-        assert vacuum_tables(now=NOW) == Maintenance(vacuumed=ALL)
-        assert gained(before, counted("vacuum_count")) == {1}
-
-    @pytest.mark.usefixtures("no_maintain", "no_owner")
     def test_measures_them_and_says_so_where_it_may_not(self) -> None:
         before, cleaned = counted("analyze_count"), counted("vacuum_count")
         assert vacuum_tables(now=NOW) == Maintenance(analyzed=ALL)
@@ -92,14 +62,12 @@ class TestVacuumTables:
             (KEY, "info", "open")
         ]
 
-    @pytest.mark.usefixtures("no_maintain")
     def test_takes_that_back_once_it_may(self, no_owner: None, monkeypatch: Any) -> None:
         vacuum_tables(now=NOW)
         monkeypatch.undo()
         vacuum_tables(now=NOW)
         assert Alert.objects.get().state == "resolved"
 
-    @pytest.mark.usefixtures("no_maintain")
     def test_the_role_may_not_by_itself(self) -> None:
         """The control: what the owner's connection is for."""
         before = counted("vacuum_count")

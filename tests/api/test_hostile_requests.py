@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from alerts.models import WebhookEndpoint
+from alerts.models import MonitorRun, WebhookEndpoint
 from config.bench.web import Web
 from tests.api.addresses import operations, writing
 from tests.api.matrix import share
@@ -18,6 +18,9 @@ from tests.api.serving import Caller, assert_problem, count_rows, make_secret, s
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+# Parameters that look for a text as it stands somewhere: any text may be looked for.
+_TEXTS = {"sku", "order_number", "email"}
+_MAY_BE_LOOKED_FOR = {"%ff", "%ed%a0%80", "1e999", "--", "%25s"}
 
 
 def assert_refused(response: httpx.Response, *statuses: int) -> None:
@@ -87,10 +90,10 @@ class TestAddress:
         self, platform: Caller, number: int, value: str
     ) -> None:
         for one in share(operations(), number):
-            names = [
+            names = {
                 it["name"] for it in one.described.get("parameters", []) if it["in"] == "query"
-            ]
-            for name in names:
+            }
+            for name in names - (_TEXTS if value in _MAY_BE_LOOKED_FOR else set()):
                 response = platform.send(
                     one.method,
                     f"{one.path}?{name}={value}",
@@ -133,8 +136,9 @@ class TestHeader:
             if "Idempotency-Key" in response.json().get("errors", {}):
                 assert_problem(response, 400, "GC-012")
                 starred.add(str(one))
-        # Its example is good enough without a key.
+        # Their examples are good enough without a key.
         WebhookEndpoint.objects.all().delete()
+        MonitorRun.objects.all().delete()
         assert starred >= {
             "POST /allocations/",
             "POST /campaigns/{campaign_id}/recipients/",

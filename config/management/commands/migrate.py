@@ -53,7 +53,6 @@ class Command(migrate.Command):
                 connection,
                 role=runtime_role,
                 narrowed=settings.RUNTIME_PRIVILEGES,
-                maintained=settings.BUSY_TABLES,
             )
         except RoleMissingError as error:
             raise CommandError(str(error)) from None
