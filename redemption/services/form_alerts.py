@@ -68,7 +68,7 @@ def warn_of_proxy(*, network: str, now: datetime) -> None:
         subject=f"The private address {network} was blocked for guessing codes",
         message=(
             "If this is a proxy or load balancer of yours, everybody behind it is locked out: set "
-            "TRUSTEDPROXY_HOPS to the number of your proxies, then lift the block. If it is an "
+            "TRUSTED_PROXY_HOPS to the number of your proxies, then lift the block. If it is an "
             "office's network, lift the block and allow it."
         ),
         data={"network": network},

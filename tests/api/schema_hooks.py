@@ -38,6 +38,8 @@ _BEYOND_THE_SCHEMA: Final = {
     "cards",
     "recipients",
     "file",
+    # An address that is no public one.
+    "url",
     "contact.phone",
     "contact.email",
     "method",
