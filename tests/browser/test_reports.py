@@ -141,7 +141,7 @@ class TestReportsInABrowser:
         expect(empty).to_be_focused()
         page.keyboard.press("Enter")
         page.wait_for_url("**level=empty**")
-        expect(page.get_by_text("A pool for the autumn")).to_be_visible()
+        expect(page.get_by_text("A pool for the autumn").first).to_be_visible()
         search = page.get_by_label("The last 4 of its code")
         search.focus()
         expect(search).to_be_focused()
