@@ -15,9 +15,11 @@ from alerts.models import WebhookDelivery
 from alerts.transactions import transaction
 from credit.models import Agency, Client, Membership, User
 from credit.services.api_keys import SCOPES, create_api_key
+from loyalty.models import ReconciliationItem
 from redemption.models import Redemption
 from tests.alerts.hooking import subscribe
 from tests.architecture.test_visibility import is_guarded, walk
+from tests.loyalty.shop import open_shop, points_out_of_order
 from tests.redemption.asking import ask
 from tests.staff import make_agency_manager, make_platform_admin, make_user, sign_in
 from tests.world import World, build_world
@@ -46,6 +48,9 @@ def world() -> World:
     subscribe(world.client, "http://127.0.0.1:9/")
     world.stock(1)
     ask(world.invite()[0])
+    shop = open_shop(world)
+    with points_out_of_order():
+        shop.buy(shop.cart(shop.customer(), coffees=1))
     return world
 
 
@@ -68,6 +73,18 @@ def ids_of(world: World) -> dict[str, Any]:
         "endpoint_id": told.endpoint_id,
         "delivery_id": told.pk,
         "redemption_id": Redemption.objects.get(client=world.client).pk,
+        **ids_of_the_shop(world),
+    }
+
+
+def ids_of_the_shop(world: World) -> dict[str, Any]:
+    owed = ReconciliationItem.objects.filter(client=world.client).order_by("pk")[0]
+    return {
+        "item_id": owed.pk,
+        "checkout_id": owed.checkout_id,
+        "customer_id": owed.customer_id,
+        "session_id": owed.checkout.register_session_id,
+        "stock_item_id": owed.checkout.lines.order_by("pk")[0].stock_item_id,
     }
 
 
