@@ -58,6 +58,9 @@ class TestOneRedemption:
         tillo_emulator: Tillo,
     ) -> None:
         settings.PUBLIC_BASE_URL = live_server.url
+        # They serve other tests as well, and remember what those asked.
+        twilio_emulator._server.request_ids.clear()
+        tillo_emulator._server.request_ids.clear()
         world = build_buying_world()
         (code,) = world.invite()
         team.worker("one")

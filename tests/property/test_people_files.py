@@ -52,7 +52,7 @@ class TestRecipientReader:
             # A NUL or what is no character: said of the file, with its line.
             assert any("\0" in cell or "\ufffd" in cell for row in rows for cell in row)
             return
-        not_blank = [row for row in rows if any(cell.strip(" \t\n\r\f\v") for cell in row)]
+        not_blank = [row for row in rows if any(cell.strip() for cell in row)]
         assert len(not_blank) <= len(people) + rejects.rows <= len(rows)
         lines = [person["line"] for person in people]
         told = {problem.line for problem in rejects.problems}

@@ -33,6 +33,7 @@ MONITORS = {
     "database",
     "jobs",
     "attack",
+    "points",
 }
 
 
