@@ -115,6 +115,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "provider_float_unread": Problem(chapter=Chapter.PROVIDER_DOWN),
     "provider_brand": Problem(chapter=Chapter.PROVIDER_DOWN),
     "provider_sync": Problem(chapter=Chapter.PROVIDER_DOWN),
+    "many_orders_unknown": Problem(chapter=Chapter.PROVIDER_DOWN, touches=(Component.PROVIDERS,)),
     "provider_order_without_party": Problem(chapter=Chapter.PROVIDER_DOWN),
     # Attacks
     "codes_guessed": Problem(chapter=Chapter.TOO_MANY_ATTEMPTS),

@@ -19,7 +19,8 @@ from alerts.services import (
 
 @shared_task(name="alerts.tasks.recover_jobs", ignore_result=True)
 def recover_jobs() -> job_switches.Recovery:
-    """Find runs whose worker is gone, and run their jobs again."""
+    """Find runs whose worker is gone, and run their jobs again; ring for proofs left unheard."""
+    verification.ring_again(now=timezone.now())
     return job_switches.recover_jobs(now=timezone.now())
 
 
@@ -44,7 +45,7 @@ def escalate_incidents() -> None:
 
 @shared_task(name="alerts.tasks.clear_history")
 def clear_history() -> dict[str, int]:
-    """Clear runs of jobs and notices that are older than they are kept."""
+    """Clear runs of jobs, notices and alerts that are older than they are kept."""
     return history.clear_history(now=timezone.now())
 
 

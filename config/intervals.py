@@ -222,7 +222,7 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "EVERY_HISTORY_CLEARING",
         Kind.SECONDS,
         "24h",
-        "How often old runs of jobs and notices are cleared.",
+        "How often old runs of jobs, notices and alerts are cleared.",
     ),
     Setting("JOB_RUNS_KEPT", Kind.SECONDS, "30d", "How long runs of jobs are told of."),
     Setting(
@@ -230,6 +230,12 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "90d",
         "How long notices are kept of what is over; 0: for ever.",
+    ),
+    Setting(
+        "ALERTS_KEPT",
+        Kind.SECONDS,
+        "730d",
+        "How long alerts are kept that were resolved; 0: for ever. An incident keeps its own.",
     ),
     Setting(
         "EVERY_ESCALATION",

@@ -58,9 +58,9 @@ _WORDS: Final[dict[str, JobWords]] = {
         "A run that is lost is noticed only when its job is due the next time.",
     ),
     "alerts.tasks.clear_history": _words(
-        "Clearing of old runs and notices",
-        "Forgets what jobs did, and what people were told, longer ago than is kept.",
-        "The lists of runs and of notices grow.",
+        "Clearing of old runs, notices and alerts",
+        "Forgets what jobs did, what was wrong, and who was told, longer ago than is kept.",
+        "The lists of runs, of notices and of alerts grow.",
     ),
     "sms.tasks.sweep_messages": _words(
         "Sending of texts",

@@ -137,7 +137,7 @@ STAFF: Final[dict[str, str]] = {
     "redemption_addressblock": "network reason created_by lifted_by lift_reason",
     "redemption_addressallow": "network reason created_by lifted_by lift_reason",
     "redemption_addressclearing": "network reason created_by lifted_by lift_reason",
-    # Of who has tried a code that nobody was given: kept as the proof of a leak.
+    # Of who has tried a code that nobody was given: kept as the proof of a leak (ALERTS_KEPT).
     "redemption_canary": "note planted_by retired_by code_digest",
     "redemption_canarytry": "network caller request_id",
 }

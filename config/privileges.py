@@ -41,7 +41,7 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     # Attempts are let in or refused, and so written, by redemption_admit_attempt.
     "redemption_attemptlog": ("SELECT",),
     "redemption_formbreaker": ("SELECT",),
-    # Planted, tried, retired, never removed.
+    # Planted, tried, retired, never removed; redemption_clear_canary_tries folds repeats.
     "redemption_canary": ("SELECT", "INSERT", "UPDATE"),
     "redemption_canarytry": ("SELECT", "INSERT"),
     # A decision about an address is lifted, not unmade.
@@ -57,8 +57,6 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "redemption_conditionmet": ("SELECT", "INSERT", "UPDATE"),
     "redemption_desktask": ("SELECT", "INSERT", "UPDATE"),
     "redemption_erasure": ("SELECT", "INSERT", "UPDATE"),
-    # The report of a day goes to somebody once: what was set out stays.
-    "redemption_dailyreportmail": ("SELECT", "INSERT", "UPDATE"),
     # Counted by redemption_count_day, _month and _message_day, and marked by triggers.
     "redemption_reportday": ("SELECT",),
     "redemption_reportmonth": ("SELECT",),

@@ -183,6 +183,7 @@ SLOW_FORM_FOR = ENV.seconds("SLOW_FORM_FOR")
 ATTEMPTS_KEPT = ENV.seconds("ATTEMPTS_KEPT")
 JOB_RUNS_KEPT = ENV.seconds("JOB_RUNS_KEPT")
 NOTICES_KEPT = ENV.seconds("NOTICES_KEPT")
+ALERTS_KEPT = ENV.seconds("ALERTS_KEPT")
 
 # --- How long what is about people is kept (docs/privacy.md); 0: for ever -----------------------
 RETAIN_MESSAGES = ENV.seconds("RETAIN_MESSAGES")

@@ -90,6 +90,7 @@ def review_forms() -> None:
 @shared_task(name="redemption.tasks.clear_attempts")
 def clear_attempts() -> int:
     """Clear tries at codes that are older than they are kept."""
+    canaries.clear_canary_tries(now=timezone.now())
     return attempts.clear_attempts(now=timezone.now())
 
 

@@ -45,6 +45,8 @@ class Alert(models.Model):
     class Meta:
         ordering = ["-last_seen_at"]
         indexes = [
+            models.Index(fields=["-last_seen_at"], name="alerts_alert_newest"),
+            models.Index(fields=["kind", "first_seen_at"], name="alerts_alert_of_kind"),
             models.Index(
                 fields=["monitor"],
                 name="alerts_alert_of_monitor",

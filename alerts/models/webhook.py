@@ -50,6 +50,16 @@ class WebhookEndpoint(models.Model):
                 condition=~Q(state="disabled"),
                 name="alerts_webhook_by_client",
             ),
+            models.Index(
+                fields=["agency_id"],
+                condition=~Q(state="disabled") & Q(agency_id__isnull=False),
+                name="alerts_webhook_by_agency",
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=~Q(state="disabled") & Q(client_id__isnull=True, agency_id__isnull=True),
+                name="alerts_webhook_of_platform",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

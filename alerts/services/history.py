@@ -1,4 +1,4 @@
-"""How long it is told what jobs did, and what people were told."""
+"""How long it is told what jobs did, what was wrong, and what people were told."""
 
 from __future__ import annotations
 
@@ -29,12 +29,38 @@ _NOTICES: Final = RetentionRule(
     " WHERE alerts_notice.reference = 'incident:' || incident.id AND incident.state <> 'resolved')",
     changes=None,
 )
+# An incident's alert is part of the incident, and stays with it.
+_OLD_ALERT: Final = (
+    "alerts_alert.state = 'resolved' AND alerts_alert.resolved_at < %(before)s AND NOT EXISTS"
+    " (SELECT 1 FROM alerts_incident incident WHERE incident.alert_id = alerts_alert.id)"
+)
+# However long notices are kept, those of an alert do not outlive it.
+_NOTICES_OF_ALERTS: Final = RetentionRule(
+    name="notices_of_alerts",
+    setting="ALERTS_KEPT",
+    words="notices of alerts that go",
+    table="alerts_notice",
+    due="alerts_notice.state <> 'queued' AND EXISTS (SELECT 1 FROM alerts_alert"  # noqa: S608
+    f" WHERE alerts_alert.id = alerts_notice.alert_id AND {_OLD_ALERT})",
+    changes=None,
+)
+_ALERTS: Final = RetentionRule(
+    name="alerts",
+    setting="ALERTS_KEPT",
+    words="alerts that were resolved",
+    table="alerts_alert",
+    due=f"{_OLD_ALERT} AND NOT EXISTS"  # noqa: S608
+    " (SELECT 1 FROM alerts_notice notice WHERE notice.alert_id = alerts_alert.id)",
+    changes=None,
+)
+# In this order: what points at a row goes before it.
+_RULES: Final = (_JOB_RUNS, _NOTICES, _NOTICES_OF_ALERTS, _ALERTS)
 
 
 @durable
 def clear_history(*, now: datetime) -> dict[str, int]:
-    """Delete runs and notices that are older than they are kept; return how many, by the rule.
+    """Delete runs, notices and alerts older than they are kept; return how many, by the rule.
 
     Safe to run twice at once, and to be killed.
     """
-    return {rule.name: apply_rule(rule, now=now) for rule in (_JOB_RUNS, _NOTICES)}
+    return {rule.name: apply_rule(rule, now=now) for rule in _RULES}

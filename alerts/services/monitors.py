@@ -6,7 +6,9 @@ its alert, and writes nothing; the run turns findings into alerts, and resolves 
 keys that it no longer finds. Where something raises the same alert as it happens, both use the
 same key, so that there is one alert however it was noticed, and either may end it. A monitor must
 be cheap with a million redemptions: it reads counters, newest rows by an index, or partial
-indexes of what is unfinished, never a whole table.
+indexes of what is unfinished, never a whole table. One that looks at a rate asks
+:func:`find_standing` for its alert first, and lets it end only once the rate is better than its
+threshold by a margin: a rate that hovers there is one alert, and not one every five minutes.
 """
 
 from __future__ import annotations
@@ -81,6 +83,11 @@ def find_standing(*, kind: str) -> dict[str, Finding]:
         )
         for alert in Alert.objects.filter(kind=kind, state__in=UNRESOLVED)
     }
+
+
+def is_critical(finding: Finding | None) -> bool:
+    """Tell whether something stands (see :func:`find_standing`) and is of the gravest kind."""
+    return finding is not None and finding.severity is Alert.Severity.CRITICAL
 
 
 class Watch(Protocol):

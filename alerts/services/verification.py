@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ KIND: Final = "invariant"
 # What a statement meets that reads a table or column of the next release.
 _NOT_THERE_YET: Final = frozenset({"42P01", "42703", "42883"})
 _KEPT_RUNS: Final = 100
+_HEARD_WITHIN: Final = timedelta(minutes=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +156,35 @@ def verify(
 @durable
 def ask_for_verification(*, asked_by: str, is_whole: bool, now: datetime) -> UUID:
     """Have a worker prove everything soon; who asks twice waits for one."""
-    try:
-        with transaction(), savepoint():
-            row = Verification.objects.create(
-                asked_by=asked_by,
-                asked_at=now,
-                is_whole=is_whole,
-                names=list(list_invariants()),
-            )
-    except IntegrityError:
-        row = Verification.objects.get(started_at=None, is_whole=is_whole)
+    row = None
+    # A worker may start what stands in our way before we have read it: then ask anew.
+    while row is None:
+        try:
+            with transaction(), savepoint():
+                row = Verification.objects.create(
+                    asked_by=asked_by,
+                    asked_at=now,
+                    is_whole=is_whole,
+                    names=list(list_invariants()),
+                )
+        except IntegrityError:
+            asked = Verification.objects.filter(started_at=None, is_whole=is_whole)
+            row = asked.order_by("asked_at").first()
     ring_bell(TASK)
     return row.pk
+
+
+def ring_again(*, now: datetime) -> bool:
+    """Ring once more for what nobody has begun a minute after it was asked for: no bell was heard.
+
+    Return whether there is such.
+    """
+    is_waiting = Verification.objects.filter(
+        started_at=None, asked_at__lte=now - _HEARD_WITHIN
+    ).exists()
+    if is_waiting:
+        ring_bell(TASK)
+    return is_waiting
 
 
 @durable

@@ -17,7 +17,7 @@ from giftcards.models import ProviderCircuit, ProviderFloat, ProviderOrder
 from giftcards.selectors.providers import list_floats
 from giftcards.services.circuit import describe_open
 from giftcards.services.floats import describe_low_float
-from giftcards.services.order_records import UNKNOWN_KIND, describe_unknown
+from giftcards.services.order_records import UNKNOWN_KIND, describe_unknown, find_many_unknown
 
 
 @register_monitor("providers")
@@ -49,10 +49,15 @@ def _low_floats() -> Iterator[Finding]:
 
 def _unknown_orders(before: datetime) -> Iterator[Finding]:
     standing = find_standing(kind=UNKNOWN_KIND)
+    many = find_many_unknown()
     # Not since when it is unknown, which is not kept: it was in work for some minutes before that.
     orders = ProviderOrder.objects.filter(
         state=ProviderOrder.State.UNKNOWN, created_at__lt=before
     ).order_by("created_at", "pk")
     for order_id, code in orders.values_list("pk", "error_code"):
         found = describe_unknown(order_id, code)
-        yield standing.get(found.dedupe_key, found)
+        # What stands goes on while its order is unknown, however many are beside it.
+        if many is None or found.dedupe_key in standing:
+            yield standing.get(found.dedupe_key, found)
+    if many is not None:
+        yield many

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.db.models import Count
 
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
@@ -46,6 +47,9 @@ _TOLD: Final = {
 # What a person must look at even before the list is read.
 UNKNOWN_KIND: Final = "provider_order_unknown"
 _GRAVE: Final = frozenset({ID_REUSED, DUPLICATE_CODE, UNRECORDED, MALFORMED})
+MANY_KIND: Final = "many_orders_unknown"
+# More at once than these are one trouble, and told of as one.
+MANY: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,9 +318,41 @@ def _follow_up(recorded: Recorded, now: datetime) -> None:
             message="The brand's name at the provider, or the currency, is none that it takes.",
         )
     elif recorded.state is State.UNKNOWN:
-        raise_finding(finding=describe_unknown(recorded.order_id, recorded.code), now=now)
+        one = describe_unknown(recorded.order_id, recorded.code)
+        raise_finding(finding=find_many_unknown() or one, now=now)
     elif recorded.state not in _ALIVE:
-        resolve_alert(dedupe_key=f"provider_order:{recorded.order_id}", now=now)
+        end_unknown_alerts(order_id=recorded.order_id, now=now)
+
+
+def end_unknown_alerts(*, order_id: UUID, now: datetime) -> None:
+    """Resolve the alert of an order that is in work or at its end, and that of many."""
+    resolve_alert(dedupe_key=f"provider_order:{order_id}", now=now)
+    if find_many_unknown() is None:
+        resolve_alert(dedupe_key=MANY_KIND, now=now)
+
+
+def find_many_unknown() -> Finding | None:
+    """Say that of more orders than a few nobody knows what became of them; None where of few.
+
+    By the partial index of those orders.
+    """
+    unknown = ProviderOrder.objects.filter(state=State.UNKNOWN)
+    codes = unknown.order_by("error_code").values_list("error_code").annotate(orders=Count("pk"))
+    by_code = dict(codes)
+    count = sum(by_code.values())
+    if count <= MANY:
+        return None
+    oldest = unknown.order_by("created_at", "pk").values_list("pk", flat=True)[:MANY]
+    return Finding(
+        kind=MANY_KIND,
+        severity=Alert.Severity.CRITICAL,
+        subject=f"Nobody knows what became of {count} orders",
+        message="So many do not get lost one by one: look at the provider first. Their credit stays"
+        " held and their rewards wait. Then go through the list of orders that are unknown, the"
+        " oldest first: send each again, ask what became of it, or take it back.",
+        data={"unknown": count, "codes": by_code, "oldest": list(oldest)},
+        dedupe_key=MANY_KIND,
+    )
 
 
 def describe_unknown(order_id: UUID, code: str) -> Finding:

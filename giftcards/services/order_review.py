@@ -15,7 +15,6 @@ from uuid import UUID
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.alerts import resolve_alert
 from alerts.transactions import durable, transaction
 from credit.models import Client
 from credit.services.audit import record_event
@@ -25,7 +24,12 @@ from giftcards.services.order_answers import code_of, word_of
 from giftcards.services.order_calls import Heard, ask_order_status, ask_reversal
 from giftcards.services.order_claims import OrderClaim, claim_unknown_order
 from giftcards.services.order_parties import OrderOutcome
-from giftcards.services.order_records import lock_order, order_facts, record_verdict
+from giftcards.services.order_records import (
+    end_unknown_alerts,
+    lock_order,
+    order_facts,
+    record_verdict,
+)
 from giftcards.services.order_verdicts import judge_by_person
 
 LONGEST_REASON: Final = 200
@@ -106,7 +110,7 @@ def replay_order(*, order_id: UUID, actor: str, reason: str, now: datetime) -> R
                 now=now,
             )
         _audit(order, "provider_order.replayed", actor, reason, now, State.REQUESTED)
-    resolve_alert(dedupe_key=f"provider_order:{order_id}", now=now)
+    end_unknown_alerts(order_id=order_id, now=now)
     return Reviewed(order_id=order_id, state=State.REQUESTED)
 
 

@@ -51,7 +51,10 @@ class Canary(models.Model):
 
 
 class CanaryTry(models.Model):
-    """Somebody tried a canary at a door: each attempt is told once. Never changed."""
+    """Somebody tried a canary at a door: each attempt is told once. Never changed.
+
+    After a day one of an hour's repeats is kept (sql/canary_clearing.sql).
+    """
 
     canary = models.ForeignKey(Canary, on_delete=models.PROTECT, related_name="trail")
     # Plain number: attempts are cleared after some days, and this stays.

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from alerts.codes import ErrorCode
@@ -25,6 +26,7 @@ from alerts.errors import ServiceError, ValidationFailedError
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert
+from alerts.statements import call_function
 from alerts.transactions import durable, transaction, transaction_required
 from credit.models import User
 from credit.selectors.staff import may_export_codes, may_reveal_cards
@@ -173,6 +175,19 @@ def watch_canaries(*, now: datetime) -> int:
             _alarm(canaries[canary_id], facts, now=now)
     log.error("[CANARY] Tried", tries=len(tries))
     return len(tries)
+
+
+@durable
+def clear_canary_tries(*, now: datetime) -> int:
+    """Fold tries older than a day into one an hour, and clear those whose alerts go too.
+
+    One of each address, caller, door and answer stays for each hour. How often a canary was tried
+    is counted on the canary, and nothing is told twice: what is found again is younger.
+    """
+    kept = settings.ALERTS_KEPT
+    before = now - timedelta(seconds=kept) if kept else None
+    (cleared,) = call_function("SELECT redemption_clear_canary_tries(%s::timestamptz)", (before,))
+    return int(cleared)
 
 
 @transaction_required

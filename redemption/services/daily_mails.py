@@ -7,7 +7,8 @@ workers run. What was not set out because nothing ran follows when something run
 day, for a week at most. A row is claimed, the mail handed over outside every transaction, and the
 outcome recorded; who dies in between leaves a row whose time runs out, and the mail goes again
 under the same Message-ID, by which mail programs know it for the same. A mail server that is away
-is tried again, from a minute to an hour apart, for two days.
+is tried again, from a minute to an hour apart, for two days; so is a mail that can't be written,
+and neither keeps the others waiting.
 
 What the mail says is read when it is sent, with the rights that its reader has then: who has lost
 them, was switched off or has unsubscribed gets nothing.
@@ -149,7 +150,13 @@ def _send(mail: DailyReportMail, now: datetime) -> bool:
     if not settings.EMAIL_ENABLED:
         return _put_off(mail, "No mail server is set (EMAIL_URL).", now)
     try:
-        Smtp().send(_compose(mail, user, viewer))
+        letter = _compose(mail, user, viewer)
+    except Exception as error:
+        # Whatever it was: the others' mails have to go out.
+        log.exception("[REPORT] Daily mail can't be written", mail_id=str(mail.pk))
+        return _put_off(mail, f"It could not be written: {type(error).__name__}.", now)
+    try:
+        Smtp().send(letter)
     except RefusedError as error:
         if _is_final(error):
             return _record(mail, State.REFUSED, note=error.message)

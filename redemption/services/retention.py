@@ -74,6 +74,15 @@ RULES: Final = (
         " AND (contact_id <> '' OR body_encrypted <> '')",
         changes="contact_id = '', body_encrypted = ''",
     ),
+    RetentionRule(
+        name="daily_mails",
+        setting="RETAIN_MESSAGES",
+        words="which daily reports were mailed to whom",
+        table="redemption_dailyreportmail",
+        # That a day is not set out again is the subscription's to know.
+        due="created_at < %(before)s AND next_attempt_at IS NULL",
+        changes=None,
+    ),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from alerts.models import Alert
-from alerts.services.monitors import Finding, find_standing, register_monitor
+from alerts.services.monitors import Finding, find_standing, is_critical, register_monitor
 from sms.models import ChannelStop
 from sms.selectors.figures import Arrivals, count_arrivals
 from sms.services.channels import (
@@ -22,6 +22,9 @@ from sms.services.channels import (
 )
 
 _RATE: Final = "delivery_rate"
+# How many percentage points better than its threshold a rate has to be for its alert to end: one
+# that hovers there would else be told of every few minutes.
+_MARGIN: Final = 0.5
 
 
 @register_monitor("messages")
@@ -38,20 +41,24 @@ def _delivery_rate(now: datetime) -> Iterator[Finding]:
     Both by the index of blocks on the time of a message: a day is a few blocks.
     """
     thresholds = settings.THRESHOLDS
+    standing = find_standing(kind=_RATE).get(_RATE)
+    # What stands ends, or gets less grave, by more than a hair's breadth.
+    better = _MARGIN if standing is not None else 0
+    much_better = _MARGIN if is_critical(standing) else 0
     day = count_arrivals(since=now - timedelta(days=1))
     hour = count_arrivals(since=now - timedelta(hours=1))
 
-    def is_under(arrivals: Arrivals, percent: int) -> bool:
+    def is_under(arrivals: Arrivals, percent: float) -> bool:
         return (
             arrivals.ended >= thresholds.delivery_at_least
-            and arrivals.arrived * 100 < percent * arrivals.ended
+            and arrivals.arrived * 100 < min(percent, 100) * arrivals.ended
         )
 
-    if is_under(hour, thresholds.delivery_critical_percent):
+    if is_under(hour, thresholds.delivery_critical_percent + much_better):
         severity, worst, span = Alert.Severity.CRITICAL, hour, "hour"
-    elif is_under(day, thresholds.delivery_critical_percent):
+    elif is_under(day, thresholds.delivery_critical_percent + much_better):
         severity, worst, span = Alert.Severity.CRITICAL, day, "day"
-    elif is_under(day, thresholds.delivery_warning_percent):
+    elif is_under(day, thresholds.delivery_warning_percent + better):
         severity, worst, span = Alert.Severity.WARNING, day, "day"
     else:
         return

@@ -11,7 +11,7 @@ from alerts.models import Alert, Notice
 from alerts.services.alerts import resolve_alert
 from alerts.services.escalation import escalate_incidents
 from alerts.services.history import clear_history
-from alerts.services.incidents import resolve_incident
+from alerts.services.incidents import open_incident_from_alert, resolve_incident
 from tests.alerts.incidents import make_chain, make_incident, make_operator
 from tests.alerts.noticing import KEY, NOW, raise_one, tell_mailboxes
 from tests.races import run_at_once
@@ -27,6 +27,7 @@ LATE = NOW + 91 * DAY
 def told(settings: Settings) -> None:
     tell_mailboxes(settings, "ops@example.com")
     settings.NOTICES_KEPT = (90 * DAY).total_seconds()
+    settings.ALERTS_KEPT = (730 * DAY).total_seconds()
 
 
 def send_all() -> None:
@@ -95,3 +96,52 @@ class TestClearHistory:
         counts = run_at_once(2, lambda: clear(LATE))
         assert sum(count for count in counts if isinstance(count, int)) == 10
         assert not Notice.objects.exists()
+
+
+class TestClearAlerts:
+    AFTER_TWO_YEARS = NOW + 731 * DAY
+
+    def clear(self, now: datetime = AFTER_TWO_YEARS) -> int:
+        return clear_history(now=now)["alerts"]
+
+    def test_clears_an_alert_with_its_notices_two_years_after_its_end(
+        self, settings: Settings
+    ) -> None:
+        settings.NOTICES_KEPT = 0.0
+        raise_one()
+        resolve_alert(dedupe_key=KEY, now=NOW)
+        send_all()
+        assert self.clear(NOW + 729 * DAY) == 0
+        assert Notice.objects.count() == 2
+        assert self.clear() == 1
+        assert not Alert.objects.exists()
+        assert not Notice.objects.exists()
+
+    def test_leaves_what_stands_however_old_it_is(self) -> None:
+        raise_one()
+        send_all()
+        assert self.clear() == 0
+        assert Notice.objects.count() == 1
+
+    def test_leaves_that_of_an_incident_with_who_was_told(self, settings: Settings) -> None:
+        settings.NOTICES_KEPT = 0.0
+        alert = raise_one()
+        open_incident_from_alert(alert_id=alert.pk, user_id=None, now=NOW)
+        resolve_alert(dedupe_key=KEY, now=NOW)
+        send_all()
+        assert self.clear() == 0
+        assert alert.notices.count() == 2
+
+    def test_leaves_one_of_which_somebody_is_still_to_be_told(self) -> None:
+        raise_one()
+        resolve_alert(dedupe_key=KEY, now=NOW)
+        assert self.clear() == 0
+        assert Notice.objects.count() == 2
+
+    def test_keeps_all_for_ever_where_nought_is_set(self, settings: Settings) -> None:
+        settings.ALERTS_KEPT = 0.0
+        raise_one()
+        resolve_alert(dedupe_key=KEY, now=NOW)
+        send_all()
+        assert self.clear(NOW + 9999 * DAY) == 0
+        assert Alert.objects.exists()

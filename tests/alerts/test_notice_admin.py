@@ -103,6 +103,8 @@ class TestAlertPages:
         with CaptureQueriesContext(connection) as many:
             assert "0 of 1" in page(browser, ALERTS)
         assert len(many) == len(few)
+        # Counted for the alerts of the page: not by joining every notice there is.
+        assert [query for query in many if 'JOIN "alerts_notice"' in query["sql"]] == []
 
     def test_say_that_nobody_was_told(self, browser: Browser) -> None:
         alert = raise_one()

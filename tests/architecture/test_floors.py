@@ -186,7 +186,9 @@ class TestDatabase:
                 for name in ("checkout", "checkoutline", "reconciliationitem", "refund")
             }
             change = "refuse_removal" if moves else "refuse_change"
-            assert guards.get(table) == [change, "refuse_truncate"], table
+            # Tries at a canary may go once they are old: their removal has a guard of its own.
+            removal = ["refuse_removal"] if table == "redemption_canarytry" else []
+            assert guards.get(table) == [change, *removal, "refuse_truncate"], table
 
 
 def test_floors_are_in_the_order_that_import_linter_keeps() -> None:

@@ -109,6 +109,32 @@ class TestWatchProviders:
         assert look("providers", now=LATER + timedelta(minutes=10)) == []
         assert told() == [*before, ("resolved", "critical")]
 
+    def test_tells_of_many_orders_nobody_knows_about_as_one(
+        self, world: World, tillo_emulator: Emulator
+    ) -> None:
+        orders = []
+        for _ in range(7):
+            tillo_emulator.set_faults([{"action": "error", "code": "708"}])
+            orders.append(order_card(world))
+            place_due_orders(now=NOW)
+            tillo_emulator.set_faults([])
+            circuit.switch_on(provider="tillo", actor="user:1", reason="mended", now=NOW)
+        one, many = ("provider_order_unknown", "critical"), ("many_orders_unknown", "critical")
+        assert sorted(standing()) == [many, *[one] * 5]
+        found = facts("many_orders_unknown")
+        assert found["unknown"] == 7
+        assert sum(found["codes"].values()) == 7
+        oldest = sorted(orders, key=lambda order: (order.created_at, order.pk))[:5]
+        assert found["oldest"] == [str(order.pk) for order in oldest]
+        # What stands goes on; what is resolved by hand is not told of one by one again.
+        assert sorted(look("providers", now=LATER)) == [many, *[one] * 5]
+        resolve_by_hand(now=LATER)
+        assert look("providers", now=LATER) == [many]
+        for order in orders[:2]:
+            replay_order(order_id=order.pk, actor="user:1", reason="Try again", now=LATER)
+        assert standing() == []
+        assert look("providers", now=LATER) == [one] * 5
+
 
 def unresolved() -> Alert:
     return Alert.objects.exclude(state="resolved").get()

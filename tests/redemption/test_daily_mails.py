@@ -24,6 +24,7 @@ from redemption.services.subscriptions import (
 )
 from sms.emulator import Emulator
 from tests.races import run_at_once
+from tests.redemption.failing_writer import UNLUCKY
 from tests.redemption.messaging import promise
 from tests.staff import make_platform_admin, make_user, sign_in
 from tests.world import World, build_world
@@ -126,6 +127,29 @@ class TestSendDailyReports:
 
         settings.EMAIL_PORT = port
         assert send_daily_reports(now=MORNING + timedelta(seconds=59), limit=9) == 0
+        assert send_daily_reports(now=MORNING + timedelta(seconds=60), limit=9) == 1
+        assert len(mail_server.mails(to=TO)) == 1
+
+    def test_sends_the_others_theirs_when_one_can_not_be_written(
+        self, world: World, mail_server: Emulator, settings: Settings
+    ) -> None:
+        settings.DAILY_REPORT_WRITER = "tests.redemption.failing_writer.write_or_fail"
+        unlucky = reader(world)
+        reader(world, to="other@example.com")
+        UNLUCKY.add(f"user:{unlucky.pk}")
+        # Whoever's turn is first: the unlucky one's is.
+        send_daily_reports(now=MORNING, limit=0)
+        DailyReportMail.objects.filter(user=unlucky).update(
+            next_attempt_at=MORNING - timedelta(seconds=1)
+        )
+
+        assert send_daily_reports(now=MORNING, limit=9) == 1
+
+        assert len(mail_server.mails(to="other@example.com")) == 1
+        mail = DailyReportMail.objects.get(user=unlucky)
+        assert (mail.state, mail.attempts) == ("due", 1)
+        assert mail.note == "It could not be written: ZeroDivisionError."
+        UNLUCKY.clear()
         assert send_daily_reports(now=MORNING + timedelta(seconds=60), limit=9) == 1
         assert len(mail_server.mails(to=TO)) == 1
 

@@ -86,6 +86,32 @@ class TestWatchPools:
             ("escalated", "critical"),
         ]
 
+    def test_holds_what_it_said_of_cards_until_there_are_a_tenth_more(self, world: World) -> None:
+        threshold(world, 20)
+        world.stock(20)
+        assert look(POOLS, now=NOW) == [("pool_low", "warning")]
+        world.stock(2)
+        assert look(POOLS, now=NOW) == [("pool_low", "warning")]
+        assert told() == [("opened", "warning")]
+        world.stock(1)
+        assert look(POOLS, now=NOW) == []
+        threshold(world, 22)
+        assert look(POOLS, now=NOW) == []
+
+    def test_holds_what_it_said_of_a_share_until_there_is_more_than_a_card_more(
+        self, world: World
+    ) -> None:
+        threshold(world, 0)
+        world.stock(10)
+        redeem_some(world, 8)
+        assert look(POOLS, now=NOW) == [("pool_low", "info")]
+        world.stock(1)  # 3 of 11
+        assert look(POOLS, now=NOW) == [("pool_low", "info")]
+        world.stock(6)  # 9 of 17
+        assert look(POOLS, now=NOW) == [("pool_milestone", "info")]
+        world.stock(2)  # 11 of 19
+        assert look(POOLS, now=NOW) == []
+
     def test_warns_by_the_share_where_that_is_more_than_the_threshold(self, world: World) -> None:
         threshold(world, 0)
         world.stock(30)

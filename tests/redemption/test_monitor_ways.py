@@ -183,6 +183,31 @@ class TestWatchSpeed:
         assert look("speed", now=later) == []
         assert told()[2:] == [("resolved", "critical")]
 
+    def test_holds_what_it_said_until_it_is_a_tenth_better(
+        self, world: World, settings: Settings
+    ) -> None:
+        def tolerate(slow: float, very_slow: float) -> None:
+            settings.THRESHOLDS = replace(
+                settings.THRESHOLDS, slow_seconds=slow, very_slow_seconds=very_slow
+            )
+
+        self.slow_down(world, 20, seconds=1.2)
+        tolerate(0.4, 0.5)
+        assert look("speed", now=NOW) == [("slow_redemptions", "critical")]
+        p95 = facts("slow_redemptions")["p95_seconds"]
+        tolerate(0.4, p95 * 1.05)
+        assert look("speed", now=NOW) == [("slow_redemptions", "critical")]
+        tolerate(0.4, p95 * 1.2)
+        assert look("speed", now=NOW) == [("slow_redemptions", "warning")]
+        before = told()
+        tolerate(p95 * 1.05, 99)
+        assert look("speed", now=NOW) == [("slow_redemptions", "warning")]
+        assert told() == before
+        tolerate(p95 * 1.2, 99)
+        assert look("speed", now=NOW) == []
+        tolerate(p95 * 1.05, 99)
+        assert look("speed", now=NOW) == []
+
 
 @pytest.mark.usefixtures("shipped_limits", "empty_counters")
 class TestWatchAttack:

@@ -9,7 +9,15 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from redemption.models import CallSession, DeskTask, Erasure, InboundEvent, Recipient, Redemption
+from redemption.models import (
+    CallSession,
+    DailyReportMail,
+    DeskTask,
+    Erasure,
+    InboundEvent,
+    Recipient,
+    Redemption,
+)
 from redemption.services.retention import RULES, apply_retention, foresee_retention
 from sms.models import InboundMessage, Message, PhoneHealth
 from tests.redemption.forgetting import (
@@ -21,6 +29,7 @@ from tests.redemption.forgetting import (
     settle_texts,
     someone_known,
 )
+from tests.staff import make_user
 from tests.world import NOW, World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +48,9 @@ def world(settings: Settings) -> World:
         table.objects.update(received_at=NOW)
     Message.objects.update(created_at=NOW)
     DeskTask.objects.update(done_at=NOW, outcome="settled")
+    DailyReportMail.objects.create(
+        user=make_user(), day=NOW.date(), state="sent", sent_at=NOW, created_at=NOW
+    )
     for name in SETTINGS:
         setattr(settings, name, KEPT.total_seconds())
     settle_texts()
@@ -72,6 +84,11 @@ class TestApplyRetention:
     def test_does_nothing_the_second_time(self, world: World) -> None:
         apply_retention(now=NOW + KEPT + DAY)
         assert set(apply_retention(now=NOW + KEPT + DAY).values()) == {0}
+
+    def test_leaves_a_daily_report_that_is_still_to_be_mailed(self, world: World) -> None:
+        DailyReportMail.objects.update(state="due", sent_at=None, next_attempt_at=NOW)
+        assert apply_retention(now=NOW + KEPT + DAY)["daily_mails"] == 0
+        assert DailyReportMail.objects.exists()
 
     def test_leaves_a_message_that_is_under_way(self, world: World) -> None:
         waiting = Message.objects.create(

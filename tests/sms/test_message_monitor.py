@@ -56,6 +56,31 @@ class TestDeliveryRate:
         assert look("messages", now=texting.later(26 * 3600)) == []
         assert told()[-1] == ("resolved", "warning")
 
+    def test_is_over_half_a_percentage_point_above_its_threshold(self, texting: Texting) -> None:
+        now = texting.later(60)
+        arrive(texting, 49)
+        lose(texting, 2)
+        assert look("messages", now=now) == [("delivery_rate", "warning")]
+        arrive(texting, 60)  # 98.2 %, which would raise nothing
+        assert look("messages", now=now) == [("delivery_rate", "warning")]
+        assert told() == [("opened", "warning")]
+        arrive(texting, 30)  # 98.6 %
+        assert look("messages", now=now) == []
+        assert told() == [("opened", "warning"), ("resolved", "warning")]
+
+    def test_is_less_grave_half_a_percentage_point_above_that_threshold(
+        self, texting: Texting
+    ) -> None:
+        now = texting.later(60)
+        arrive(texting, 15)
+        lose(texting, 5)
+        assert look("messages", now=now) == [("delivery_rate", "critical")]
+        arrive(texting, 5)  # 80 %
+        assert look("messages", now=now) == [("delivery_rate", "critical")]
+        assert told() == [("opened", "critical")]
+        arrive(texting, 5)
+        assert look("messages", now=now) == [("delivery_rate", "warning")]
+
     def test_is_not_told_of_while_too_few_have_ended(self, texting: Texting) -> None:
         lose(texting, 19)
         assert look("messages", now=texting.later(60)) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -20,12 +22,14 @@ from alerts.services import verification
 from alerts.services.verification import (
     ask_for_verification,
     prove_invariants,
+    ring_again,
     verify,
     verify_asked,
 )
 from alerts.tasks import verify as nightly
 from config.checks import check_invariants
 from tests.database import housekeeping, is_superuser, owner_url
+from tests.races import run_at_once
 from tests.redemption.asking import ask
 from tests.staff import make_platform_admin, make_user, sign_in
 from tests.world import NOW, World, build_world
@@ -208,6 +212,31 @@ class TestAskForVerification:
         row.refresh_from_db()
         assert row.finished_at is not None
         assert {proof["count"] for proof in row.proofs} == {0}
+
+    def test_asks_anew_where_a_worker_has_just_begun_the_one_in_its_way(self) -> None:
+        roles, is_over = itertools.count(), threading.Event()
+
+        def ask_or_begin() -> None:
+            if next(roles):
+                while not is_over.wait(0.0005):
+                    Verification.objects.filter(started_at=None).update(started_at=NOW)
+                return
+            try:
+                for _ in range(150):
+                    ask_for_verification(asked_by="user:1", is_whole=False, now=NOW)
+            finally:
+                is_over.set()
+
+        assert run_at_once(2, ask_or_begin) == [None, None]
+        assert Verification.objects.count() > 1
+
+    def test_is_rung_for_again_when_nobody_has_begun_after_a_minute(self, world: World) -> None:
+        assert ring_again(now=NOW) is False
+        ask_for_verification(asked_by="user:1", is_whole=False, now=NOW)
+        assert ring_again(now=NOW + timedelta(seconds=59)) is False
+        assert ring_again(now=NOW + timedelta(seconds=60)) is True
+        verify_asked(now=NOW)
+        assert ring_again(now=NOW + timedelta(days=1)) is False
 
 
 class TestVerifyPage:

@@ -23,6 +23,9 @@ _ALL_EMPTY: Final = "all_pools_empty"
 # One alert of each pool, whatever it says at the time.
 _KEY: Final = "pool_stock"
 _MILESTONE_PERCENT: Final = 50
+# How many cards more than its threshold a pool needs for an alert to end or to get less grave, as
+# a share of the threshold; one card at least. One card that comes back ends nothing.
+_MARGIN: Final = 0.1
 # Where there is only one pool its own alert says it all.
 _SEVERAL: Final = 2
 
@@ -38,16 +41,18 @@ def watch_pools(*, now: datetime) -> Iterable[Finding]:
     levels = count_levels(pool_ids=[pool.pk for pool in pools], now=now)
     drawn_on = _pools_drawn_on(pools)
     covered = _pools_people_wait_for()
-    standing = set(find_standing(kind=_EMPTY)) | set(find_standing(kind=_LOW))
+    standing = find_standing(kind=_EMPTY) | find_standing(kind=_LOW)
+    milestones = find_standing(kind=_MILESTONE)
     for pool in pools:
         level = levels[pool.pk]
         # One that nobody has filled yet, and nobody draws on, lacks nothing.
         if not level.total and pool.pk not in drawn_on:
             continue
-        found = _judge(pool, level)
+        key = f"{_KEY}:{pool.pk}"
+        found = _judge(pool, level, standing.get(key) or milestones.get(key))
         # People wait for its cards, and that alert says so: another one would say less.
         is_told = not level.available and str(pool.pk) in covered
-        if found is not None and (not is_told or found.dedupe_key in standing):
+        if found is not None and (not is_told or key in standing):
             yield found
     yield from _all_empty(pools, levels, drawn_on)
 
@@ -59,8 +64,16 @@ def stocked_pools() -> QuerySet[Pool]:
     return pools.select_related("denomination").order_by("name", "pk")
 
 
-def _judge(pool: Pool, level: PoolLevel) -> Finding | None:
+def _judge(pool: Pool, level: PoolLevel, standing: Finding | None) -> Finding | None:
+    """Say how low a pool is, by the alert that it has: what was said holds for a margin more."""
     available, total = level.available, level.total
+    rank = _rank(standing)
+
+    def is_at(limit: float, own_rank: int) -> bool:
+        """Tell whether no more cards are left than a limit; 0 is none."""
+        margin = max(1, limit * _MARGIN) if rank >= own_rank else 0
+        return limit > 0 and available <= limit + margin
+
     advice = "Upload or buy cards, or archive the pool if it is no longer needed."
     if not available:
         return _finding(
@@ -72,15 +85,15 @@ def _judge(pool: Pool, level: PoolLevel) -> Finding | None:
             f"Its last card is gone. {advice}",
         )
     left = f"{available:,} of {total:,} cards are left ({level.percent} %)"
-    if available <= pool.low_stock_threshold or available * 100 <= pool.critical_percent * total:
+    if is_at(pool.low_stock_threshold, 3) or is_at(pool.critical_percent * total / 100, 3):
         return _finding(
             pool, level, _LOW, Alert.Severity.WARNING, f"{pool.name} runs low", f"{left}. {advice}"
         )
-    if available * 100 <= pool.warning_percent * total:
+    if is_at(pool.warning_percent * total / 100, 2):
         return _finding(
             pool, level, _LOW, Alert.Severity.INFO, f"{pool.name} is getting low", f"{left}."
         )
-    if pool.warning_percent and available * 100 <= _MILESTONE_PERCENT * total:
+    if pool.warning_percent and is_at(_MILESTONE_PERCENT * total / 100, 1):
         return _finding(
             pool,
             level,
@@ -90,6 +103,15 @@ def _judge(pool: Pool, level: PoolLevel) -> Finding | None:
             f"{left}.",
         )
     return None
+
+
+def _rank(standing: Finding | None) -> int:
+    """Return how low the pool is by what stands: 1 a milestone, 4 empty."""
+    if standing is None:
+        return 0
+    if standing.kind == _LOW:
+        return 3 if standing.severity is Alert.Severity.WARNING else 2
+    return 4 if standing.kind == _EMPTY else 1
 
 
 def _finding(

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import connection
 
 from alerts.models import Alert
-from alerts.services.monitors import Finding, register_monitor
+from alerts.services.monitors import Finding, find_standing, is_critical, register_monitor
 
 _KIND: Final = "slow_redemptions"
 _WINDOW: Final = timedelta(minutes=15)
 # Of fewer the slowest of twenty is an accident.
 _AT_LEAST: Final = 20
+# How far below its threshold the figure has to come for an alert to end, or to get less grave.
+_BETTER: Final = 0.9
 
 # From stock, what its steps in the database took, waits for locks included; bought on the spot,
 # from the order to its card. Who waits for stock, an opt-in or an approval is waited for by
@@ -54,9 +56,12 @@ def watch_speed(*, now: datetime) -> Iterable[Finding]:
         cursor.execute(_DURATIONS, {"since": now - _WINDOW, "now": now})
         count, median, p95 = cursor.fetchone()
     thresholds = settings.THRESHOLDS
-    if count < _AT_LEAST or p95 <= thresholds.slow_seconds:
+    standing = find_standing(kind=_KIND).get(_KIND)
+    slow = thresholds.slow_seconds * (1 if standing is None else _BETTER)
+    very_slow = thresholds.very_slow_seconds * (_BETTER if is_critical(standing) else 1)
+    if count < _AT_LEAST or p95 <= slow:
         return
-    is_grave = p95 > thresholds.very_slow_seconds
+    is_grave = p95 > very_slow
     yield Finding(
         kind=_KIND,
         severity=Alert.Severity.CRITICAL if is_grave else Alert.Severity.WARNING,
