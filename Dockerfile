@@ -9,8 +9,10 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent giftline
 
-COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+# What is optional: --build-arg EXTRAS="-r requirements-stripe.lock" for card payments.
+ARG EXTRAS=""
+COPY requirements.lock requirements-stripe.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock ${EXTRAS}
 
 COPY . .
 # BUILD=1: nothing of this step's settings, and no secret, stays in the image.

@@ -106,9 +106,10 @@ LOCK = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
 	--generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-lock: ## Renew the lock files from requirements.in and requirements-dev.in
+lock: ## Renew the lock files from requirements.in, -stripe.in and -dev.in
 	@test -x $(BIN)/python || $(MAKE) $(READY)
 	@$(LOCK) $(ARGS) -o requirements.lock requirements.in
+	@$(LOCK) $(ARGS) -o requirements-stripe.lock requirements-stripe.in
 	@$(LOCK) $(ARGS) -o requirements-dev.lock requirements-dev.in
 
 clean: ## Remove .venv, caches and the demo's data in var/

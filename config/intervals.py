@@ -181,6 +181,12 @@ PERIODIC: Final[tuple[Setting, ...]] = (
         "How often points that paid checkouts are owed are tried again.",
     ),
     Setting(
+        "EVERY_PAYMENT_SETTLING",
+        Kind.SECONDS,
+        "60s",
+        "How often card payments and refunds are asked about that nobody knows the end of.",
+    ),
+    Setting(
         "EVERY_POINTS_EXPIRY",
         Kind.SECONDS,
         "24h",

@@ -223,6 +223,11 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Forgets the Idempotency-Keys that nobody repeats any more.",
         "The table grows.",
     ),
+    "loyalty.tasks.settle_payments": _words(
+        "Card payments at tills",
+        "Asks about payments and refunds whose end the gateway has not told.",
+        "Checkouts stay unknown with their points held, and no refund is paid back to a card.",
+    ),
     "credit.tasks.clear_sign_ins": _words(
         "Clearing of sign-ins",
         "Deletes sessions that have expired.",

@@ -31,6 +31,7 @@ PERIODIC_JOBS: Final[dict[str, str]] = {
     "redemption.tasks.send_daily_reports": "EVERY_DAILY_REPORT",
     "redemption.tasks.watch_canaries": "EVERY_CANARY_WATCH",
     "loyalty.tasks.replay_points": "EVERY_POINTS_REPLAY",
+    "loyalty.tasks.settle_payments": "EVERY_PAYMENT_SETTLING",
     "loyalty.tasks.expire_points": "EVERY_POINTS_EXPIRY",
     "loyalty.tasks.recalculate_tiers": "EVERY_TIER_RECALCULATION",
     "credit.tasks.rebalance_accounts": "EVERY_REBALANCE",

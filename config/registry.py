@@ -193,6 +193,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Where Stripe's API is.",
         schemes=_HTTP,
     ),
+    Setting("STRIPE_TIMEOUT", Kind.SECONDS, "10s", "How long one call to Stripe may take."),
     # Words customers see
     Setting("COMPANY_NAME", Kind.TEXT, "Giftline", "The name on pages and in texts."),
     Setting("SUPPORT_PHONE_NUMBER", Kind.TEXT, "", "The number a customer in trouble may call."),

@@ -293,6 +293,11 @@ PROVIDER_RETRY_SCHEDULE = ENV.schedule("PROVIDER_RETRY_SCHEDULE")
 # Whole units by currency.
 PROVIDER_FLOAT_WARNING = ENV.sums("PROVIDER_FLOAT_WARNING")
 
+# --- Card payments at tills (docs/loyalty.md) -----------------------------------------------------
+STRIPE_API_KEY = ENV.text("STRIPE_API_KEY")
+STRIPE_API_BASE_URL = ENV.text("STRIPE_API_BASE_URL").rstrip("/")
+STRIPE_TIMEOUT = ENV.seconds("STRIPE_TIMEOUT")
+
 # --- Webhooks of clients (docs/webhooks.md) -------------------------------------------------------
 WEBHOOK_TIMEOUT = ENV.seconds("WEBHOOK_TIMEOUT")
 WEBHOOK_RETRY_SCHEDULE = ENV.schedule("WEBHOOK_RETRY_SCHEDULE")

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from loyalty.services import expiry, reconciliation, tiers
+from loyalty.services import expiry, payments, reconciliation, refund_calls, tiers
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -14,6 +14,21 @@ def replay_points() -> dict[str, int]:
     """Try again to apply the points that paid checkouts are owed."""
     run = reconciliation.replay_due(now=timezone.now(), limit=_AT_MOST)
     return {"tried": run.tried, "applied": run.applied}
+
+
+@shared_task(name="loyalty.tasks.settle_payments")
+def settle_payments() -> dict[str, int]:
+    """Ask the gateways about payments and refunds whose end nobody knows yet."""
+    now = timezone.now()
+    asked = payments.settle_due(now=now, limit=_AT_MOST)
+    given = refund_calls.refund_due(now=now, limit=_AT_MOST)
+    return {
+        "asked": asked.asked,
+        "settled": asked.settled,
+        "refunds": given.asked,
+        "refunded": given.done,
+        "refused": given.failed,
+    }
 
 
 @shared_task(name="loyalty.tasks.expire_points")

@@ -59,7 +59,7 @@ _OPEN = {
     "state": "payment_unknown",
     "loyalty": "pending",
     "points_balance": 340,
-    "payment": {**_PAID["payment"], "state": "unknown", "reference": ""},
+    "payment": {**_PAID["payment"], "gateway": "stripe", "state": "unknown", "reference": ""},
     "steps": _PAID["steps"][:3],
 }
 
@@ -85,6 +85,15 @@ CHECKOUT = [
                 "amount": "14.00",
                 "reference": "slip-0815",
             },
+        },
+    ),
+    asked(
+        "Charged by us, through Stripe",
+        {
+            **_CART,
+            "order_number": "4712",
+            "register_session_id": SESSION,
+            "payment": {"gateway": "stripe", "amount": "14.00", "payment_method": "pm_card_visa"},
         },
     ),
     told("Sold", _PAID, "201"),

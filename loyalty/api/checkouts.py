@@ -40,7 +40,15 @@ from loyalty.api.shapes import CheckoutRequest, CheckoutsQuery, QuoteRequest
 from loyalty.models import Checkout
 from loyalty.selectors.checkouts import checkouts_of, current_facts, first_facts
 from loyalty.selectors.shop import currency_of_articles
-from loyalty.services.checkouts import Cart, CheckoutResult, Line, ManualPayment, check_out
+from loyalty.services.checkouts import (
+    MANUAL,
+    Cart,
+    CheckoutResult,
+    Line,
+    ManualPayment,
+    check_out,
+)
+from loyalty.services.payments import GatewayPayment, check_out_by_gateway
 from loyalty.services.quotes import quote_cart
 
 _FILTERS = {
@@ -51,6 +59,8 @@ _FILTERS = {
     "created_after": "created_at__gte",
     "created_before": "created_at__lt",
 }
+# What a service calls them, and where they stand in a body.
+_PLACES = {"payment": "payment.amount", "gateway": "payment.gateway"}
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -125,8 +135,9 @@ class CheckoutsView(APIView):
         " are `available` than `requested`; nothing was charged or set aside. 402 GC-113: the"
         " payment was declined; under the same key and order number it may be tried again. 409"
         " GC-115: too few articles, or the order number is taken. With `loyalty` `pending` the"
-        " order is paid and its points are still to come, by themselves. 202: the payment is not"
-        f" known yet; ask again by its id.{SCOPE_WORDS}",
+        " order is paid and its points are still to come, by themselves. With `gateway` `stripe`"
+        " we charge the card that `payment_method` stands for. 202: the payment is not known yet;"
+        f" don't charge again, ask by its id.{SCOPE_WORDS}",
         request=CheckoutRequest,
         responses={
             201: CheckoutOutput,
@@ -209,24 +220,37 @@ def _check_out(
         amount_minor = parse_amount(payment["amount"], currency)
     except AmountError as error:
         raise ValidationFailedError(errors={"payment.amount": [str(error)]}) from None
+    facts: dict[str, Any] = {
+        "cart": cart,
+        "order_number": body["order_number"],
+        "register_session_id": body["register_session_id"],
+        "actor": partner.actor,
+        "request_id": request_id,
+        "now": timezone.now(),
+        "key": claim,
+    }
     try:
+        if payment["gateway"] != MANUAL:
+            return check_out_by_gateway(
+                payment=GatewayPayment(
+                    gateway=payment["gateway"],
+                    payment_method=payment["payment_method"],
+                    amount_minor=amount_minor,
+                ),
+                **facts,
+            )
         return check_out(
-            cart=cart,
             payment=ManualPayment(
                 is_approved=payment["result"] == "approved",
                 amount_minor=amount_minor,
                 reference=payment["reference"],
             ),
-            order_number=body["order_number"],
-            register_session_id=body["register_session_id"],
-            actor=partner.actor,
-            request_id=request_id,
-            now=timezone.now(),
-            key=claim,
+            **facts,
         )
     except ValidationFailedError as error:
-        if "payment" in error.errors:
-            error.errors["payment.amount"] = error.errors.pop("payment")
+        for field, place in _PLACES.items():
+            if field in error.errors:
+                error.errors[place] = error.errors.pop(field)
         raise
 
 

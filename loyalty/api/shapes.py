@@ -9,6 +9,8 @@ from rest_framework import serializers
 from credit.api.inputs import IdField, StrictSerializer, TextField
 from credit.api.pagination import ListQuery
 from loyalty.models import Checkout
+from loyalty.providers import STRIPE
+from loyalty.services.checkouts import MANUAL
 
 LONGEST_AMOUNT: Final = 32
 _LONGEST_SKU: Final = 64
@@ -94,12 +96,18 @@ class QuoteRequest(_OfClient):
 
 class PaymentRequest(StrictSerializer):
     gateway = serializers.ChoiceField(
-        choices=["manual"], help_text="`manual`: cash or a terminal of your own."
+        choices=[MANUAL, STRIPE],
+        help_text="`manual`: cash or a terminal of your own. `stripe`: charged by us.",
     )
-    result = serializers.ChoiceField(choices=["approved", "declined"])
+    result = serializers.ChoiceField(
+        choices=["approved", "declined"],
+        required=False,
+        help_text="How it ended; for `manual`, and for it alone.",
+    )
     amount = TextField(
         max_length=LONGEST_AMOUNT,
-        help_text='What was taken, in the currency of the cart: `"14.00"`. It must be its total.',
+        help_text="What was taken or is to be, in the currency of the cart:"
+        ' `"14.00"`. It must be its total.',
     )
     reference = TextField(
         required=False,
@@ -108,6 +116,29 @@ class PaymentRequest(StrictSerializer):
         default="",
         help_text="The number on the terminal's slip.",
     )
+    payment_method = serializers.RegexField(
+        r"^(pm|tok|card|src)_[A-Za-z0-9_]{1,100}\Z",
+        required=False,
+        trim_whitespace=False,
+        error_messages={"invalid": "A token is like pm_…; never send a card's number."},
+        help_text="Stripe's token of the customer's card; for `stripe`, and for it alone. It is"
+        " not kept.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        wanted, other = (
+            ("result", "payment_method")
+            if attrs["gateway"] == MANUAL
+            else ("payment_method", "result")
+        )
+        errors = {}
+        if wanted not in attrs:
+            errors[wanted] = ["This field is required."]
+        if other in attrs:
+            errors[other] = ["Not with this gateway."]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
 
 
 class CheckoutRequest(QuoteRequest):

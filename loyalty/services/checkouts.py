@@ -121,9 +121,9 @@ class CheckoutResult:
 
 
 _RESULT: Final = tuple(field.name for field in dataclasses.fields(CheckoutResult))
-_COLUMNS: Final = "id, state, loyalty, currency, total_minor, points_redeemed, points_earned"
+COLUMNS: Final = "id, state, loyalty, currency, total_minor, points_redeemed, points_earned"
 _CHECK_OUT: Final = (
-    f"SELECT {_COLUMNS} FROM loyalty_check_out("  # noqa: S608  constants only
+    f"SELECT {COLUMNS} FROM loyalty_check_out("  # noqa: S608  constants only
     "%s, %s, %s, %s, %s, %s::text[], %s::integer[], %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
@@ -159,7 +159,7 @@ def check_out(
     )
     checkout_id = uuid4()
     with updating_points(customer_id=cart.customer_id, order_id=checkout_id) as update:
-        row = _call(
+        row = call_checkout(
             _CHECK_OUT,
             [
                 checkout_id,
@@ -184,7 +184,7 @@ def check_out(
             ],
             order_number=order_number,
         )
-        result = CheckoutResult(**dict(zip(_RESULT, row, strict=True)))
+        result = checkout_from_row(row)
         if result.loyalty == Checkout.Loyalty.APPLIED:
             update.applied(earned=result.points_earned, redeemed=result.points_redeemed)
     log.info(
@@ -199,7 +199,15 @@ def check_out(
     return result
 
 
-def _call(statement: str, parameters: Sequence[Any], *, order_number: str) -> tuple[Any, ...]:
+def checkout_from_row(row: Sequence[Any]) -> CheckoutResult:
+    """Return a row of :data:`COLUMNS` as a result."""
+    return CheckoutResult(**dict(zip(_RESULT, row, strict=True)))
+
+
+def call_checkout(
+    statement: str, parameters: Sequence[Any], *, order_number: str
+) -> tuple[Any, ...]:
+    """Call a function that begins a checkout; its refusals become ours."""
     try:
         return call_function(statement, parameters)
     except IntegrityError as error:

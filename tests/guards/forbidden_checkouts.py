@@ -137,6 +137,7 @@ _PAYMENTS: Final = [
 ]
 
 _RESOLVED: Final = OWED + f"SELECT loyalty_resolve_item(id, 'Gone', 'test', now()) FROM {ITEM};"
+_TO_BE_GIVEN: Final = copy_row(REFUND, id=NEW, state="'pending'", next_attempt_at="now()")
 _ITEMS: Final = [
     *changes_to(
         "loyalty_reconciliation_resolved_has_its_time",
@@ -160,15 +161,31 @@ _ITEMS: Final = [
         "resolution_note = 'x'",
     ),
     *stays(ITEM, OWED),
-    *changes_to(
+    *copies_of(
         "loyalty_refund_never_negative",
         REFUND,
         REFUNDED,
-        "amount_minor = -1",
-        "of_subtotal_minor = 0",
-        "points_taken_back = -1",
-        "points_returned = -1",
-        "shortfall_points = -1",
+        {"id": NEW, "amount_minor": "-1"},
+        {"id": NEW, "of_subtotal_minor": "0"},
+        {"id": NEW, "points_taken_back": "-1"},
+        {"id": NEW, "points_returned": "-1"},
+        {"id": NEW, "shortfall_points": "-1"},
+    ),
+    *changes_to(
+        "loyalty_refund_moves_forward",
+        REFUND,
+        REFUNDED,
+        # Given a second time.
+        "state = 'pending', next_attempt_at = now()",
+        "state = 'failed'",
+        "gateway_reference = 're_2'",
+    ),
+    *changes_to(
+        "loyalty_refund_moves_forward",
+        REFUND,
+        f"{REFUNDED} {_TO_BE_GIVEN};",
+        "amount_minor = amount_minor + 1 WHERE state = 'pending'",
+        "reason = 'x' WHERE state = 'pending'",
     ),
     *stays(REFUND, REFUNDED),
 ]
