@@ -224,7 +224,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                 return self._show(request, endpoint, secret)
         return self._page(request, "A new webhook endpoint", {"form": form, "button": "Make it"})
 
-    @action(description="Rotate the secret", icon="autorenew")  # type: ignore[untyped-decorator]
+    @action(description="Rotate secret", icon="autorenew")  # type: ignore[untyped-decorator]
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return never_cache(self._rotate)(request, object_id)
 
@@ -249,7 +249,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         context = {"form": form, "endpoint": endpoint, "button": "Make a new secret"}
         return self._page(request, "A new secret", context)
 
-    @action(description="Replay what was given up", icon="replay")  # type: ignore[untyped-decorator]
+    @action(description="Replay lost", icon="replay")  # type: ignore[untyped-decorator]
     def replay_since(self, request: HttpRequest, object_id: str) -> HttpResponse:
         endpoint = self.find_row(request, object_id)
         initial = {"since": timezone.now() - timedelta(days=7)}
