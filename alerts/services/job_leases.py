@@ -82,11 +82,11 @@ _FOLD: Final = "to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24') || ' '
 _END: Final = f"""
     WITH ended AS (
         UPDATE alerts_joblease SET
-            holder = NULL, leased_until = NULL, limit_at = NULL, ended_at = clock_timestamp(),
+            holder = NULL, leased_until = NULL, limit_at = NULL, ended_at = statement_timestamp(),
             outcome = %(outcome)s, losses_in_a_row = 0,
-            duration_ms = 1000 * extract(epoch FROM clock_timestamp() - started_at),
-            succeeded_at = CASE WHEN %(is_good)s THEN clock_timestamp() ELSE succeeded_at END,
-            failed_at = CASE WHEN %(is_good)s THEN failed_at ELSE clock_timestamp() END,
+            duration_ms = 1000 * extract(epoch FROM statement_timestamp() - started_at),
+            succeeded_at = CASE WHEN %(is_good)s THEN statement_timestamp() ELSE succeeded_at END,
+            failed_at = CASE WHEN %(is_good)s THEN failed_at ELSE statement_timestamp() END,
             failures_in_a_row = CASE WHEN %(is_good)s THEN 0 ELSE failures_in_a_row + 1 END,
             error_type = CASE WHEN %(is_good)s THEN error_type ELSE %(error_type)s END,
             error_words = CASE WHEN %(is_good)s THEN error_words ELSE %(error_words)s END
@@ -100,9 +100,9 @@ _END: Final = f"""
 """  # noqa: S608  our own column names
 _END_OF_LOST: Final = """
     UPDATE alerts_jobrun SET
-        outcome = %(outcome)s, ended_at = clock_timestamp(), counts = %(counts)s::jsonb,
-        duration_ms = 1000 * extract(epoch FROM clock_timestamp() - started_at),
-        longest_ms = 1000 * extract(epoch FROM clock_timestamp() - started_at),
+        outcome = %(outcome)s, ended_at = statement_timestamp(), counts = %(counts)s::jsonb,
+        duration_ms = 1000 * extract(epoch FROM statement_timestamp() - started_at),
+        longest_ms = 1000 * extract(epoch FROM statement_timestamp() - started_at),
         error_type = %(error_type)s, error_words = %(error_words)s
     WHERE id = %(holder)s AND outcome = 'lost'
 """

@@ -1,7 +1,7 @@
 """How bodies are read: field by field, unknown ones refused by name."""
 
 import functools
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from rest_framework import serializers
@@ -25,6 +25,28 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class VariantSerializer(StrictSerializer):
+    """A strict serializer of which one field says which other one belongs to it.
+
+    The field of the variant that was chosen is required; those of the others are refused.
+    """
+
+    chosen_by: ClassVar[str]
+    own_fields: ClassVar[dict[str, str]]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        chosen = attrs[self.chosen_by]
+        errors = {}
+        for variant, name in self.own_fields.items():
+            if variant == chosen and name not in attrs:
+                errors[name] = ["This field is required."]
+            if variant != chosen and name in attrs:
+                errors[name] = [f"Not with this {self.chosen_by}."]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
 class _StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Says on the OpenAPI page that nothing else may be sent."""
 
@@ -35,7 +57,28 @@ class _StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
         described = auto_schema._map_serializer(  # noqa: SLF001  the library's own way
             self.target, direction, bypass_extensions=True
         )
-        return {**described, "additionalProperties": False}
+        described = {**described, "additionalProperties": False}
+        return _variants(self.target, described) if _has_variants(self.target) else described
+
+
+def _has_variants(target: Any) -> bool:
+    """Tell, of a serializer's class or one that was made."""
+    return issubclass(target if isinstance(target, type) else type(target), VariantSerializer)
+
+
+def _variants(target: VariantSerializer, described: dict[str, Any]) -> dict[str, Any]:
+    """Return one whole object for each variant, so that no half of the rule is in prose alone."""
+    objects = []
+    for variant, own in target.own_fields.items():
+        foreign = {name for name in target.own_fields.values() if name != own}
+        properties = {
+            name: value for name, value in described["properties"].items() if name not in foreign
+        }
+        # Wrapped: the library names types after fields, and both variants' would have one name.
+        properties[target.chosen_by] = {"allOf": [{"type": "string", "enum": [variant]}]}
+        required = sorted({*described["required"], own})
+        objects.append({**described, "properties": properties, "required": required})
+    return {"oneOf": objects}
 
 
 def _shown(text: str, *, longest: int = 64) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
-from credit.api.inputs import IdField, StrictSerializer, TextField
+from credit.api.inputs import IdField, StrictSerializer, TextField, VariantSerializer
 from credit.api.pagination import ListQuery
 from loyalty.models import Checkout
 from loyalty.providers import STRIPE
@@ -94,7 +94,12 @@ class QuoteRequest(_OfClient):
     )
 
 
-class PaymentRequest(StrictSerializer):
+class PaymentRequest(VariantSerializer):
+    """How the cart is paid."""
+
+    chosen_by = "gateway"
+    own_fields: ClassVar = {MANUAL: "result", STRIPE: "payment_method"}
+
     gateway = serializers.ChoiceField(
         choices=[MANUAL, STRIPE],
         help_text="`manual`: cash or a terminal of your own. `stripe`: charged by us.",
@@ -124,21 +129,6 @@ class PaymentRequest(StrictSerializer):
         help_text="Stripe's token of the customer's card; for `stripe`, and for it alone. It is"
         " not kept.",
     )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        wanted, other = (
-            ("result", "payment_method")
-            if attrs["gateway"] == MANUAL
-            else ("payment_method", "result")
-        )
-        errors = {}
-        if wanted not in attrs:
-            errors[wanted] = ["This field is required."]
-        if other in attrs:
-            errors[other] = ["Not with this gateway."]
-        if errors:
-            raise serializers.ValidationError(errors)
-        return attrs
 
 
 class CheckoutRequest(QuoteRequest):
