@@ -141,6 +141,11 @@ def is_superuser() -> bool:
     return SUPERUSER in os.environ
 
 
+def superuser_url() -> str:
+    """Return the address of this worker's database for the superuser of our own server."""
+    return _here(os.environ[SUPERUSER])
+
+
 @contextlib.contextmanager
 def housekeeping() -> Iterator[psycopg.Connection]:
     """Open a transaction as the superuser of our own server, as the owner on another's.
@@ -154,7 +159,7 @@ def housekeeping() -> Iterator[psycopg.Connection]:
             yield connection
         return
     if _kept is None or _kept.closed:
-        _kept = psycopg.connect(_here(os.environ[SUPERUSER]), autocommit=True)
+        _kept = psycopg.connect(superuser_url(), autocommit=True)
         # A connection a test has left in a transaction would block us for ever.
         _kept.execute("SET lock_timeout = '10s'")
         # No trigger fires and no table's definition changes: after an ALTER TABLE everybody would
