@@ -78,6 +78,9 @@ class Demo:
             with step("Tillo emulator"):
                 self._start_tillo()
                 self._finish(self._manage("sync_provider", "--no-color"), "sync_provider")
+        if not {"STRIPE_API_BASE_URL", "STRIPE_API_KEY"} & self.session.given.keys():
+            with step("Stripe emulator"):
+                self._start_stripe()
         with step("Web server, Celery worker and beat"):
             self._start_site()
         seeded = json.loads(seed.read_text())
@@ -133,6 +136,18 @@ class Demo:
             ),
             # Not as arguments: those show in the list of processes.
             extra={name: self.settings[name] for name in ("TILLO_API_KEY", "TILLO_SECRET_KEY")},
+        )
+        self._wait(emulator, lambda: free_port(port) != port)
+
+    def _start_stripe(self) -> None:
+        port = urlsplit(self.settings["STRIPE_API_BASE_URL"]).port or 0
+        emulator = self._run(
+            "stripe-emulator",
+            (
+                *("loyalty.emulator", "--port", str(port)),
+                *("--state", str(self.session.home / "stripe-emulator.jsonl")),
+            ),
+            extra={"STRIPE_API_KEY": self.settings["STRIPE_API_KEY"]},
         )
         self._wait(emulator, lambda: free_port(port) != port)
 

@@ -36,6 +36,7 @@ def write_report(home: Path, seeded: Mapping[str, Any], settings: Mapping[str, s
         "twilio_emulator": settings["TWILIO_API_BASE_URL"],
         # In front of /_control/; what follows it is the provider's own.
         "tillo_emulator": settings["TILLO_BASE_URL"].removesuffix("/api/v2"),
+        "stripe_emulator": settings.get("STRIPE_API_BASE_URL", ""),
         "sandbox_phone": f"{base_url}/sandbox/phone/",
     }
     write_private_file(home / "demo.json", json.dumps(report, indent=2) + "\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from config.environment import random_key
@@ -17,7 +17,11 @@ _KEPT: Final = (
     "TWILIO_AUTH_TOKEN",
     "TILLO_API_KEY",
     "TILLO_SECRET_KEY",
+    "STRIPE_API_KEY",
 )
+
+# The settings that name an emulator.
+_ON_PORTS: Final = ("TWILIO_API_BASE_URL", "EMAIL_URL", "TILLO_BASE_URL", "STRIPE_API_BASE_URL")
 
 
 def demo_settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dict[str, str]:
@@ -39,11 +43,12 @@ def demo_settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dic
         # The demo starts the emulator there; another command's texts wait until it does.
         "TWILIO_API_BASE_URL": f"http://127.0.0.1:{emulator_port}",
         # The same emulator takes the e-mails.
-        "EMAIL_URL": f"smtp://127.0.0.1:{_mail_port(former, taken=emulator_port)}",
+        "EMAIL_URL": f"smtp://127.0.0.1:{_port_for('EMAIL_URL', former, taken=[emulator_port])}",
         # Nobody who tries it out waits for the cards that are bought ahead.
         "EVERY_BUFFER_REFILL": "30s",
-        **_tillo_settings(given, former=former, taken=emulator_port),
     }
+    made_up |= _provider_settings(given, former=former, taken=_ports_of(made_up))
+    made_up |= _gateway_settings(given, former=former, taken=_ports_of(made_up))
     if given.get("TWILIO_API_BASE_URL"):
         del made_up["EMAIL_URL"]  # without the emulator nobody takes it
     if given.get("TWILIO_MESSAGING_SERVICE_SID"):
@@ -62,25 +67,41 @@ def demo_settings(given: Mapping[str, str], *, former: Mapping[str, str]) -> dic
     return settings
 
 
-def _mail_port(former: Mapping[str, str], *, taken: int) -> int:
-    port = free_port(port_of(former.get("EMAIL_URL")))
-    while port == taken:
+def _ports_of(settings: Mapping[str, str]) -> set[int]:
+    return {port for name in _ON_PORTS if (port := port_of(settings.get(name)))}
+
+
+def _port_for(name: str, former: Mapping[str, str], *, taken: Collection[int]) -> int:
+    """Return the port that a setting's address had before, or another one that is free."""
+    port = free_port(port_of(former.get(name)))
+    while port in taken:
         port = free_port()
     return port
 
 
-def _tillo_settings(
-    given: Mapping[str, str], *, former: Mapping[str, str], taken: int
+def _provider_settings(
+    given: Mapping[str, str], *, former: Mapping[str, str], taken: Collection[int]
 ) -> dict[str, str]:
     """Return the keys of the shipped Tillo; nothing is made up for a real one."""
     if given.get("TILLO_BASE_URL"):
         return {}
-    port = free_port(port_of(former.get("TILLO_BASE_URL")))
-    while port == taken:
-        port = free_port()
+    port = _port_for("TILLO_BASE_URL", former, taken=taken)
     return {
         "TILLO_BASE_URL": f"http://127.0.0.1:{port}/api/v2",
         "TILLO_API_KEY": secrets.token_hex(16),
         "TILLO_SECRET_KEY": secrets.token_hex(32),
         "TILLO_SECTOR": "demo",
+    }
+
+
+def _gateway_settings(
+    given: Mapping[str, str], *, former: Mapping[str, str], taken: Collection[int]
+) -> dict[str, str]:
+    """Return the key of the shipped Stripe; nothing is made up for a real one."""
+    if given.get("STRIPE_API_BASE_URL") or given.get("STRIPE_API_KEY"):
+        return {}
+    port = _port_for("STRIPE_API_BASE_URL", former, taken=taken)
+    return {
+        "STRIPE_API_BASE_URL": f"http://127.0.0.1:{port}",
+        "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
     }

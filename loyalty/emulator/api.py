@@ -100,7 +100,7 @@ class PaymentsApi:
                     # Refused before anything was begun: the key stays free.
                     raise
                 answer = (refusal.status, refusal.body)
-            self._store.answers[key] = (asked, answer)
+            self._store.keep_answer(key, asked=asked, answer=answer)
             return answer
 
     def _act(
@@ -134,10 +134,12 @@ class PaymentsApi:
             description=form.get("description", ""),
             metadata=_metadata(form),
         )
-        self._store.intents[intent.id] = intent
-        if form.get("confirm") != "true":
-            return intent.resource()
-        intent.decline_code = DECLINED.get(method, "")
+        is_confirmed = form.get("confirm") == "true"
+        if is_confirmed:
+            intent.decline_code = DECLINED.get(method, "")
+        if is_confirmed and not intent.decline_code:
+            intent.status = "processing" if course.is_processing else "succeeded"
+        self._store.keep(intent)
         if intent.decline_code:
             raise RefusalError(
                 402,
@@ -146,7 +148,6 @@ class PaymentsApi:
                 decline_code=intent.decline_code,
                 payment_intent=intent.resource(),
             )
-        intent.status = "processing" if course.is_processing else "succeeded"
         return intent.resource()
 
     def _search(self, query: str, course: Course) -> dict[str, Any]:
@@ -164,6 +165,7 @@ class PaymentsApi:
         if intent.status in ("succeeded", "canceled", "processing"):
             raise RefusalError(400, _INVALID, "payment_intent_unexpected_state")
         intent.status = "canceled"
+        self._store.keep(intent)
         return intent.resource()
 
     def _refund(self, form: dict[str, str], course: Course) -> dict[str, Any]:
@@ -179,7 +181,8 @@ class PaymentsApi:
             status="pending" if course.is_processing else "succeeded",
         )
         intent.refunded += amount
-        self._store.refunds[refund.id] = refund
+        self._store.keep(intent)
+        self._store.keep(refund)
         return refund.resource()
 
     def _refunds(self, found_id: str, query: dict[str, str]) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from alerts.emulator.control import ControlPanel
 from alerts.emulator.exchange import Answer, Request
+from alerts.emulator.journal import Journal, JournalError
 from alerts.emulator.server import EmulatorServer
 from loyalty.emulator.api import PaymentsApi
 from loyalty.emulator.faults import FaultScript
@@ -19,13 +21,14 @@ from loyalty.emulator.store import Store
 class Emulator:
     """Stripe on this machine, from ``start`` to ``stop`` or within a ``with`` block.
 
-    ``port`` 0 chooses a free one; ``seed`` decides the faults that have a probability. What it
-    remembers ends with it.
+    ``port`` 0 chooses a free one; ``state_path`` is where payments survive a restart; ``seed``
+    decides the faults that have a probability.
     """
 
     api_key: str = dataclasses.field(repr=False)
     host: str = "127.0.0.1"
     port: int = 0
+    state_path: Path | None = None
     seed: int = 0
 
     def __enter__(self) -> Self:
@@ -41,12 +44,19 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Listen.
+        """Read the state and listen.
 
         :raises OSError: the port is taken.
+        :raises JournalError: the state file is damaged.
         """
+        # The port first: of two emulators told to use the same one, the second must not have
+        # touched the state file.
         self._server = EmulatorServer((self.host, self.port), self._respond)
-        self._store = Store()
+        try:
+            self._store = Store(Journal(self.state_path) if self.state_path else None)
+        except (OSError, JournalError):
+            self._server.server_close()
+            raise
         self._faults = FaultScript(seed=self.seed)
         self._api = PaymentsApi(api_key=self.api_key, store=self._store, faults=self._faults)
         self._control = ControlPanel(
@@ -66,6 +76,7 @@ class Emulator:
     def stop(self) -> None:
         """Stop listening."""
         self._server.stop()
+        self._store.close()
 
     @property
     def base_url(self) -> str:
@@ -103,9 +114,11 @@ class Emulator:
             for intent in self._store.intents.values():
                 if intent.status == "processing":
                     intent.status = status
+                    self._store.keep(intent)
             for refund in self._store.refunds.values():
                 if refund.status == "pending":
                     refund.status = status
+                    self._store.keep(refund)
 
     def forget_keys(self) -> None:
         """Forget what was answered under each idempotency key, as Stripe does after a day."""

@@ -1,11 +1,17 @@
-"""What the emulator remembers: intents, refunds, and what was answered under each key."""
+"""What the emulator remembers: intents, refunds, and what was answered under each key.
+
+With a journal it is remembered longer than the process lives.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from threading import RLock
 from typing import Any, Final
+
+from alerts.emulator.journal import Journal
 
 # Stripe's own test cards, and what becomes of them; any other pm_card_… pays.
 DECLINED: Final = {
@@ -15,6 +21,7 @@ DECLINED: Final = {
     "pm_card_authenticationRequired": "authentication_required",
 }
 CARD: Final = "pm_card_"
+_DIGITS: Final = 8
 
 
 class RefusalError(Exception):
@@ -88,21 +95,53 @@ class Refund:
 class Store:
     """Intents and refunds; ``lock`` is held while one is looked at and changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
+        """Begin with what the journal has.
+
+        :raises JournalError: it is damaged.
+        """
         self.lock = RLock()
-        self.clear()
+        self._file: Journal | None = None
+        self._forget()
+        if journal is not None:
+            for entry in journal.entries():
+                self._replay(entry)
+            journal.rewrite(self._snapshot())
+        self._file = journal
 
     def clear(self) -> None:
         with self.lock:
-            self.intents: dict[str, Intent] = {}
-            self.refunds: dict[str, Refund] = {}
-            # By key: what was asked, and the status and body that were answered.
-            self.answers: dict[str, tuple[str, tuple[int, dict[str, Any]]]] = {}
-            self._numbers = itertools.count(1)
+            self._forget()
+            if self._file is not None:
+                self._file.rewrite([])
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _forget(self) -> None:
+        self.intents: dict[str, Intent] = {}
+        self.refunds: dict[str, Refund] = {}
+        # By key: what was asked, and the status and body that were answered.
+        self.answers: dict[str, tuple[str, tuple[int, dict[str, Any]]]] = {}
+        self._numbers = itertools.count(1)
+
+    def keep(self, thing: Intent | Refund) -> None:
+        """Remember an intent or a refund as it now is."""
+        if isinstance(thing, Intent):
+            self.intents[thing.id] = thing
+        else:
+            self.refunds[thing.id] = thing
+        self._write(_entry(thing))
+
+    def keep_answer(self, key: str, *, asked: str, answer: tuple[int, dict[str, Any]]) -> None:
+        """Remember what a key was answered with."""
+        self.answers[key] = (asked, answer)
+        self._write({"answer": [key, asked, *answer]})
 
     def new_id(self, prefix: str) -> str:
         """Return an id that was never given."""
-        return f"{prefix}_emulated{next(self._numbers):08d}"
+        return f"{prefix}_emulated{next(self._numbers):0{_DIGITS}d}"
 
     def intent(self, intent_id: str) -> Intent:
         """Return an intent.
@@ -112,3 +151,26 @@ class Store:
         if intent_id not in self.intents:
             raise RefusalError(404, "invalid_request_error", "resource_missing")
         return self.intents[intent_id]
+
+    def _replay(self, entry: dict[str, Any]) -> None:
+        ((kind, value),) = entry.items()
+        if kind == "answer":
+            self.answers[value[0]] = (value[1], (value[2], value[3]))
+            return
+        self.keep(Intent(**value) if kind == "intent" else Refund(**value))
+        self._numbers = itertools.count(int(value["id"][-_DIGITS:]) + 1)
+
+    def _snapshot(self) -> Iterator[dict[str, Any]]:
+        things: list[Intent | Refund] = [*self.intents.values(), *self.refunds.values()]
+        # The last one has the highest number, which the next start goes on from.
+        yield from map(_entry, sorted(things, key=lambda thing: thing.id[-_DIGITS:]))
+        for key, (asked, answer) in self.answers.items():
+            yield {"answer": [key, asked, *answer]}
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.append(entry)
+
+
+def _entry(thing: Intent | Refund) -> dict[str, Any]:
+    return {type(thing).__name__.lower(): dataclasses.asdict(thing)}

@@ -25,8 +25,10 @@ REPORTED = {
     *("base_url", "admin", "agent", "agency_manager", "client_manager", "auditor", "api_key"),
     *("platform_api_key", "event_source", "client_id", "other_client", "campaign_id", "pool_id"),
     *("accounts", "codes", "test_code", "database_url", "owner_database_url", "redis_url"),
-    *("twilio_emulator", "tillo_emulator", "sandbox_phone", "provider"),
+    *("twilio_emulator", "tillo_emulator", "stripe_emulator", "sandbox_phone", "provider"),
 }
+
+EMULATORS = ("twilio_emulator", "tillo_emulator", "stripe_emulator")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -109,6 +111,7 @@ class TestDemo:
         assert terminal.get("/health/ready") == 200
         assert terminal.get("/sandbox/phone/") == 200
         self.has_a_provider_that_sells(terminal, report)
+        self.takes_cards_at_its_tills(report)
         self.serves_a_second_terminal(terminal, report)
         self.refuses_a_second_demo(terminal)
         self.starts_a_killed_worker_again(terminal)
@@ -121,7 +124,7 @@ class TestDemo:
 
         assert terminal.end(signal.SIGTERM) == 0
         assert terminal.processes() == {}
-        for name in ("database_url", "redis_url", "twilio_emulator", "tillo_emulator"):
+        for name in ("database_url", "redis_url", *EMULATORS):
             url = again[name]
             assert not _listens(int(url.rsplit(":", 1)[1].split("/")[0]))
         assert not (terminal.home / "var" / "demo.json").exists()
@@ -141,6 +144,32 @@ class TestDemo:
         emulator.request("GET", "/_control/health")
         assert json.load(emulator.getresponse())["requests"]["brands"] >= 1
         emulator.close()
+
+    def takes_cards_at_its_tills(self, report: dict[str, Any]) -> None:
+        shop = report["loyalty"]
+        body = {
+            "client_id": shop["client_id"],
+            "customer_id": shop["customer_id"],
+            "register_session_id": shop["register_session_id"],
+            "lines": [{"sku": "PLUG-SMART", "quantity": 1}],
+            "order_number": "by-card",
+            "payment": {"gateway": "stripe", "amount": "19.99", "payment_method": "pm_card_visa"},
+        }
+        headers = {
+            "Authorization": f"Api-Key {report['platform_api_key']}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": "by-card",
+        }
+        site = http.client.HTTPConnection(urlsplit(report["base_url"]).netloc, timeout=10)
+        site.request("POST", "/api/v1/loyalty/checkouts/", json.dumps(body), headers)
+        answer = site.getresponse()
+        sold = json.load(answer)
+        assert (answer.status, sold["payment"]["state"]) == (201, "approved"), sold
+        site.close()
+        stripe = http.client.HTTPConnection(urlsplit(report["stripe_emulator"]).netloc, timeout=10)
+        stripe.request("GET", "/_control/payments")
+        assert [taken["amount"] for taken in json.load(stripe.getresponse())] == [1999]
+        stripe.close()
 
     def serves_a_second_terminal(self, terminal: Terminal, report: dict[str, Any]) -> None:
         code = "from credit.models import Client; print('clients:', Client.objects.count())"

@@ -14,6 +14,7 @@ SETTINGS = {
     "REDIS_URL": "redis://127.0.0.1:2/0",
     "TWILIO_API_BASE_URL": "http://127.0.0.1:3",
     "TILLO_BASE_URL": "http://127.0.0.1:4/api/v2",
+    "STRIPE_API_BASE_URL": "http://127.0.0.1:5",
 }
 
 
@@ -41,6 +42,7 @@ class TestWriteReport:
             "redis_url": "redis://127.0.0.1:2/0",
             "twilio_emulator": "http://127.0.0.1:3",
             "tillo_emulator": "http://127.0.0.1:4",
+            "stripe_emulator": "http://127.0.0.1:5",
             "sandbox_phone": "http://127.0.0.1:8000/sandbox/phone/",
         }
         assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -38,6 +39,8 @@ with supervise(os.environ, command="demo", step=lambda what: contextlib.nullcont
     print("ready", flush=True)
     time.sleep(60)
 """
+
+_ADDRESSES = ("TWILIO_API_BASE_URL", "EMAIL_URL", "TILLO_BASE_URL", "STRIPE_API_BASE_URL")
 
 
 def environ_of(folder: Path, **more: str) -> dict[str, str]:
@@ -158,6 +161,17 @@ class TestSupervise:
 
         # Its keys would be refused there, so nothing is bought until it has some.
         assert (env.text("TILLO_BASE_URL"), env.text("TILLO_API_KEY")) == (given, "")
+
+    def test_points_at_a_stripe_of_its_own_unless_a_real_one_is_given(self, tmp_path: Path) -> None:
+        names = {"STRIPE_API_KEY", "STRIPE_API_BASE_URL"}
+        with running(light_environ_of(tmp_path)) as session:
+            first = session.settings
+        with running(light_environ_of(tmp_path)) as session:
+            assert session.settings["STRIPE_API_KEY"] == first["STRIPE_API_KEY"]
+            addresses = [session.settings[name] for name in _ADDRESSES]
+        assert len({urlsplit(address).port for address in addresses}) == len(_ADDRESSES)
+        with running(light_environ_of(tmp_path, STRIPE_API_KEY="sk_live_of_a_shop")) as session:
+            assert not names & set(session.settings)
 
     def test_refuses_a_second_supervisor_and_names_the_first(self, tmp_path: Path) -> None:
         with (
