@@ -29,6 +29,8 @@ from credit.services.idempotency import (
     keep_answer,
     keep_refusal,
 )
+from loyalty.selectors.customers import customers_of
+from loyalty.selectors.shop import sessions_of
 from loyalty.services.checkouts import NotEnoughPointsError
 
 SCOPE = "loyalty"
@@ -48,7 +50,8 @@ class _ReplayedShortageError(NotEnoughPointsError):
 def client_of(partner: Partner, body: dict[str, Any]) -> UUID:
     """Return whose customers, articles and tills a call is about.
 
-    A client's key need not say; an agency's or the platform's must.
+    A client's key need not say; an agency's or the platform's must, unless the customer or the
+    till tells it.
 
     :raises ValidationFailedError: it is not said, or is none of the key's (GC-012).
     """
@@ -59,7 +62,7 @@ def client_of(partner: Partner, body: dict[str, Any]) -> UUID:
             raise _refuse_client("This key is for another client.")
         return partner.scope_id
     if named is None:
-        raise _refuse_client("Say which client this is for.")
+        return _client_of_named(partner, body)
     mine = Q() if partner.viewer.sees_platform else Q(agency_id__in=partner.viewer.agency_ids)
     if not Client.objects.filter(mine, pk=named).exists():
         raise _refuse_client("There is no such client.")
@@ -149,6 +152,19 @@ def keep_printed(
 @dataclasses.dataclass(eq=False, kw_only=True)
 class _NotHereError(ServiceError):
     code = ErrorCode.NOT_FOUND
+
+
+def _client_of_named(partner: Partner, body: dict[str, Any]) -> UUID:
+    viewer = partner.viewer
+    rows = {
+        "customer_id": customers_of(viewer=viewer),
+        "register_session_id": sessions_of(viewer=viewer),
+    }
+    for name, visible in rows.items():
+        if body.get(name) is not None:
+            for client_id in visible.filter(pk=body[name]).values_list("client_id", flat=True):
+                return client_id
+    raise _refuse_client("Say which client this is for.")
 
 
 def _refuse_client(words: str) -> ValidationFailedError:

@@ -20,7 +20,8 @@ _MOST_POINTS: Final = 10**12
 _MOST_ON_HAND: Final = 10**9
 
 _CLIENT_HELP: Final = (
-    "For keys of an agency or the platform: the client. A client's own key may leave it out."
+    "For keys of an agency or the platform: the client. A client's own key may leave it out, and"
+    " so may a call that names a customer or a till's session."
 )
 _OF_CLIENT: Final = "Of this client only."
 

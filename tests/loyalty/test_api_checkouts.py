@@ -210,11 +210,27 @@ class TestCheckOut:
     def test_is_for_the_client_that_a_higher_key_names(self, shop: Shop, world: World) -> None:
         for owner, number in ((world.agency, "1"), (None, "2")):
             above = Partner(owner, ("loyalty",))
-            asked = sale(shop, order_number=number)
+            asked = sale(shop, order_number=number, register_session_id=None)
             errors = assert_problem(post(above, "/checkouts/", asked), 400, "GC-012")["errors"]
             assert errors == {"client_id": ["Say which client this is for."]}
             named = {**asked, "client_id": str(world.client.pk)}
             assert post(above, "/checkouts/", named).status_code == 201
+
+    def test_is_for_the_client_of_its_customer_or_till(self, shop: Shop, world: World) -> None:
+        above = Partner(world.agency, ("loyalty",))
+        asked = (
+            sale(shop, shop.customer(), order_number="1", register_session_id=None),
+            sale(shop, order_number="2"),
+        )
+        for body in asked:
+            answer = post(above, "/checkouts/", body)
+            assert answer.status_code == 201, answer.json()
+            assert answer.json()["client_id"] == str(world.client.pk)
+        # The control: what its key does not see tells nothing.
+        stranger = Partner(build_world(name="Pine").agency, ("loyalty",))
+        for body in asked:
+            errors = assert_problem(post(stranger, "/checkouts/", body), 400, "GC-012")["errors"]
+            assert errors == {"client_id": ["Say which client this is for."]}
 
     def test_is_not_for_a_stranger(self, shop: Shop, till: Partner) -> None:
         other = build_world(name="Pine")
