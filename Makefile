@@ -69,7 +69,7 @@ provider-storm: $(READY) ## Buy under random faults, many orders at once (STORM_
 
 loyalty-storm: $(READY) ## Spend and earn points at once under random faults (LOYALTY_ROUNDS=1000, LOYALTY_SEED=1)
 	@LOYALTY_ROUNDS=$(or $(LOYALTY_ROUNDS),1000) LOYALTY_SEED=$(or $(LOYALTY_SEED),1) \
-		$(BIN)/python -m pytest -q -n 0 -s --show-capture=no \
+		$(BIN)/python -m pytest -q -n 0 -rP --show-capture=stdout \
 		tests/loyalty/test_storm.py tests/loyalty/test_races.py $(ARGS)
 
 schema-test: $(READY) ## Ask the whole API all that its schema allows and forbids (SCHEMA_EXAMPLES=100, SCHEMA_SEED=1)
@@ -87,7 +87,7 @@ attack: $(READY) ## Guess codes from many addresses beside honest people (ATTACK
 
 report-proof: $(READY) ## Hold every report against plain SQL, and measure it (REPORT_REDEMPTIONS=200000)
 	@REPORT_REDEMPTIONS=$(or $(REPORT_REDEMPTIONS),200000) \
-		$(BIN)/python -m pytest -q -n 0 -s --show-capture=no tests/redemption/test_proof_*.py $(ARGS)
+		$(BIN)/python -m pytest -q -n 0 -rP --show-capture=stdout tests/redemption/test_proof_*.py $(ARGS)
 
 verify-proof: $(READY) ## Prove a database with very many rewards, and measure each promise (VERIFY_REDEMPTIONS=1000000)
 	@VERIFY_REDEMPTIONS=$(or $(VERIFY_REDEMPTIONS),1000000) \
