@@ -58,15 +58,18 @@ class _StrictSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
             self.target, direction, bypass_extensions=True
         )
         described = {**described, "additionalProperties": False}
-        return _variants(self.target, described) if _has_variants(self.target) else described
+        serializer = self.target if isinstance(self.target, type) else type(self.target)
+        if not serializer.__dict__.get("__doc__"):
+            # Else it would have the words of the class it is made from.
+            described.pop("description", None)
+        return (
+            _variants(serializer, described)
+            if issubclass(serializer, VariantSerializer)
+            else described
+        )
 
 
-def _has_variants(target: Any) -> bool:
-    """Tell, of a serializer's class or one that was made."""
-    return issubclass(target if isinstance(target, type) else type(target), VariantSerializer)
-
-
-def _variants(target: VariantSerializer, described: dict[str, Any]) -> dict[str, Any]:
+def _variants(target: type[VariantSerializer], described: dict[str, Any]) -> dict[str, Any]:
     """Return one whole object for each variant, so that no half of the rule is in prose alone."""
     objects = []
     for variant, own in target.own_fields.items():

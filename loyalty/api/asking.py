@@ -156,14 +156,14 @@ class _NotHereError(ServiceError):
 
 def _client_of_named(partner: Partner, body: dict[str, Any]) -> UUID:
     viewer = partner.viewer
-    rows = {
-        "customer_id": customers_of(viewer=viewer),
-        "register_session_id": sessions_of(viewer=viewer),
-    }
-    for name, visible in rows.items():
-        if body.get(name) is not None:
-            for client_id in visible.filter(pk=body[name]).values_list("client_id", flat=True):
-                return client_id
+    for name, visible in (
+        ("customer_id", customers_of(viewer=viewer)),
+        ("register_session_id", sessions_of(viewer=viewer)),
+    ):
+        named: UUID | None = body.get(name)
+        row = None if named is None else visible.filter(pk=named).first()
+        if row is not None:
+            return row.client_id
     raise _refuse_client("Say which client this is for.")
 
 
