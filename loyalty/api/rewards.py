@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER
 from credit.api.inputs import read_body
@@ -25,9 +26,8 @@ from loyalty.api.asking import (
     SCOPE,
     SCOPE_WORDS,
     TAGS,
-    answer,
-    answer_once,
     client_of,
+    refuse_again,
     request_id_of,
 )
 from loyalty.api.outputs import RewardOutput
@@ -96,7 +96,7 @@ class RewardsView(APIView):
             )
             is_issued = reward.state != Reward.State.PROVISIONING
             printed = _print_first(partner, reward, is_issued=is_issued)
-            return answer(printed, status=201 if is_issued else 202)
+            return respond(printed, status=201 if is_issued else 202)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the reward
@@ -105,7 +105,14 @@ class RewardsView(APIView):
                 partner, reward, is_issued=record.state != Reward.State.PROVISIONING
             )
 
-        return answer_once(request, partner, act=act, print_again=print_again, required=True)
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=print_again,
+            refuse_again=refuse_again,
+            required=True,
+        )
 
 
 def _contact(body: dict[str, Any]) -> Contact:

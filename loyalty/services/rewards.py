@@ -18,7 +18,7 @@ from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable
 from credit.models import Account
 from credit.services.events import tell_account_changed
-from credit.services.idempotency import KeyClaim
+from credit.services.idempotency import KeyClaim, key_parameters
 from credit.services.warnings import watch_balance
 from giftcards.providers import configured_providers
 from loyalty.models import Reward
@@ -136,9 +136,7 @@ def take_reward(
                 configured_providers(),
                 actor,
                 request_id,
-                None if key is None else key.owner,
-                None if key is None else key.key,
-                None if key is None else key.fingerprint,
+                *key_parameters(key),
                 now,
             ],
         )
