@@ -49,7 +49,7 @@ from redemption.services.webhook_endpoints import (
 _STATE_COLOURS: Final = {"active": GREEN, "paused": AMBER, "disabled": RED}
 
 
-class EndpointChangeList(ChangeList):  # type: ignore[misc]
+class EndpointChangeList(ChangeList):
     """The list of endpoints, whose rates are asked for once for the page that is shown."""
 
     result_list: Any
