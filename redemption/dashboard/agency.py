@@ -24,7 +24,7 @@ from redemption.dashboard.charts import draw_bars
 from redemption.dashboard.frame import AGENCY_ROLES
 from redemption.dashboard.places import agency_context, open_agency
 from redemption.dashboard.report_files import csv_response
-from redemption.dashboard.report_words import day_words
+from redemption.dashboard.report_words import short_day_words
 from redemption.selectors.agencies import AgencyStanding, list_agencies, read_agency
 
 _DAYS: Final = 30
@@ -193,7 +193,7 @@ def _nothing(agency: AgencyStanding) -> str:
 def _chart(agency: AgencyStanding, account: AccountFacts) -> object:
     return draw_bars(
         # The order of day and month is the language's own.
-        [(day_words(day.day), day.charged_minor) for day in agency.days],
+        [(short_day_words(day.day), day.charged_minor) for day in agency.days],
         tick_every=7,
         words=lambda minor: str(show_amount(minor, account.currency)),
         scale_words=lambda minor: show_rounded(minor, account.currency),

@@ -80,7 +80,7 @@ def campaign_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "figures": _figures(sums),
             "chart": _chart(sums, names),
             "in_chart": _IN_CHART,
-            "doors": list(door_words().items()),
+            "doors": list(_door_labels().items()),
             "rows": [_row(row, names.get(row.campaign_id, "–")) for row in page],
             "page": page,
             "query": with_query("", **asked.query).removeprefix("?") + "&",
@@ -116,7 +116,7 @@ def campaign_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     )
 
 
-def door_words() -> dict[str, str]:
+def _door_labels() -> dict[str, str]:
     """Return the doors as people call them, in the order in which they are shown."""
     return {
         Redemption.Door.WEB: _("Form"),
@@ -167,7 +167,7 @@ def _chart(sums: list[CampaignSums], names: Mapping[UUID, str]) -> SideChart | N
 
 def _row(row: CampaignSums, name: str) -> CampaignRow:
     shares, start = [], 0.0
-    for door, label in door_words().items():
+    for door, label in _door_labels().items():
         count = row.by_door.get(door, 0)
         if count:
             width = count * 100 / row.redeemed

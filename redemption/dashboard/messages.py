@@ -36,7 +36,7 @@ from redemption.dashboard.report_filters import (
     read_report_period,
     report_context,
 )
-from redemption.dashboard.report_words import day_words, month_words
+from redemption.dashboard.report_words import month_words, short_day_words
 from redemption.selectors.message_days import MessageGroup, MessageTotals
 from redemption.selectors.message_report import MessageScope, read_message_report
 from redemption.selectors.spans import days_between
@@ -138,7 +138,7 @@ def _chart(totals: MessageTotals, period: Period) -> BarChart | None:
     for day in days_between(period.start, period.end):
         bar = day.replace(day=1) if by_month else day
         bars[bar] = bars.get(bar, 0) + totals.per_day.get(day, 0)
-    words = month_words if by_month else day_words
+    words = month_words if by_month else short_day_words
     return draw_bars(
         [(words(day), count) for day, count in bars.items()],
         tick_every=max(1, len(bars) // 6),

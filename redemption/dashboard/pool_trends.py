@@ -28,7 +28,7 @@ from redemption.dashboard.frame import Link, with_query
 from redemption.dashboard.meters import Spark, draw_spark
 from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import REPORT_ROLES, read_filters, report_context
-from redemption.dashboard.report_words import Words, day_words, pool_kind_words, run_out_words
+from redemption.dashboard.report_words import Words, pool_kind_words, run_out_words, short_day_words
 from redemption.dashboard.stock_charts import StockChart, draw_stock
 from redemption.dashboard.trend_files import write_pool_days, write_pool_trends
 from redemption.selectors.forecasting import HISTORY_DAYS, Forecast
@@ -261,7 +261,7 @@ def _draw_days(history: list[int], forecast: Forecast | None, today: date) -> Ba
     ahead = [round(taken) for taken in forecast.method.ahead(_AHEAD_DAYS)] if forecast else []
     first = today - timedelta(days=HISTORY_DAYS)
     points = [
-        (day_words(first + timedelta(days=number)), taken)
+        (short_day_words(first + timedelta(days=number)), taken)
         for number, taken in enumerate([*history, *ahead])
     ]
     return draw_bars(points, tick_every=14, ahead=len(ahead))

@@ -72,7 +72,7 @@ def pool_kind_words(pool: Pool) -> str:
     return _("Bought ahead") if pool.kind == Pool.Kind.BUFFER else _("The platform")
 
 
-def day_words(day: date) -> str:
+def short_day_words(day: date) -> str:
     """Print a day without its year, in the order that the language has."""
     return date_format(day, _("M j"))
 

@@ -40,11 +40,11 @@ from redemption.dashboard.report_filters import (
 from redemption.dashboard.report_words import (
     Words,
     average_minor,
-    day_words,
     month_words,
     pool_kind_words,
     run_out_words,
     share_words,
+    short_day_words,
     wait_words,
 )
 from redemption.selectors.card_report import CardReport, CardRow, ReportScope, read_card_report
@@ -268,7 +268,7 @@ def _figures(report: CardReport) -> list[Figure]:
 def _chart(report: CardReport) -> BarChart | None:
     if not any(issued for _day, issued in report.bars):
         return None
-    words = month_words if report.bars_are_months else day_words
+    words = month_words if report.bars_are_months else short_day_words
     return draw_bars(
         [(words(day), issued) for day, issued in report.bars],
         tick_every=max(1, len(report.bars) // 6),

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from redemption.dashboard.charts import HEIGHT, RIGHT, WIDTH, Line, draw_scale
-from redemption.dashboard.report_words import day_words
+from redemption.dashboard.report_words import short_day_words
 from redemption.selectors.forecasting import DaysLeft, Forecast, days_left
 
 _LEAST_DAYS: Final = 14
@@ -102,7 +102,7 @@ def draw_stock(forecast: Forecast, *, available: int, today: date) -> StockChart
         band=" ".join(upper + lower[::-1]),
         line=" ".join(path),
         gone_x=None if gone is None else round(scale.left + slot * (gone + 1), 1),
-        gone_on="" if gone is None else day_words(today + timedelta(days=gone)),
+        gone_on="" if gone is None else short_day_words(today + timedelta(days=gone)),
         rows=tuple(points[_ROWS::_ROWS]),
     )
 
@@ -118,7 +118,7 @@ def _days_of(left: DaysLeft) -> int:
 def _ticks(points: Sequence[StockPoint], slot: float, left: int) -> list[Tick]:
     every = max(1, len(points) // _TICKS)
     return [
-        Tick(x=round(left + slot * (number + 1), 1), label=day_words(point.day))
+        Tick(x=round(left + slot * (number + 1), 1), label=short_day_words(point.day))
         for number, point in enumerate(points[1:])
         if number % every == every - 1
     ]
