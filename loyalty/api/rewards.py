@@ -20,7 +20,7 @@ from credit.api.problems import problems
 from credit.models import IdempotencyRecord
 from credit.money import format_amount
 from credit.services.idempotency import KeyClaim
-from giftcards.services.secrets import open_field
+from giftcards.api.printing import print_card
 from loyalty.api import reward_examples as examples
 from loyalty.api.asking import (
     SCOPE,
@@ -37,7 +37,7 @@ from loyalty.models import Reward
 from loyalty.selectors.customers import points_after
 from loyalty.selectors.rewards import credit_after
 from loyalty.services.contacts import Contact, read_reward_contact
-from loyalty.services.rewards import RewardCard, RewardResult, find_reward, take_reward
+from loyalty.services.rewards import RewardResult, find_reward, take_reward
 from sms.phones import mask_email, mask_phone
 
 _FAILURES = (
@@ -161,31 +161,13 @@ def _print_first(partner: Partner, reward: RewardResult, *, is_issued: bool) -> 
         "source": reward.source or None,
         "charged": _amount(reward.charged_minor, reward.currency),
         "credit_remaining": _amount(credit_minor, reward.currency),
-        "card": _print_card(reward.card),
+        # What nobody was shown yet is not shown here: its disclosure must be committed first.
+        "card": print_card(reward.card, shows_code=reward.card.was_disclosed),
         "reveal_url": f"{settings.PUBLIC_BASE_URL}/points/{reward.reveal_token}/"
         if reward.card.was_disclosed
         else None,
         "message": _print_message(reward),
         "issued_at": print_time(reward.issued_at),
-    }
-
-
-def _print_card(card: RewardCard) -> dict[str, Any]:
-    def secret(sealed: str, field: str) -> str | None:
-        # What nobody was shown yet is not shown here: its disclosure must be committed first.
-        return (open_field(sealed, field=field) or None) if card.was_disclosed else None
-
-    return {
-        "brand": card.brand,
-        "value": format_amount(card.value_minor, card.currency),
-        "currency": card.currency,
-        "code": secret(card.code_encrypted, "code"),
-        "pin": secret(card.pin_encrypted, "pin"),
-        "number": secret(card.number_encrypted, "number"),
-        "url": secret(card.url_encrypted, "url"),
-        "expires_on": None if card.expires_on is None else card.expires_on.isoformat(),
-        "redemption_url": card.redemption_url or None,
-        "last4": card.last4,
     }
 
 

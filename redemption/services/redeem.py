@@ -32,9 +32,9 @@ from credit.services.idempotency import (
 )
 from credit.services.ledger import InsufficientCreditError
 from giftcards.providers import configured_providers
+from giftcards.selectors.card_facts import CardFacts
 from redemption.codes import normalise_code
 from redemption.models import Redemption
-from redemption.selectors.redemptions import CardFacts
 from redemption.services.approvals import NotApprovedError
 from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.fulfilment import follow_order
