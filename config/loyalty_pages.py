@@ -27,6 +27,7 @@ from loyalty.models import Customer, LoyaltyTransaction
 from loyalty.selectors.days import PointsDay, count_points_by_day
 from loyalty.selectors.integrity import Check, check_points
 from redemption.dashboard.charts import draw_bars
+from redemption.selectors.spans import FIRST_DAY, LAST_DAY
 
 _DAYS: Final = 30
 _MOST_DAYS: Final = 366
@@ -73,6 +74,8 @@ class PeriodForm(forms.Form):
         if self.errors:
             return cleaned
         last = cleaned["last"] = cleaned.get("last") or self.today
+        if not FIRST_DAY <= last <= LAST_DAY:
+            raise forms.ValidationError(f"Choose days from {FIRST_DAY} to {LAST_DAY}.")
         first = cleaned["first"] = cleaned.get("first") or last - timedelta(days=_DAYS - 1)
         if first > last:
             raise forms.ValidationError("The first day comes after the last one.")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from alerts.admin.cells import SEVERITY_COLOURS, label
@@ -18,9 +20,11 @@ from alerts.models import Alert, MonitorRun
 from alerts.runbook import runbook_url
 from alerts.selectors.alerts import list_unresolved
 from alerts.services.monitor_runs import MonitorsRunningError, run_monitors
-from alerts.services.monitors import Monitor, list_monitors
+from alerts.services.monitors import UNRESOLVED, Monitor, list_monitors
 
 _SHOWN: Final = 10
+# Of each monitor: a thousand empty pools are a list of their own.
+ALERTS_SHOWN: Final = 20
 # A run takes less than a second; who presses the button twice sees the second one's.
 _PATIENCE_SECONDS: Final = 10.0
 
@@ -42,12 +46,15 @@ class Watch:
     """A monitor as the page shows it.
 
     :param found: how many things it found in the last run; None where it had no part in it.
+    :param alerts: the gravest of its unresolved alerts; ``left_out`` is how many more there are.
     """
 
     name: str
     sentence: str
     found: int | None
     alerts: tuple[FoundAlert, ...]
+    left_out: int
+    alerts_url: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,18 +104,25 @@ def _run(request: HttpRequest) -> None:
 
 
 def _watches(breakdown: dict[str, int]) -> list[Watch]:
-    alerts: dict[str, list[FoundAlert]] = {}
+    alerts: dict[str, list[Alert]] = {}
     for alert in list_unresolved().exclude(monitor=""):
-        alerts.setdefault(alert.monitor, []).append(_found(alert))
+        alerts.setdefault(alert.monitor, []).append(alert)
     return [
-        Watch(
-            name=name,
-            sentence=_sentence(monitor),
-            found=breakdown.get(name),
-            alerts=tuple(alerts.get(name, ())),
-        )
+        _watch(monitor, breakdown.get(name), alerts.get(name, []))
         for name, monitor in list_monitors().items()
     ]
+
+
+def _watch(monitor: Monitor, found: int | None, alerts: list[Alert]) -> Watch:
+    chosen = urlencode({"monitor": monitor.name, "state__in": ",".join(UNRESOLVED)})
+    return Watch(
+        name=monitor.name,
+        sentence=_sentence(monitor),
+        found=found,
+        alerts=tuple(map(_found, alerts[:ALERTS_SHOWN])),
+        left_out=max(0, len(alerts) - ALERTS_SHOWN),
+        alerts_url=f"{reverse('admin:alerts_alert_changelist')}?{chosen}",
+    )
 
 
 def _found(alert: Alert) -> FoundAlert:

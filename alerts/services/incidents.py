@@ -233,9 +233,9 @@ def describe_incident(
             )
         _change(incident, **changes)
         if incident.severity != before:
-            _record(incident, f"Severity changed from {before} to {incident.severity}",
-                    user_id, now)  # fmt: skip
-        if {"started_at"} & set(changes):
+            words = f"Severity changed from {before} to {incident.severity}"
+            _record(incident, words, user_id, now)
+        if "started_at" in changes:
             count_customers(incident=incident, now=now)
 
 

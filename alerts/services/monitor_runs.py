@@ -184,12 +184,12 @@ def print_alert(alert: Alert) -> dict[str, Any]:
         "dedupe_key": alert.dedupe_key,
         "state": alert.state,
         "count": alert.count,
-        "first_seen_at": print_time(alert.first_seen_at),
-        "last_seen_at": print_time(alert.last_seen_at),
+        "first_seen_at": _print_time(alert.first_seen_at),
+        "last_seen_at": _print_time(alert.last_seen_at),
     }
 
 
-def print_time(at: datetime) -> str:
+def _print_time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 

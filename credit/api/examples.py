@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from credit.api.example_parts import example_answer, example_page
+
 _AGENCY = "0b7c2f0a-5a3e-4f62-9c1d-3f0e8a6b1c01"
 _CLIENT = "3d9a1c7e-2b4f-4d8a-8e6c-5a7b9c0d1e02"
 _PLATFORM = "5f1e2d3c-4b5a-4968-8778-695a4b3c2d03"
@@ -45,30 +47,18 @@ _IN = _entry("1f2e3d4c-5b6a-4798-8786-95a4b3c2d106", 1042, _CLIENT, "2500.00", "
 _CLIENT_ACCOUNT = _account(_CLIENT, "client", "Acorn Ltd", _AGENCY, "3000.00")
 
 
-def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
-    return OpenApiExample(
-        name,
-        value=value,
-        response_only=True,
-        status_codes=[status],
-        media_type="application/json",
-    )
-
-
-def _page(results: list[Any]) -> Any:
-    return {"next": None, "previous": None, "results": results}
-
-
 ACCOUNTS = [
-    _answer(
+    example_answer(
         "An agency and its client",
-        _page([_account(_AGENCY, "agency", "Oak Agency", _PLATFORM, "7500.00"), _CLIENT_ACCOUNT]),
+        example_page(
+            _account(_AGENCY, "agency", "Oak Agency", _PLATFORM, "7500.00"), _CLIENT_ACCOUNT
+        ),
     )
 ]
-ACCOUNT = [_answer("A client's account", _CLIENT_ACCOUNT)]
-ENTRIES = [_answer("One allocation", _page([_IN]))]
+ACCOUNT = [example_answer("A client's account", _CLIENT_ACCOUNT)]
+ENTRIES = [example_answer("One allocation", example_page(_IN))]
 STATEMENT = [
-    _answer(
+    example_answer(
         "A month with one allocation",
         {
             "account_id": _CLIENT,
@@ -94,7 +84,7 @@ ALLOCATION = [
         },
         request_only=True,
     ),
-    _answer(
+    example_answer(
         "Moved",
         {
             "transaction_id": _TRANSACTION,

@@ -79,6 +79,11 @@ def claim_key(*, owner: str, key: str, method: str, path: str, body: Any) -> Key
     )
 
 
+def key_parameters(key: KeyClaim | None) -> tuple[str | None, str | None, bytes | None]:
+    """Return a claim as our database functions take it: owner, key and fingerprint."""
+    return (None, None, None) if key is None else (key.owner, key.key, key.fingerprint)
+
+
 @seeing(EVERYTHING)
 def find_record(*, claim: KeyClaim) -> IdempotencyRecord | None:
     """Return what the key stands for, None when it was never answered.

@@ -1,9 +1,6 @@
 """Examples for the OpenAPI page."""
 
-from typing import Any
-
-from drf_spectacular.utils import OpenApiExample
-
+from credit.api.example_parts import example_answer, example_page
 from credit.api.upload_examples import upload_examples
 
 _POOL = {
@@ -31,18 +28,8 @@ _POOL = {
 }
 
 
-def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
-    return OpenApiExample(
-        name,
-        value=value,
-        response_only=True,
-        status_codes=[status],
-        media_type="application/json",
-    )
-
-
-POOLS = [_answer("A client's pool", {"next": None, "previous": None, "results": [_POOL]})]
-POOL = [_answer("A client's pool", _POOL)]
+POOLS = [example_answer("A client's pool", example_page(_POOL))]
+POOL = [example_answer("A client's pool", _POOL)]
 UPLOAD = upload_examples(
     sent={
         "application/json": (

@@ -1,4 +1,4 @@
-"""How pools and uploads are printed for partners."""
+"""How cards, pools and uploads are printed for partners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,32 @@ from uuid import UUID
 from credit.api.uploads import print_batch
 from credit.money import format_amount
 from giftcards.models import CardBatch, Pool
+from giftcards.selectors.card_facts import CardFacts
 from giftcards.selectors.pools import PoolCounts
+from giftcards.services.secrets import open_field
+
+
+def print_card(card: CardFacts, *, shows_code: bool) -> dict[str, Any]:
+    """Print a card that was given to somebody.
+
+    :param shows_code: print its secrets as well; its disclosure was committed before.
+    """
+
+    def secret(sealed: str, field: str) -> str | None:
+        return (open_field(sealed, field=field) or None) if shows_code else None
+
+    return {
+        "brand": card.brand,
+        "value": format_amount(card.value_minor, card.currency),
+        "currency": card.currency,
+        "code": secret(card.code_encrypted, "code"),
+        "pin": secret(card.pin_encrypted, "pin"),
+        "number": secret(card.number_encrypted, "number"),
+        "url": secret(card.url_encrypted, "url"),
+        "expires_on": None if card.expires_on is None else card.expires_on.isoformat(),
+        "redemption_url": card.redemption_url or None,
+        "last4": card.last4,
+    }
 
 
 def print_pool(pool: Pool, counts: PoolCounts) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +19,7 @@ from typing import Final
 import structlog
 from django.db import InterfaceError, OperationalError
 
+from alerts.clock import Clock, start_clock
 from alerts.models import Alert
 from alerts.scope import EVERYTHING, seeing
 from alerts.services.alerts import raise_alert
@@ -70,7 +70,7 @@ def place_due_orders(*, now: datetime, limit: int = 1000) -> int:
 
     Safe to run any number of times at once, and to be killed at any moment (Note [Money rule]).
     """
-    clock = _clock_from(now)
+    clock = start_clock(now)
     count = 0
     for name in due_providers(now=now):
         try:
@@ -118,7 +118,7 @@ class _Run:
         self,
         provider: CardProvider,
         name: str,
-        clock: Callable[[], datetime],
+        clock: Clock,
         *,
         latest_claim: datetime,
         limit: int,
@@ -221,7 +221,7 @@ class _Run:
         return 1 if is_used_up else CALLS_AT_ONCE
 
 
-def _record(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -> None:
+def _record(answer: OrderAnswer, provider: str, clock: Clock) -> None:
     """Write down what was heard; what can't be is kept for the next attempt."""
     now = clock()
     claim = answer.claim
@@ -248,7 +248,7 @@ def _record(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -
     _draw_conclusions(answer, provider, clock)
 
 
-def _draw_conclusions(answer: OrderAnswer, provider: str, clock: Callable[[], datetime]) -> None:
+def _draw_conclusions(answer: OrderAnswer, provider: str, clock: Clock) -> None:
     """Let the circuit and the float know, each in a short statement of its own."""
     now = clock()
     asked_at = answer.claim.leased_until - order_lease_length()
@@ -261,9 +261,3 @@ def _draw_conclusions(answer: OrderAnswer, provider: str, clock: Callable[[], da
             end_unsent_orders(provider=provider, code=CLOSED, now=now)
         if isinstance(heard.outcome, Sold) and heard.outcome.card.float_balance is not None:
             note_float_balance(provider=provider, balance=heard.outcome.card.float_balance, now=now)
-
-
-def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """Return a clock that starts at ``now``: a run takes long enough for the time to matter."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -12,23 +11,14 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.transactions import transaction
 from credit.api.authentication import Partner
-from credit.api.headers import NO_STORE
-from credit.api.inputs import read_idempotency_key
 from credit.api.replays import refusal_of
 from credit.models import Client, IdempotencyRecord
-from credit.services.idempotency import (
-    KeyAnsweredError,
-    KeyClaim,
-    find_record,
-    keep_answer,
-    keep_refusal,
-)
+from credit.services.idempotency import KeyClaim, keep_answer
 from loyalty.selectors.customers import customers_of
 from loyalty.selectors.shop import sessions_of
 from loyalty.services.checkouts import NotEnoughPointsError
@@ -86,50 +76,6 @@ def request_id_of(request: Request) -> str:
     return str(http.META["giftline.request_id"])
 
 
-def answer(printed: dict[str, Any], *, status: int = 200) -> Response:
-    """Answer with what nobody may keep."""
-    return Response(printed, status=status, headers=NO_STORE)
-
-
-def answer_once(
-    request: Request,
-    partner: Partner,
-    *,
-    act: Callable[[KeyClaim | None], Response],
-    print_again: Callable[[IdempotencyRecord], dict[str, Any]],
-    required: bool = False,
-) -> Response:
-    """Act, or print anew what the request's Idempotency-Key was answered with before.
-
-    :param act: keeps its answer under the key that it is given.
-    :param required: whether a call without a key is refused.
-    """
-    claim = read_idempotency_key(request, organisation=partner.organisation, required=required)
-    if claim is None:
-        return act(None)
-    record = find_record(claim=claim)
-    if record is None:
-        try:
-            return act(claim)
-        except (KeyAnsweredError, ServiceError) as error:
-            # Whoever came second may find that the first has done it.
-            record = find_record(claim=claim)
-            if record is None:
-                if isinstance(error, ServiceError):
-                    keep_refusal(
-                        claim=claim, error=error, status=error.code.status, now=timezone.now()
-                    )
-                raise
-        except Http404:
-            keep_refusal(claim=claim, error=_NotHereError(), status=404, now=timezone.now())
-            raise
-    if record.error_code:
-        raise _refusal_again(record)
-    replay = answer(print_again(record), status=record.status)
-    replay["Idempotency-Replayed"] = "true"
-    return replay
-
-
 def keep_printed(
     claim: KeyClaim | None, printed: dict[str, Any], *, object_id: UUID | None = None
 ) -> None:
@@ -149,11 +95,6 @@ def keep_printed(
         )
 
 
-@dataclasses.dataclass(eq=False, kw_only=True)
-class _NotHereError(ServiceError):
-    code = ErrorCode.NOT_FOUND
-
-
 def _client_of_named(partner: Partner, body: dict[str, Any]) -> UUID:
     viewer = partner.viewer
     for name, visible in (
@@ -167,12 +108,13 @@ def _client_of_named(partner: Partner, body: dict[str, Any]) -> UUID:
     raise _refuse_client("Say which client this is for.")
 
 
-def _refuse_client(words: str) -> ValidationFailedError:
-    return ValidationFailedError(errors={"client_id": [words]})
-
-
-def _refusal_again(record: IdempotencyRecord) -> ServiceError:
+def refuse_again(record: IdempotencyRecord) -> ServiceError:
+    """Return the error that was kept under a key, a shortage of points with its numbers."""
     numbers = record.details.get("numbers")
     if record.error_code == ErrorCode.NOT_ENOUGH_POINTS.code and numbers:
         return _ReplayedShortageError(errors=record.details.get("errors", {}), **numbers)
     return refusal_of(record)
+
+
+def _refuse_client(words: str) -> ValidationFailedError:
+    return ValidationFailedError(errors={"client_id": [words]})

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loyalty.api.example_parts import (
-    AT,
-    CHECKOUT_ID,
-    CLIENT,
-    CUSTOMER,
-    SESSION,
-    asked,
-    page_of_one,
-    told,
-)
+from credit.api.example_parts import example_answer, example_page, example_request
+from loyalty.api.example_parts import AT, CHECKOUT_ID, CLIENT, CUSTOMER, SESSION
 
 _LINES = [{"sku": "COFFEE", "quantity": 1}, {"sku": "MUG", "quantity": 1}]
 _CART = {"customer_id": CUSTOMER, "lines": _LINES, "points_to_redeem": 200}
@@ -64,16 +56,16 @@ _OPEN = {
 }
 
 QUOTE = [
-    asked("A coffee and a mug, with points", _CART),
-    told(
+    example_request("A coffee and a mug, with points", _CART),
+    example_answer(
         "What it comes to",
         {**_PRICE, "points_to_earn": 14, "redeemable": True, "available": 340},
     ),
 ]
-CHECKOUTS = [told("One checkout", page_of_one(_PAID))]
-ONE_CHECKOUT = [told("A checkout", _PAID)]
+CHECKOUTS = [example_answer("One checkout", example_page(_PAID))]
+ONE_CHECKOUT = [example_answer("A checkout", _PAID)]
 CHECKOUT = [
-    asked(
+    example_request(
         "Paid at a terminal",
         {
             **_CART,
@@ -87,7 +79,7 @@ CHECKOUT = [
             },
         },
     ),
-    asked(
+    example_request(
         "Charged by us, through Stripe",
         {
             **_CART,
@@ -96,15 +88,15 @@ CHECKOUT = [
             "payment": {"gateway": "stripe", "amount": "14.00", "payment_method": "pm_card_visa"},
         },
     ),
-    told("Sold", _PAID, "201"),
-    told("The payment is not known yet", _OPEN, "202"),
+    example_answer("Sold", _PAID, "201"),
+    example_answer("The payment is not known yet", _OPEN, "202"),
 ]
 REFUND = [
-    asked(
+    example_request(
         "The mug comes back",
         {"lines": [{"sku": "MUG", "quantity": 1}], "reason": "It has a crack"},
     ),
-    told(
+    example_answer(
         "Refunded",
         {
             "refund_id": "b8c9d0e1-2f3a-4b4c-8d5e-6f7a8b9c0d10",

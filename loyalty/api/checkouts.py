@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER, OPTIONAL_KEY_HEADER
 from credit.api.inputs import read_body, read_query
@@ -27,11 +28,10 @@ from loyalty.api.asking import (
     SCOPE,
     SCOPE_WORDS,
     TAGS,
-    answer,
-    answer_once,
     client_of,
     find,
     keep_printed,
+    refuse_again,
     request_id_of,
 )
 from loyalty.api.outputs import CheckoutOutput, QuoteOutput
@@ -100,9 +100,15 @@ class QuotesView(APIView):
             body = read_body(QuoteRequest, request)
             printed = print_quote(quote_cart(cart=_cart(partner, body)))
             keep_printed(claim, printed)
-            return answer(printed)
+            return respond(printed)
 
-        return answer_once(request, partner, act=act, print_again=lambda record: record.details)
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=lambda record: record.details,
+            refuse_again=refuse_again,
+        )
 
 
 class CheckoutsView(APIView):
@@ -125,7 +131,7 @@ class CheckoutsView(APIView):
         narrowed = {lookup: query[name] for name, lookup in _FILTERS.items() if name in query}
         checkouts = checkouts_of(viewer=viewer).filter(**narrowed)
         page = paginate(request, checkouts, query=query, order=["-created_at", "-id"])
-        return answer(page.printed(print_checkout(current_facts(row)) for row in page.rows))
+        return respond(page.printed(print_checkout(current_facts(row)) for row in page.rows))
 
     @extend_schema(
         operation_id="create_checkout",
@@ -168,13 +174,20 @@ class CheckoutsView(APIView):
                 raise PaymentDeclinedError(checkout_id=result.checkout_id)
             status = 202 if result.state == Checkout.State.PAYMENT_UNKNOWN else 201
             printed = _print_first(partner, result.checkout_id, result.state)
-            return answer(printed, status=status)
+            return respond(printed, status=status)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the checkout
             return _print_first(partner, record.object_id, record.state)
 
-        return answer_once(request, partner, act=act, print_again=print_again, required=True)
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=print_again,
+            refuse_again=refuse_again,
+            required=True,
+        )
 
 
 class CheckoutView(APIView):
@@ -194,7 +207,7 @@ class CheckoutView(APIView):
     def get(self, request: Request, checkout_id: UUID) -> Response:
         viewer = require_scope(request, SCOPE).viewer
         checkout = find(checkouts_of(viewer=viewer), checkout_id)
-        return answer(print_checkout(current_facts(checkout)))
+        return respond(print_checkout(current_facts(checkout)))
 
 
 def _cart(partner: Partner, body: dict[str, Any]) -> Cart:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.errors import ValidationFailedError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, require_scope
 from credit.api.headers import OPTIONAL_KEY_HEADER
 from credit.api.inputs import read_body, read_query
@@ -22,7 +23,7 @@ from credit.models import IdempotencyRecord
 from credit.selectors.viewers import Viewer
 from credit.services.idempotency import KeyClaim
 from loyalty.api import examples
-from loyalty.api.asking import SCOPE, SCOPE_WORDS, TAGS, answer, answer_once, client_of, find
+from loyalty.api.asking import SCOPE, SCOPE_WORDS, TAGS, client_of, find
 from loyalty.api.outputs import CustomerOutput, PointsOutput
 from loyalty.api.printing import print_customer, print_points
 from loyalty.api.shapes import CustomerRequest, CustomersQuery
@@ -68,7 +69,7 @@ class CustomersView(APIView):
             email=query.get("email"),
         )
         page = paginate(request, customers, query=query, order=["created_at", "id"])
-        return answer(page.printed(map(print_customer, page.rows)))
+        return respond(page.printed(map(print_customer, page.rows)))
 
     @extend_schema(
         operation_id="create_customer",
@@ -91,13 +92,13 @@ class CustomersView(APIView):
             added = create_customer(
                 client_id=client_id, actor=partner.actor, now=timezone.now(), key=claim, **body
             )
-            return answer(_print_new(partner.viewer, added.customer_id), status=201)
+            return respond(_print_new(partner.viewer, added.customer_id), status=201)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the customer
             return _print_new(partner.viewer, record.object_id)
 
-        return answer_once(request, partner, act=act, print_again=print_again)
+        return respond_under_key(request, partner, act=act, print_again=print_again)
 
 
 class CustomerView(APIView):
@@ -116,7 +117,7 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, customer_id: UUID) -> Response:
         viewer = require_scope(request, SCOPE).viewer
-        return answer(print_customer(find(customers_of(viewer=viewer), customer_id)))
+        return respond(print_customer(find(customers_of(viewer=viewer), customer_id)))
 
 
 class PointsView(APIView):
@@ -139,7 +140,7 @@ class PointsView(APIView):
         query = read_query(ListQuery, request)
         customer = find(customers_of(viewer=viewer), customer_id)
         page = paginate(request, transactions_of(customer), query=query, order=["-number"])
-        return answer(page.printed(map(print_points, page.rows)))
+        return respond(page.printed(map(print_points, page.rows)))
 
 
 def _print_new(viewer: Viewer, customer_id: UUID) -> dict[str, Any]:

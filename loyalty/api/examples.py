@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loyalty.api.example_parts import AT, CHECKOUT_ID, CLIENT, CUSTOMER, asked, page_of_one, told
+from credit.api.example_parts import example_answer, example_page, example_request
+from loyalty.api.example_parts import AT, CHECKOUT_ID, CLIENT, CUSTOMER
 
 _ANA: dict[str, Any] = {
     "id": CUSTOMER,
@@ -40,10 +41,10 @@ _EARNED = {
     "created_at": AT,
 }
 
-CUSTOMERS = [told("One customer", page_of_one(_ANA))]
-ONE = [told("A customer", _ANA)]
+CUSTOMERS = [example_answer("One customer", example_page(_ANA))]
+ONE = [example_answer("A customer", _ANA)]
 NEW_CUSTOMER = [
-    asked(
+    example_request(
         "Somebody at the till",
         {
             "first_name": "Ana",
@@ -52,6 +53,6 @@ NEW_CUSTOMER = [
             "email": "ana@example.com",
         },
     ),
-    told("Added", _NEW, "201"),
+    example_answer("Added", _NEW, "201"),
 ]
-POINTS = [told("Points of an order", page_of_one(_EARNED))]
+POINTS = [example_answer("Points of an order", example_page(_EARNED))]

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, require_scope
 from credit.api.headers import OPTIONAL_KEY_HEADER
 from credit.api.inputs import read_body, read_query
@@ -22,7 +23,7 @@ from credit.models import IdempotencyRecord
 from credit.selectors.viewers import Viewer
 from credit.services.idempotency import KeyClaim
 from loyalty.api import reconciliation_examples as examples
-from loyalty.api.asking import SCOPE, SCOPE_WORDS, TAGS, answer, answer_once, find, keep_printed
+from loyalty.api.asking import SCOPE, SCOPE_WORDS, TAGS, find, keep_printed
 from loyalty.api.outputs import ReconciliationOutput, ReconciliationPageOutput
 from loyalty.api.printing import print_item
 from loyalty.api.shapes import ItemsQuery, ReplayRequest, ResolveRequest
@@ -60,7 +61,7 @@ class ReconciliationView(APIView):
         if query["resolved"] is not None:
             items = items.filter(resolved=query["resolved"])
         page = paginate(request, items, query=query, order=["-created_at", "-id"])
-        return answer(
+        return respond(
             {**page.printed(map(print_item, page.rows)), "summary": dataclasses.asdict(owed)}
         )
 
@@ -90,7 +91,7 @@ class ReplayItemView(APIView):
             replay_item(item_id=item_id, actor=partner.actor, now=timezone.now(), note=body["note"])
             return _answer(partner.viewer, item_id, claim)
 
-        return answer_once(
+        return respond_under_key(
             request,
             partner,
             act=act,
@@ -133,7 +134,7 @@ class ResolveItemView(APIView):
                     raise
             return _answer(partner.viewer, item_id, claim)
 
-        return answer_once(
+        return respond_under_key(
             request,
             partner,
             act=act,
@@ -145,7 +146,7 @@ def _answer(viewer: Viewer, item_id: UUID, claim: KeyClaim | None) -> Response:
     printed = print_item(find(items_of(viewer=viewer), item_id))
     # A note is a person's words: kept with the item alone.
     keep_printed(claim, {name: printed[name] for name in _PASSING}, object_id=item_id)
-    return answer(printed)
+    return respond(printed)
 
 
 def _print_again(viewer: Viewer, record: IdempotencyRecord) -> dict[str, Any]:

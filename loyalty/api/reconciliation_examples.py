@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loyalty.api.example_parts import AT, CHECKOUT_ID, CLIENT, CUSTOMER, asked, page_of_one, told
+from credit.api.example_parts import example_answer, example_page, example_request
+from loyalty.api.example_parts import AT, CHECKOUT_ID, CLIENT, CUSTOMER
 
 _OPEN = {
     "id": "f2a3b4c5-6d7e-4f8a-8b9c-0d1e2f3a4b14",
@@ -33,16 +34,16 @@ _DONE = {
 _NOTE = "The customer was given the points by hand"
 
 ITEMS = [
-    told(
+    example_answer(
         "One checkout",
-        page_of_one(
+        example_page(
             _OPEN,
             summary={"unresolved_count": 1, "lost_earnings": 14, "incorrect_redemptions": 200},
         ),
     )
 ]
-REPLAY = [asked("Now", {}), told("Written", _DONE)]
+REPLAY = [example_request("Now", {}), example_answer("Written", _DONE)]
 RESOLVE = [
-    asked("Given up", {"note": _NOTE}),
-    told("Resolved", {**_DONE, "attempts": 1, "resolution_note": _NOTE}),
+    example_request("Given up", {"note": _NOTE}),
+    example_answer("Resolved", {**_DONE, "attempts": 1, "resolution_note": _NOTE}),
 ]

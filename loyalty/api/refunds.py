@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
 from alerts.errors import ValidationFailedError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER
 from credit.api.inputs import read_body
@@ -25,8 +26,6 @@ from loyalty.api.asking import (
     SCOPE,
     SCOPE_WORDS,
     TAGS,
-    answer,
-    answer_once,
     find,
     request_id_of,
 )
@@ -79,13 +78,13 @@ class RefundView(APIView):
                 now=timezone.now(),
                 key=claim,
             )
-            return answer(_print(partner, refund.refund_id), status=201)
+            return respond(_print(partner, refund.refund_id), status=201)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the refund
             return _print(partner, record.object_id)
 
-        return answer_once(request, partner, act=act, print_again=print_again, required=True)
+        return respond_under_key(request, partner, act=act, print_again=print_again, required=True)
 
 
 def _amount(body: dict[str, Any], currency: str) -> int | None:

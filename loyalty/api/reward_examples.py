@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loyalty.api.example_parts import AT, CUSTOMER, asked, told
+from credit.api.example_parts import example_answer, example_request
+from loyalty.api.example_parts import AT, CUSTOMER
 
 _ISSUED = {
     "id": "d0e1f2a3-4b5c-4d6e-8f7a-8b9c0d1e2f12",
@@ -56,7 +57,7 @@ _BOUGHT = {
 }
 
 REWARD = [
-    asked(
+    example_request(
         "A card of 25 dollars",
         {
             "customer_id": CUSTOMER,
@@ -64,6 +65,6 @@ REWARD = [
             "contact": {"method": "sms", "phone": "+12025550123"},
         },
     ),
-    told("The card", _ISSUED, "201"),
-    told("The card is being bought", _BOUGHT, "202"),
+    example_answer("The card", _ISSUED, "201"),
+    example_answer("The card is being bought", _BOUGHT, "202"),
 ]

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
 from credit.api.headers import KEY_HEADER
 from credit.api.inputs import read_body
@@ -19,15 +20,14 @@ from credit.api.problems import problems
 from credit.models import IdempotencyRecord
 from credit.money import format_amount
 from credit.services.idempotency import KeyClaim
-from giftcards.services.secrets import open_field
+from giftcards.api.printing import print_card
 from loyalty.api import reward_examples as examples
 from loyalty.api.asking import (
     SCOPE,
     SCOPE_WORDS,
     TAGS,
-    answer,
-    answer_once,
     client_of,
+    refuse_again,
     request_id_of,
 )
 from loyalty.api.outputs import RewardOutput
@@ -37,7 +37,7 @@ from loyalty.models import Reward
 from loyalty.selectors.customers import points_after
 from loyalty.selectors.rewards import credit_after
 from loyalty.services.contacts import Contact, read_reward_contact
-from loyalty.services.rewards import RewardCard, RewardResult, find_reward, take_reward
+from loyalty.services.rewards import RewardResult, find_reward, take_reward
 from sms.phones import mask_email, mask_phone
 
 _FAILURES = (
@@ -96,7 +96,7 @@ class RewardsView(APIView):
             )
             is_issued = reward.state != Reward.State.PROVISIONING
             printed = _print_first(partner, reward, is_issued=is_issued)
-            return answer(printed, status=201 if is_issued else 202)
+            return respond(printed, status=201 if is_issued else 202)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the reward
@@ -105,7 +105,14 @@ class RewardsView(APIView):
                 partner, reward, is_issued=record.state != Reward.State.PROVISIONING
             )
 
-        return answer_once(request, partner, act=act, print_again=print_again, required=True)
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=print_again,
+            refuse_again=refuse_again,
+            required=True,
+        )
 
 
 def _contact(body: dict[str, Any]) -> Contact:
@@ -154,31 +161,13 @@ def _print_first(partner: Partner, reward: RewardResult, *, is_issued: bool) -> 
         "source": reward.source or None,
         "charged": _amount(reward.charged_minor, reward.currency),
         "credit_remaining": _amount(credit_minor, reward.currency),
-        "card": _print_card(reward.card),
+        # What nobody was shown yet is not shown here: its disclosure must be committed first.
+        "card": print_card(reward.card, shows_code=reward.card.was_disclosed),
         "reveal_url": f"{settings.PUBLIC_BASE_URL}/points/{reward.reveal_token}/"
         if reward.card.was_disclosed
         else None,
         "message": _print_message(reward),
         "issued_at": print_time(reward.issued_at),
-    }
-
-
-def _print_card(card: RewardCard) -> dict[str, Any]:
-    def secret(sealed: str, field: str) -> str | None:
-        # What nobody was shown yet is not shown here: its disclosure must be committed first.
-        return (open_field(sealed, field=field) or None) if card.was_disclosed else None
-
-    return {
-        "brand": card.brand,
-        "value": format_amount(card.value_minor, card.currency),
-        "currency": card.currency,
-        "code": secret(card.code_encrypted, "code"),
-        "pin": secret(card.pin_encrypted, "pin"),
-        "number": secret(card.number_encrypted, "number"),
-        "url": secret(card.url_encrypted, "url"),
-        "expires_on": None if card.expires_on is None else card.expires_on.isoformat(),
-        "redemption_url": card.redemption_url or None,
-        "last4": card.last4,
     }
 
 

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
 from alerts.errors import ValidationFailedError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, require_scope
 from credit.api.headers import OPTIONAL_KEY_HEADER
 from credit.api.inputs import read_body, read_query
@@ -27,8 +28,6 @@ from loyalty.api.asking import (
     SCOPE,
     SCOPE_WORDS,
     TAGS,
-    answer,
-    answer_once,
     client_of,
     find,
     keep_printed,
@@ -71,7 +70,7 @@ class StockItemsView(APIView):
             viewer=viewer, client_id=query.get("client_id"), sku=query.get("sku")
         )
         page = paginate(request, articles, query=query, order=["created_at", "id"])
-        return answer(page.printed(map(print_article, page.rows)))
+        return respond(page.printed(map(print_article, page.rows)))
 
     @extend_schema(
         operation_id="create_stock_item",
@@ -106,7 +105,7 @@ class StockItemsView(APIView):
                 now=timezone.now(),
                 key=claim,
             )
-            return answer(_print_article(partner.viewer, added.stock_item_id), status=201)
+            return respond(_print_article(partner.viewer, added.stock_item_id), status=201)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the article
@@ -123,7 +122,7 @@ class StockItemsView(APIView):
                 "is_active": True,
             }
 
-        return answer_once(request, partner, act=act, print_again=print_again)
+        return respond_under_key(request, partner, act=act, print_again=print_again)
 
 
 class StockItemView(APIView):
@@ -141,7 +140,7 @@ class StockItemView(APIView):
     )
     def get(self, request: Request, stock_item_id: UUID) -> Response:
         viewer = require_scope(request, SCOPE).viewer
-        return answer(_print_article(viewer, stock_item_id))
+        return respond(_print_article(viewer, stock_item_id))
 
 
 class SessionsView(APIView):
@@ -165,7 +164,7 @@ class SessionsView(APIView):
             viewer=viewer, client_id=query.get("client_id"), is_open=query["open"]
         )
         page = paginate(request, sessions, query=query, order=["-opened_at", "-id"])
-        return answer(page.printed(map(print_session, page.rows)))
+        return respond(page.printed(map(print_session, page.rows)))
 
     @extend_schema(
         operation_id="open_register_session",
@@ -194,13 +193,13 @@ class SessionsView(APIView):
                 now=timezone.now(),
                 key=claim,
             )
-            return answer(_print_opened(partner.viewer, opened.register_session_id), status=201)
+            return respond(_print_opened(partner.viewer, opened.register_session_id), status=201)
 
         def print_again(record: IdempotencyRecord) -> dict[str, Any]:
             assert record.object_id is not None  # noqa: S101  kept with the session
             return _print_opened(partner.viewer, record.object_id)
 
-        return answer_once(request, partner, act=act, print_again=print_again)
+        return respond_under_key(request, partner, act=act, print_again=print_again)
 
 
 class SessionView(APIView):
@@ -218,7 +217,7 @@ class SessionView(APIView):
     )
     def get(self, request: Request, session_id: UUID) -> Response:
         viewer = require_scope(request, SCOPE).viewer
-        return answer(print_session(find(sessions_of(viewer=viewer), session_id)))
+        return respond(print_session(find(sessions_of(viewer=viewer), session_id)))
 
 
 class CloseView(APIView):
@@ -254,9 +253,11 @@ class CloseView(APIView):
             )
             printed = print_session(find(sessions_of(viewer=partner.viewer), session_id))
             keep_printed(claim, printed)
-            return answer(printed)
+            return respond(printed)
 
-        return answer_once(request, partner, act=act, print_again=lambda record: record.details)
+        return respond_under_key(
+            request, partner, act=act, print_again=lambda record: record.details
+        )
 
 
 def _currency(body: dict[str, Any], client_id: UUID) -> str:

@@ -91,11 +91,6 @@ class Gateway(Protocol):
         """Give money back. Under the same id it is given once."""
 
 
-def configured_gateways() -> list[str]:
-    """Return the names of the gateways that are set up, beside ``manual``."""
-    return [STRIPE] if settings.STRIPE_API_KEY else []
-
-
 def choose_gateway(name: str) -> Gateway:
     """Return a gateway by its name.
 

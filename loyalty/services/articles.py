@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,13 +16,13 @@ from alerts.transactions import durable, transaction
 from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import StockItem
+from loyalty.services.fields import find_currency_errors, find_text_errors
 from loyalty.services.refusals import NoSuchThingError, refuse
 
 log = structlog.get_logger()
 
 # So that no cart's sum leaves 64 bits.
 _MOST: Final = 10**12
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +59,10 @@ def create_article(
     :raises ValidationFailedError: GC-012, names the field.
     """
     sku, name = sku.strip(), name.strip()
-    errors = _find_errors(sku=sku, name=name, price_minor=price_minor, on_hand=on_hand)
-    if not _CURRENCY.fullmatch(currency):
-        errors["currency"] = [_("Enter a currency's three letters, such as USD.")]
+    errors = {
+        **_find_errors(sku=sku, name=name, price_minor=price_minor, on_hand=on_hand),
+        **find_currency_errors(currency),
+    }
     if errors:
         raise ValidationFailedError(errors=errors)
     try:
@@ -154,8 +154,8 @@ def _find_errors(
 ) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     for field, text, most in (("sku", sku, 64), ("name", name, 120)):
-        if text is not None and (not text or "\0" in text or len(text) > most):
-            errors[field] = [_("Enter 1 to %(most)s characters.") % {"most": most}]
+        if text is not None:
+            errors |= find_text_errors(field, text, longest=most)
     for field, number in (("price", price_minor), ("on_hand", on_hand)):
         if number is not None and not 0 <= number <= _MOST:
             errors[field] = [_("Enter a number from 0 on.")]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import DatabaseError, IntegrityError
 from django.utils.translation import gettext as _
 
 from alerts.codes import ErrorCode
@@ -25,11 +25,12 @@ from alerts.errors import (
 )
 from alerts.statements import call_function
 from alerts.transactions import durable
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
+from credit.services.idempotency import KeyClaim, key_parameters
 from credit.services.transfers import is_violation_of
 from loyalty.models import Checkout
 from loyalty.services.owed_points import review_owed
 from loyalty.services.points_log import updating_points
+from loyalty.services.refusals import refusal_from
 
 log = structlog.get_logger()
 
@@ -154,9 +155,6 @@ def check_out(
     :raises ValidationFailedError: GC-012; an article, customer or session that is not the
         client's, an amount that is not the cart's total.
     """
-    owner, idempotency_key, fingerprint = (
-        (None, None, None) if key is None else (key.owner, key.key, key.fingerprint)
-    )
     checkout_id = uuid4()
     with updating_points(customer_id=cart.customer_id, order_id=checkout_id) as update:
         row = call_checkout(
@@ -177,9 +175,7 @@ def check_out(
                 payment.reference,
                 actor,
                 request_id,
-                owner,
-                idempotency_key,
-                fingerprint,
+                *key_parameters(key),
                 now,
             ],
             order_number=order_number,
@@ -222,15 +218,10 @@ def call_checkout(
 
 
 def _refusal_from(error: DatabaseError) -> Exception:
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    if sqlstate == KeyAnsweredError.SQLSTATE:
-        return KeyAnsweredError()
-    if isinstance(error, OperationalError) and sqlstate == StillRunningError.LOCK_NOT_AVAILABLE:
-        return StillRunningError()
     refusal = from_database_error(error)
     if isinstance(refusal, DatabaseRefusalError) and "lines" in refusal.details:
         return OutOfArticlesError(errors={"lines": _sentences(refusal.details["lines"])})
-    return error if refusal is None else refusal
+    return refusal_from(error)
 
 
 def _sentences(found: object) -> list[str]:

@@ -21,7 +21,7 @@ from alerts.scope import EVERYTHING, seeing
 from alerts.statements import call_function
 from alerts.tracing import tracing
 from alerts.transactions import durable, transaction
-from credit.services.idempotency import KeyClaim, amend_answer, forget_answer
+from credit.services.idempotency import KeyClaim, amend_answer, forget_answer, key_parameters
 from loyalty.models import Checkout, Payment
 from loyalty.providers import Charge, Gateway, GatewayAnswer, NotConfiguredError, choose_gateway
 from loyalty.services.checkouts import (
@@ -116,9 +116,7 @@ def check_out_by_gateway(
                     now + ASKED_AFTER,
                     actor,
                     request_id,
-                    None if key is None else key.owner,
-                    None if key is None else key.key,
-                    None if key is None else key.fingerprint,
+                    *key_parameters(key),
                     now,
                 ],
                 order_number=order_number,

@@ -43,13 +43,13 @@ def call(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...]:
     try:
         return call_function(statement, parameters)
     except DatabaseError as error:
-        refusal = refusal_of(error)
+        refusal = refusal_from(error)
         if refusal is error:
             raise
         raise refusal from error
 
 
-def refusal_of(error: DatabaseError) -> Exception:
+def refusal_from(error: DatabaseError) -> Exception:
     """Return what a caller is told; the error itself where it is no refusal of ours."""
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     if sqlstate == KeyAnsweredError.SQLSTATE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,12 +16,12 @@ from alerts.transactions import durable, transaction
 from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import Checkout, RegisterSession
+from loyalty.services.fields import find_currency_errors, find_text_errors
 from loyalty.services.refusals import NoSuchThingError, StateForbidsError
 
 log = structlog.get_logger()
 
 _LONGEST_NAME: Final = 64
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +58,10 @@ def open_register(
     :raises ValidationFailedError: GC-012, names the field.
     """
     register = register.strip()
-    errors: dict[str, list[str]] = {}
-    if not register or "\0" in register or len(register) > _LONGEST_NAME:
-        errors["register"] = [_("Enter 1 to %(most)s characters.") % {"most": _LONGEST_NAME}]
-    if not _CURRENCY.fullmatch(currency):
-        errors["currency"] = [_("Enter a currency's three letters, such as USD.")]
+    errors = {
+        **find_text_errors("register", register, longest=_LONGEST_NAME),
+        **find_currency_errors(currency),
+    }
     if errors:
         raise ValidationFailedError(errors=errors)
     try:

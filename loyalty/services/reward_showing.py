@@ -7,13 +7,11 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from django.db import connection
-
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable, transaction
-from giftcards.models import GiftCard
+from giftcards.services.disclosing import disclose_card
 from giftcards.services.secrets import open_field
 from loyalty.models import Reward
 from loyalty.services.reward_links import digest_of_reward_token
@@ -110,21 +108,13 @@ def show_reward_card(*, token: str, now: datetime) -> ShownReward:
     linked = open_reward_link(token=token, now=now)
     with transaction():
         reward = Reward.objects.select_for_update(no_key=True).get(pk=linked.reward_id)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('giftline.actor', %s, true)", [_ACTOR])
-        cards = list(
-            GiftCard.objects.raw(
-                "SELECT * FROM giftcards_disclose_card(%s, %s) WHERE id IS NOT NULL",
-                [reward.card_id, now],
-            )
-        )
-        if not cards:
+        card = reward.card_id and disclose_card(card_id=reward.card_id, actor=_ACTOR, now=now)
+        if not card:
             raise LinkUnknownError
         if reward.state == Reward.State.ISSUED:
             reward.state = Reward.State.DELIVERED
             reward.delivered_at = now
             reward.save(update_fields=["state", "delivered_at"])
-    card = cards[0]
     return ShownReward(
         reward=linked,
         code=open_field(card.code_encrypted, field="code"),

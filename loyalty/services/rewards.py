@@ -6,7 +6,7 @@ The work is done by the database (``loyalty/sql/reward.sql``), in one statement.
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -18,9 +18,10 @@ from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable
 from credit.models import Account
 from credit.services.events import tell_account_changed
-from credit.services.idempotency import KeyClaim
+from credit.services.idempotency import KeyClaim, key_parameters
 from credit.services.warnings import watch_balance
 from giftcards.providers import configured_providers
+from giftcards.selectors.card_facts import CardFacts, card_facts
 from loyalty.models import Reward
 from loyalty.services.contacts import Contact
 from loyalty.services.points_log import updating_points
@@ -43,24 +44,6 @@ _TAKE: Final = (
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RewardCard:
-    """A reward's card; its secrets are encrypted, its value is in minor units."""
-
-    card_id: UUID
-    brand: str
-    value_minor: int
-    currency: str
-    last4: str
-    expires_on: date | None
-    redemption_url: str
-    code_encrypted: str
-    pin_encrypted: str
-    number_encrypted: str
-    url_encrypted: str
-    was_disclosed: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RewardResult:
     """A gift card for points as it stands; amounts in minor units.
 
@@ -80,7 +63,7 @@ class RewardResult:
     brand_name: str
     points_spent: int
     points_balance: int
-    card: RewardCard | None
+    card: CardFacts | None
     contact: Contact
     message_id: UUID | None
     reveal_token: str | None
@@ -136,9 +119,7 @@ def take_reward(
                 configured_providers(),
                 actor,
                 request_id,
-                None if key is None else key.owner,
-                None if key is None else key.key,
-                None if key is None else key.fingerprint,
+                *key_parameters(key),
                 now,
             ],
         )
@@ -188,22 +169,7 @@ def find_reward(*, reward_id: UUID) -> RewardResult:
         brand_name=brand.name,
         points_spent=reward.points,
         points_balance=reward.customer.points_balance,
-        card=None
-        if card is None
-        else RewardCard(
-            card_id=card.pk,
-            brand=brand.name,
-            value_minor=reward.face_value_minor,
-            currency=reward.currency,
-            last4=card.last4,
-            expires_on=card.expires_on,
-            redemption_url=brand.redemption_url,
-            code_encrypted=card.code_encrypted,
-            pin_encrypted=card.pin_encrypted,
-            number_encrypted=card.number_encrypted,
-            url_encrypted=card.url_encrypted,
-            was_disclosed=card.disclosed_at is not None,
-        ),
+        card=None if card is None else card_facts(card, brand=brand),
         contact=Contact(method=reward.contact_method, to=reward.contact_to),  # type: ignore[arg-type]
         message_id=message_id,
         reveal_token=derive_reward_token(reward_id=reward.pk)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from alerts.errors import ServiceError
 from alerts.throttling import RateLimitedError, count_press
 from credit.money import display_amount
 from credit.views.looks import look_of
+from giftcards.faces import group_code, list_steps, tone_of
 from loyalty.services.reward_showing import (
     LinkedReward,
     LinkExpiredError,
@@ -23,10 +23,6 @@ from loyalty.services.reward_showing import (
     open_reward_link,
     show_reward_card,
 )
-
-_TONES: Final = 6
-_GROUP: Final = re.compile(r"[^\s-]+[\s-]*")
-_PLAIN_GROUP: Final = 4
 
 
 @never_cache
@@ -58,27 +54,22 @@ def _face(reward: LinkedReward) -> dict[str, Any]:
     return {
         "brand": reward.brand,
         "value": display_amount(reward.value_minor, reward.currency),
-        "tone": sum(reward.brand.encode()) % _TONES + 1,
+        "tone": tone_of(reward.brand),
         "from_name": reward.client,
     }
 
 
 def _card(shown: ShownReward) -> dict[str, Any]:
     reward = shown.reward
-    groups = _GROUP.findall(shown.code)
-    if len(groups) <= 1:
-        groups = [
-            shown.code[at : at + _PLAIN_GROUP] for at in range(0, len(shown.code), _PLAIN_GROUP)
-        ]
     return {
         **_face(reward),
         "code": shown.code,
-        "code_groups": groups,
+        "code_groups": group_code(shown.code),
         "pin": shown.pin,
         "number": shown.number,
         "expires_on": shown.expires_on,
         "use_url": shown.url or reward.redemption_url,
-        "how_to": [line.strip() for line in reward.instructions.splitlines() if line.strip()],
+        "how_to": list_steps(reward.instructions),
         "terms_url": reward.terms_url,
         "disclosure": reward.disclosure,
     }

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,11 +17,6 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
-    UnfoldAdminTextInputWidget,
-)
 
 from alerts.admin.base import ReadOnlyAdmin
 from alerts.admin.cells import (
@@ -39,12 +34,10 @@ from alerts.admin.cells import (
 from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.models import WebhookEndpoint
-from alerts.providers.outgoing_addresses import LONGEST_URL
 from alerts.selectors.webhooks import DeliveryRate, delivery_rates
 from alerts.services.webhook_deliveries import replay_failed
-from alerts.services.webhook_events import EVENTS
-from credit.models import Agency, Client
 from credit.selectors.viewers import Viewer
+from redemption.admin.webhook_forms import NewEndpointForm, OverlapForm, SinceForm
 from redemption.services.webhook_endpoints import (
     create_endpoint,
     delete_endpoint,
@@ -53,78 +46,21 @@ from redemption.services.webhook_endpoints import (
     switch_endpoint,
 )
 
-_OVERLAPS: Final = (
-    (0, "At once: it may have been stolen"),
-    (24, "After a day"),
-    (7 * 24, "After a week"),
-    (30 * 24, "After 30 days"),
-)
 _STATE_COLOURS: Final = {"active": GREEN, "paused": AMBER, "disabled": RED}
 
 
-class NewEndpointForm(forms.Form):
-    """Whose it is, where it is and what it is told of."""
+class EndpointChangeList(ChangeList):
+    """The list of endpoints, whose rates are asked for once for the page that is shown."""
 
-    client = forms.ModelChoiceField(
-        Client.objects.none(),
-        required=False,
-        empty_label="The platform’s: it hears of everything",
-        widget=UnfoldAdminSelectWidget,
-    )
-    agency = forms.ModelChoiceField(
-        Agency.objects.none(),
-        required=False,
-        empty_label="Of no agency",
-        help_text="Instead of a client: it hears of the agency and all its clients.",
-        widget=UnfoldAdminSelectWidget,
-    )
-    url = forms.CharField(
-        max_length=LONGEST_URL,
-        label="Address",
-        help_text="https, at a public address, port 443 or 8443.",
-        widget=UnfoldAdminTextInputWidget(
-            attrs={"placeholder": "https://hooks.acorn.example/giftline", "autocomplete": "off"}
-        ),
-    )
-    events = forms.MultipleChoiceField(
-        choices=[(name, f"{name} – {words}") for name, words in EVENTS.items()],
-        initial=list(EVENTS),
-        label="It is told of",
-        widget=forms.CheckboxSelectMultiple,
-    )
-    description = forms.CharField(max_length=120, required=False, widget=UnfoldAdminTextInputWidget)
+    result_list: Any
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Asked when the form is shown: before that nobody has said who is looking.
-        self.fields["client"].queryset = Client.objects.all()  # type: ignore[attr-defined]
-        self.fields["agency"].queryset = Agency.objects.all()  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("client") and cleaned.get("agency"):
-            self.add_error("agency", "Choose a client or an agency, not both.")
-        return cleaned
-
-
-class OverlapForm(forms.Form):
-    """How long the old secret goes on beside the new one."""
-
-    hours = forms.TypedChoiceField(
-        choices=_OVERLAPS,
-        coerce=int,
-        initial=24,
-        label="The old secret ends",
-        widget=UnfoldAdminSelectWidget,
-    )
-
-
-class SinceForm(forms.Form):
-    """From when on what was given up is sent once more."""
-
-    since = forms.SplitDateTimeField(
-        label="Of what happened since (UTC)", widget=UnfoldAdminSplitDateTimeWidget
-    )
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        endpoints: list[Any] = list(self.result_list)
+        rates = delivery_rates(endpoint_ids=[one.pk for one in endpoints], now=timezone.now())
+        for endpoint in endpoints:
+            endpoint.rate = rates.get(endpoint.pk)
+        self.result_list = endpoints
 
 
 @admin.register(WebhookEndpoint)
@@ -141,12 +77,15 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
     failing = time_column("failing_since", title="failing since")
     fieldsets = (
         (None, {"fields": ("url", "description", "owner", "state_words", "heard_of")}),
-        ("How it does", {"fields": ("arrived", "failing", "last_failure", "sent")}),
+        ("How it does", {"fields": ("arrived_of_one", "failing", "last_failure", "sent")}),
         ("Signed with", {"fields": ("secrets", "created")}),
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.admin_site.has_permission(request))
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        return EndpointChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
         rows: QuerySet[WebhookEndpoint] = super().get_queryset(request)
@@ -170,7 +109,11 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
         return label(str(words), _STATE_COLOURS.get(endpoint.state, GREY))
 
     @admin.display(description="arrived in 24 h")
-    def arrived(self, endpoint: WebhookEndpoint) -> SafeString | str:
+    def arrived(self, endpoint: Any) -> SafeString | str:
+        return _rate_words(endpoint.rate)
+
+    @admin.display(description="arrived in 24 h")
+    def arrived_of_one(self, endpoint: WebhookEndpoint) -> SafeString | str:
         rates = delivery_rates(endpoint_ids=[endpoint.pk], now=timezone.now())
         return _rate_words(rates.get(endpoint.pk))
 

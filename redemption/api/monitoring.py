@@ -11,16 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from alerts.errors import ServiceError
 from alerts.models import Alert
 from alerts.services.monitor_runs import MonitorsResult
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, require_scope
-from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
-from credit.api.inputs import StrictSerializer, read_body, read_idempotency_key
+from credit.api.headers import OPTIONAL_KEY_HEADER
+from credit.api.inputs import StrictSerializer, read_body
 from credit.api.problems import problems
-from credit.api.replays import refusal_of
+from credit.models import IdempotencyRecord
 from credit.services.api_keys import ScopeMissingError
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from credit.services.idempotency import KeyClaim
 from redemption.services.monitor_requests import find_run, run_for_partner
 
 _SCOPE = "monitoring"
@@ -132,18 +132,12 @@ class MonitoringRunsView(APIView):
         if partner.scope_kind != "platform":
             # What is found is of every tenant together.
             raise ScopeMissingError(scope=_SCOPE)
-        claim = read_idempotency_key(request, organisation=partner.organisation, required=False)
-        try:
+
+        def act(claim: KeyClaim | None) -> Response:
             read_body(RunRequest, request)
-            result = run_for_partner(claim=claim, now=timezone.now())
-        except KeyAnsweredError:
-            assert claim is not None  # noqa: S101  nothing else says that a key was answered
-            return _answer_again(claim)
-        except ServiceError as error:
-            if claim is not None:
-                _keep(claim, error)
-            raise
-        return Response(print_run(result), headers=NO_STORE)
+            return respond(print_run(run_for_partner(claim=claim, now=timezone.now())))
+
+        return respond_under_key(request, partner, act=act, print_again=_print_again)
 
 
 def print_run(result: MonitorsResult) -> dict[str, Any]:
@@ -156,20 +150,9 @@ def print_run(result: MonitorsResult) -> dict[str, Any]:
     }
 
 
-def _keep(claim: KeyClaim, error: ServiceError) -> None:
-    record = find_record(claim=claim)
-    if record is not None and record.error_code:
-        raise refusal_of(record) from None
-    keep_refusal(claim=claim, error=error, status=error.code.status, now=timezone.now())
-
-
-def _answer_again(claim: KeyClaim) -> Response:
-    record = find_record(claim=claim)
-    assert record is not None  # noqa: S101  it was found a moment ago, and is kept for days
-    if record.error_code:
-        raise refusal_of(record)
-    run_id = record.object_id
+def _print_again(record: IdempotencyRecord) -> dict[str, Any]:
+    assert record.object_id is not None  # noqa: S101  kept with the run
     # Runs are kept for longer than keys.
-    result = find_run(run_id=run_id) if run_id else None
+    result = find_run(run_id=record.object_id)
     assert result is not None  # noqa: S101
-    return Response(print_run(result), headers={**NO_STORE, "Idempotency-Replayed": "true"})
+    return print_run(result)

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from alerts.codes import ErrorCode
 from credit.money import format_amount
-from giftcards.services.secrets import open_field
+from giftcards.api.printing import print_card
 from redemption.codes import TEST_CARD_CODE
 from redemption.models import Redemption
 from redemption.selectors.redemptions import MessageFacts, RedemptionFacts, TraceStep
@@ -202,25 +202,7 @@ def print_step(step: TraceStep) -> dict[str, Any]:
 def _print_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any] | None:
     if facts.is_test and facts.issued_at is not None:
         return _print_test_card(facts, shows_code=shows_code)
-    card = facts.card
-    if card is None:
-        return None
-
-    def secret(sealed: str, field: str) -> str | None:
-        return (open_field(sealed, field=field) or None) if shows_code else None
-
-    return {
-        "brand": card.brand,
-        "value": format_amount(card.value_minor, card.currency),
-        "currency": card.currency,
-        "code": secret(card.code_encrypted, "code"),
-        "pin": secret(card.pin_encrypted, "pin"),
-        "number": secret(card.number_encrypted, "number"),
-        "url": secret(card.url_encrypted, "url"),
-        "expires_on": None if card.expires_on is None else card.expires_on.isoformat(),
-        "redemption_url": card.redemption_url or None,
-        "last4": card.last4,
-    }
+    return None if facts.card is None else print_card(facts.card, shows_code=shows_code)
 
 
 def _print_test_card(facts: RedemptionFacts, *, shows_code: bool) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
-from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
-from credit.api.inputs import StrictSerializer, TextField, read_body, read_idempotency_key
+from credit.api.headers import OPTIONAL_KEY_HEADER
+from credit.api.inputs import StrictSerializer, TextField, read_body
 from credit.api.problems import problems
-from credit.api.replays import refusal_of
-from credit.services.idempotency import KeyAnsweredError, find_record, keep_refusal
+from credit.models import IdempotencyRecord
+from credit.services.idempotency import KeyClaim
 from redemption.api import examples
 from redemption.api.printing import print_message
 from redemption.api.serializers import MessageOutput
@@ -66,44 +66,27 @@ class ResendView(APIView):
     )
     def post(self, request: Request, redemption_id: UUID) -> Response:
         partner = require_scope(request, "redeem")
-        claim = read_idempotency_key(request, organisation=partner.organisation, required=False)
-        record = None if claim is None else find_record(claim=claim)
-        message_id = None
-        try:
-            if record is None:
-                body = read_body(ResendRequest, request)
-                message_id = resend_reward(
-                    viewer=partner.viewer,
-                    redemption_id=redemption_id,
-                    method=body.get("method", ""),
-                    to=body.get("to", ""),
-                    now=timezone.now(),
-                    claim=claim,
-                ).message_id
-        except (KeyAnsweredError, ServiceError) as error:
-            # Whoever came second may find that the first has done it.
-            record = None if claim is None else find_record(claim=claim)
-            if record is None:
-                if claim is not None and isinstance(error, ServiceError):
-                    keep_refusal(
-                        claim=claim, error=error, status=error.code.status, now=timezone.now()
-                    )
-                raise
-        if record is not None and record.error_code:
-            raise refusal_of(record)
-        if record is not None:
-            message_id = UUID(record.details["message_id"])
-        assert message_id is not None  # noqa: S101  sent, or sent before
-        replayed = {} if record is None else {"Idempotency-Replayed": "true"}
-        return Response(
-            {"message": _print(partner, redemption_id, message_id)},
-            status=202,
-            headers={**NO_STORE, **replayed},
-        )
+
+        def act(claim: KeyClaim | None) -> Response:
+            body = read_body(ResendRequest, request)
+            sent = resend_reward(
+                viewer=partner.viewer,
+                redemption_id=redemption_id,
+                method=body.get("method", ""),
+                to=body.get("to", ""),
+                now=timezone.now(),
+                claim=claim,
+            )
+            return respond(_print(partner, redemption_id, sent.message_id), status=202)
+
+        def print_again(record: IdempotencyRecord) -> dict[str, Any]:
+            return _print(partner, redemption_id, UUID(record.details["message_id"]))
+
+        return respond_under_key(request, partner, act=act, print_again=print_again)
 
 
 def _print(partner: Partner, redemption_id: UUID, message_id: UUID) -> dict[str, Any]:
     """Print the message as it was promised, also when it has gone out since."""
     facts = find_redemption(viewer=partner.viewer, redemption_id=redemption_id)
     message = next(one for one in facts.messages if one.message_id == message_id)
-    return {**print_message(message), "state": "queued"}
+    return {"message": {**print_message(message), "state": "queued"}}

@@ -13,14 +13,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
-from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
-from credit.api.inputs import StrictSerializer, TextField, read_body, read_idempotency_key
+from credit.api.headers import OPTIONAL_KEY_HEADER
+from credit.api.inputs import StrictSerializer, TextField, read_body
 from credit.api.problems import problems
-from credit.api.replays import refusal_of
 from credit.models import IdempotencyRecord
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from credit.services.idempotency import KeyClaim
 from redemption.api import examples
 from redemption.api.printing import print_detail
 from redemption.api.serializers import RedemptionDetailOutput
@@ -133,26 +132,16 @@ def _answer(
     first_state: Redemption.State,
     shows_code: bool = False,
 ) -> Response:
-    claim = read_idempotency_key(request, organisation=partner.organisation, required=False)
-    record = None if claim is None else find_record(claim=claim)
-    try:
-        if record is None:
-            work(read_body(ReasonRequest, request)["reason"], claim)
-    except (KeyAnsweredError, ServiceError) as error:
-        # Whoever came second may find that the first has done it.
-        record = None if claim is None else find_record(claim=claim)
-        if record is None:
-            if claim is not None and isinstance(error, ServiceError):
-                keep_refusal(claim=claim, error=error, status=error.code.status, now=timezone.now())
-            raise
-    if record is not None and record.error_code:
-        raise refusal_of(record)
-    printed = _print(partner, redemption_id, record, shows_code=shows_code)
-    if record is not None:
+    def act(claim: KeyClaim | None) -> Response:
+        work(read_body(ReasonRequest, request)["reason"], claim)
+        return respond(_print(partner, redemption_id, None, shows_code=shows_code))
+
+    def print_again(record: IdempotencyRecord) -> dict[str, Any]:
+        printed = _print(partner, redemption_id, record, shows_code=shows_code)
         # As it was told the first time, whatever has become of it since.
-        printed.update(state=first_state.value, reason=None)
-    replayed = {} if record is None else {"Idempotency-Replayed": "true"}
-    return Response(printed, headers={**NO_STORE, **replayed})
+        return {**printed, "state": first_state.value, "reason": None}
+
+    return respond_under_key(request, partner, act=act, print_again=print_again)
 
 
 def _print(

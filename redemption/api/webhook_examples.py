@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiExample
+from credit.api.example_parts import example_answer, example_page, example_request
 
 _ENDPOINT: Final[dict[str, Any]] = {
     "id": "8c1d2e3f-4a5b-4c6d-8e7f-9a0b1c2d3e08",
@@ -68,28 +68,10 @@ _ON_ITS_WAY: Final = {
 }
 
 
-def _answer(name: str, value: Any, status: str = "200") -> OpenApiExample:
-    return OpenApiExample(
-        name,
-        value=value,
-        response_only=True,
-        status_codes=[status],
-        media_type="application/json",
-    )
-
-
-def _body(name: str, value: Any) -> OpenApiExample:
-    return OpenApiExample(name, value=value, request_only=True, media_type="application/json")
-
-
-def _page(result: Any) -> dict[str, Any]:
-    return {"next": None, "previous": None, "results": [result]}
-
-
-LIST: Final = [_answer("One endpoint", _page(_ENDPOINT))]
-ONE: Final = [_answer("An endpoint", _ENDPOINT)]
+LIST: Final = [example_answer("One endpoint", example_page(_ENDPOINT))]
+ONE: Final = [example_answer("An endpoint", _ENDPOINT)]
 CREATE: Final = [
-    _body(
+    example_request(
         "For two kinds of event",
         {
             "url": "https://hooks.acorn.example/giftline",
@@ -97,24 +79,27 @@ CREATE: Final = [
             "description": "The loyalty system",
         },
     ),
-    _answer("With its secret", {**_ENDPOINT, "secret": _SECRET}, "201"),
+    example_answer("With its secret", {**_ENDPOINT, "secret": _SECRET}, "201"),
 ]
 CHANGE: Final = [
-    _body("Pause it", {"state": "paused"}),
-    _answer("Paused", {**_ENDPOINT, "state": "paused"}),
+    example_request("Pause it", {"state": "paused"}),
+    example_answer("Paused", {**_ENDPOINT, "state": "paused"}),
 ]
 ROTATE: Final = [
-    _body("Two days to change over", {"overlap_hours": 48}),
-    _answer(
+    example_request("Two days to change over", {"overlap_hours": 48}),
+    example_answer(
         "The new secret",
         {**_ENDPOINT, "previous_secret_valid_until": "2026-03-04T15:30:00Z", "secret": _SECRET},
     ),
 ]
-DELIVERIES: Final = [_answer("Delivered at the second try", _page(_DELIVERY))]
-REPLAY: Final = [_body("Once more", {}), _answer("On its way again", _ON_ITS_WAY, "202")]
+DELIVERIES: Final = [example_answer("Delivered at the second try", example_page(_DELIVERY))]
+REPLAY: Final = [
+    example_request("Once more", {}),
+    example_answer("On its way again", _ON_ITS_WAY, "202"),
+]
 TEST: Final = [
-    _body("A test", {}),
-    _answer(
+    example_request("A test", {}),
+    example_answer(
         "On its way",
         {
             **_ON_ITS_WAY,

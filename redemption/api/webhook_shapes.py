@@ -12,7 +12,7 @@ from alerts.providers.outgoing_addresses import LONGEST_URL
 from alerts.services.webhook_events import EVENTS, TEST_EVENT
 from credit.api.inputs import IdField, StrictSerializer, TextField
 from credit.api.pagination import ListQuery
-from redemption.services.webhook_endpoints import LONGEST_OVERLAP
+from redemption.services.webhook_endpoints import DEFAULT_OVERLAP_HOURS, LONGEST_OVERLAP
 
 _LONGEST_DESCRIPTION: Final = 120
 _HOURS: Final = int(LONGEST_OVERLAP.total_seconds()) // 3600
@@ -55,7 +55,7 @@ class EndpointChange(StrictSerializer):
 class RotationRequest(StrictSerializer):
     overlap_hours = serializers.IntegerField(
         required=False,
-        default=24,
+        default=DEFAULT_OVERLAP_HOURS,
         min_value=0,
         max_value=_HOURS,
         help_text="How long the secret before signs too; 0 ends it at once.",

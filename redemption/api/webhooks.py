@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,17 +13,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alerts.codes import ErrorCode
-from alerts.errors import ServiceError
 from alerts.models import WebhookDelivery
 from alerts.services.webhook_events import EVENTS
+from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, Partner, require_scope
-from credit.api.headers import NO_STORE, OPTIONAL_KEY_HEADER
-from credit.api.inputs import read_body, read_idempotency_key, read_query
+from credit.api.headers import OPTIONAL_KEY_HEADER
+from credit.api.inputs import read_body, read_query
 from credit.api.pagination import ListQuery, page_of, paginate
 from credit.api.problems import problems
-from credit.api.replays import refusal_of
 from credit.models import IdempotencyRecord
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, find_record, keep_refusal
+from credit.services.idempotency import KeyClaim
 from redemption.api import webhook_examples as examples
 from redemption.api.webhook_shapes import (
     DeliveriesQuery,
@@ -57,7 +55,6 @@ from redemption.services.webhook_endpoints import (
 _TAGS = ["Webhooks"]
 _SCOPE = " Scope `webhooks`."
 _READING = problems(401, 403, 404)
-_WRITING = problems(401, 403, 404, 409, 413, 415, 422)
 _DECIDING = problems(401, 403, 404, 409, ErrorCode.STATE_FORBIDS, 413, 415, 422)
 
 
@@ -80,7 +77,7 @@ class EndpointsView(APIView):
         viewer = require_scope(request, "webhooks").viewer
         query = read_query(ListQuery, request)
         page = paginate(request, visible_endpoints(viewer), query=query, order=["created_at", "id"])
-        return Response(page.printed(map(print_endpoint, page.rows)), headers=NO_STORE)
+        return respond(page.printed(map(print_endpoint, page.rows)))
 
     @extend_schema(
         operation_id="create_webhook_endpoint",
@@ -109,9 +106,11 @@ class EndpointsView(APIView):
                 now=timezone.now(),
                 claim=claim,
             )
-            return _answer(print_endpoint(endpoint, secret=secret), status=201)
+            return respond(print_endpoint(endpoint, secret=secret), status=201)
 
-        return _once(request, partner, act, lambda record: _secret_again(partner, record))
+        return respond_under_key(
+            request, partner, act=act, print_again=lambda record: _secret_again(partner, record)
+        )
 
 
 class EndpointView(APIView):
@@ -130,7 +129,7 @@ class EndpointView(APIView):
     )
     def get(self, request: Request, endpoint_id: UUID) -> Response:
         viewer = require_scope(request, "webhooks").viewer
-        return _answer(print_endpoint(find_endpoint(viewer=viewer, endpoint_id=endpoint_id)))
+        return respond(print_endpoint(find_endpoint(viewer=viewer, endpoint_id=endpoint_id)))
 
     @extend_schema(
         operation_id="change_webhook_endpoint",
@@ -163,7 +162,7 @@ class EndpointView(APIView):
                 reason="Paused over the API.",
                 now=now,
             )
-        return _answer(print_endpoint(endpoint))
+        return respond(print_endpoint(endpoint))
 
     @extend_schema(
         operation_id="delete_webhook_endpoint",
@@ -208,9 +207,11 @@ class RotateView(APIView):
                 now=timezone.now(),
                 claim=claim,
             )
-            return _answer(print_endpoint(endpoint, secret=secret))
+            return respond(print_endpoint(endpoint, secret=secret))
 
-        return _once(request, partner, act, lambda record: _secret_again(partner, record))
+        return respond_under_key(
+            request, partner, act=act, print_again=lambda record: _secret_again(partner, record)
+        )
 
 
 class DeliveriesView(APIView):
@@ -238,7 +239,7 @@ class DeliveriesView(APIView):
         if "type" in query:
             deliveries = deliveries.filter(event_type=query["type"])
         page = paginate(request, deliveries, query=query, order=["-created_at", "-id"])
-        return Response(page.printed(map(print_delivery, page.rows)), headers=NO_STORE)
+        return respond(page.printed(map(print_delivery, page.rows)))
 
 
 class ReplayView(APIView):
@@ -269,9 +270,14 @@ class ReplayView(APIView):
                 now=timezone.now(),
                 claim=claim,
             )
-            return _answer(print_delivery(delivery), status=202)
+            return respond(print_delivery(delivery), status=202)
 
-        return _once(request, partner, act, lambda record: _delivery_again(endpoint_id, record))
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=lambda record: _delivery_again(endpoint_id, record),
+        )
 
 
 class TestView(APIView):
@@ -298,43 +304,14 @@ class TestView(APIView):
             delivery = send_test_event(
                 viewer=partner.viewer, endpoint_id=endpoint_id, now=timezone.now(), claim=claim
             )
-            return _answer(print_delivery(delivery), status=202)
+            return respond(print_delivery(delivery), status=202)
 
-        return _once(request, partner, act, lambda record: _delivery_again(endpoint_id, record))
-
-
-def _answer(printed: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(printed, status=status, headers=NO_STORE)
-
-
-def _once(
-    request: Request,
-    partner: Partner,
-    act: Callable[[KeyClaim | None], Response],
-    print_again: Callable[[IdempotencyRecord], dict[str, Any]],
-) -> Response:
-    """Act, or print anew what the request's Idempotency-Key was answered with before."""
-    claim = read_idempotency_key(request, organisation=partner.organisation, required=False)
-    if claim is None:
-        return act(None)
-    record = find_record(claim=claim)
-    if record is None:
-        try:
-            return act(claim)
-        except (KeyAnsweredError, ServiceError) as error:
-            # Whoever came second may find that the first has done it.
-            record = find_record(claim=claim)
-            if record is None:
-                if isinstance(error, ServiceError):
-                    keep_refusal(
-                        claim=claim, error=error, status=error.code.status, now=timezone.now()
-                    )
-                raise
-    if record.error_code:
-        raise refusal_of(record)
-    answer = _answer(print_again(record), status=record.status)
-    answer["Idempotency-Replayed"] = "true"
-    return answer
+        return respond_under_key(
+            request,
+            partner,
+            act=act,
+            print_again=lambda record: _delivery_again(endpoint_id, record),
+        )
 
 
 def _secret_again(partner: Partner, record: IdempotencyRecord) -> dict[str, Any]:

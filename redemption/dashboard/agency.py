@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,6 +23,8 @@ from redemption.dashboard.amounts import show_amount, show_rounded
 from redemption.dashboard.charts import draw_bars
 from redemption.dashboard.frame import AGENCY_ROLES
 from redemption.dashboard.places import agency_context, open_agency
+from redemption.dashboard.report_files import csv_response
+from redemption.dashboard.report_words import short_day_words
 from redemption.selectors.agencies import AgencyStanding, list_agencies, read_agency
 
 _DAYS: Final = 30
@@ -87,12 +88,9 @@ def clients_csv(request: HttpRequest, viewer: Viewer, agency_id: UUID) -> HttpRe
     agency = open_agency(viewer, agency_id)
     standing = read_agency(viewer=viewer, agency_id=agency.agency_id, now=now, days=1)
     name = slugify(standing.name)[:60].strip("-") or str(agency_id)
-    return HttpResponse(
+    return csv_response(
         write_clients(standing, choose_clients(standing, request.GET)),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="clients-{name}-{now:%Y-%m-%d}.csv"'
-        },
+        name=f"clients-{name}-{now:%Y-%m-%d}.csv",
     )
 
 
@@ -195,7 +193,7 @@ def _nothing(agency: AgencyStanding) -> str:
 def _chart(agency: AgencyStanding, account: AccountFacts) -> object:
     return draw_bars(
         # The order of day and month is the language's own.
-        [(date_format(day.day, _("M j")), day.charged_minor) for day in agency.days],
+        [(short_day_words(day.day), day.charged_minor) for day in agency.days],
         tick_every=7,
         words=lambda minor: str(show_amount(minor, account.currency)),
         scale_words=lambda minor: show_rounded(minor, account.currency),

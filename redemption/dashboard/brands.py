@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,21 +19,23 @@ from redemption.dashboard.agency import Figure
 from redemption.dashboard.amounts import Amount, show_amount
 from redemption.dashboard.charts import BarChart, draw_bars
 from redemption.dashboard.frame import with_query
-from redemption.dashboard.message_filters import read_message_filters
 from redemption.dashboard.meters import Spark, draw_spark
 from redemption.dashboard.periods import Period
-from redemption.dashboard.report_files import Cells, percent_cell, write_cells
-from redemption.dashboard.report_filters import (
-    REPORT_ROLES,
-    period_links,
-    read_report_period,
-    report_context,
-    sees_agency_margin,
+from redemption.dashboard.report_asking import (
+    Asked,
+    asked_context,
+    charged_figures,
+    read_asked,
+    report_file,
 )
+from redemption.dashboard.report_files import Cells, percent_cell, write_cells
+from redemption.dashboard.report_filters import REPORT_ROLES, sees_agency_margin
 from redemption.dashboard.report_words import average_minor, share_words, wait_words
 from redemption.selectors.brand_report import BrandReport, BrandRow, read_brand_report
 
+PER_PAGE: Final = 50
 _MOST_BARS: Final = 8
+_LONGEST_NAME: Final = 14
 # Somebody should look at a brand that lost so much.
 _MARKED_PERCENT: Final = -20
 
@@ -63,30 +64,24 @@ class BrandLine:
 @page_for(*REPORT_ROLES)
 def brand_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show how each brand did in a period."""
-    filters = read_message_filters(request, viewer)
-    period = read_report_period(request.GET, now=timezone.now())
-    report = read_brand_report(scope=filters.scope, first=period.start, last=period.end)
-    address = reverse("report-brands")
-    asked = {**filters.kept, **period.query}
+    asked = read_asked(request, viewer)
+    report = _read(asked)
+    page = Paginator(report.rows, PER_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
         "reports/brands.html",
         {
-            **report_context(request, viewer, current="report-brands"),
-            "filters": filters,
-            "is_narrowed": filters.is_narrowed,
-            "period": period,
-            "periods": period_links(address, period, filters.kept),
+            **asked_context(request, viewer, asked, current="report-brands"),
             "figures": _figures(report),
             "chart": _chart(report),
-            "rows": [_line(row, report, viewer) for row in report.rows],
+            "rows": [_line(row, report, viewer) for row in page],
+            "page": page,
+            "query": with_query("", **asked.query).removeprefix("?") + "&",
             "parts_are_months": report.parts_are_months,
             "shows_margin": viewer.sees_platform or sees_agency_margin(viewer),
             "sees_platform": viewer.sees_platform,
-            "csv_url": with_query(reverse("report-brands-csv"), **asked),
-            "all_url": with_query(address, **period.query),
         },
-        status=400 if period.errors else 200,
+        status=asked.status,
     )
 
 
@@ -94,32 +89,28 @@ def brand_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page_for(*REPORT_ROLES)
 def brand_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Hand out the same for a spreadsheet."""
-    scope = read_message_filters(request, viewer).scope
-    period = read_report_period(request.GET, now=timezone.now())
-    if period.errors:
-        raise Http404
-    report = read_brand_report(scope=scope, first=period.start, last=period.end)
+    asked = read_asked(request, viewer)
+    report = _read(asked)
     shows_margin = viewer.sees_platform or sees_agency_margin(viewer)
-    lines = [_cells(row, report, period, viewer, shows_margin=shows_margin) for row in report.rows]
+    lines = [
+        _cells(row, report, asked.period, viewer, shows_margin=shows_margin) for row in report.rows
+    ]
     columns = [
         *("brand", "brand_id", "currency", "from", "to", "rewards", "share_percent"),
         *("rewards_before", "handed_over", "average_seconds", "p95_seconds", "charged"),
         *(("margin",) if shows_margin else ()),
     ]
-    name = f"brands-{period.start.isoformat()}-to-{period.end.isoformat()}.csv"
-    return HttpResponse(
-        write_cells(columns, lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    return report_file(asked, "brands", write_cells(columns, lines))
+
+
+def _read(asked: Asked) -> BrandReport:
+    return read_brand_report(
+        scope=asked.filters.scope, first=asked.period.start, last=asked.period.end
     )
 
 
 def _figures(report: BrandReport) -> list[Figure]:
     words, _tone = _change(report.issued, report.before)
-    charged: dict[str, int] = {}
-    for row in report.rows:
-        if row.sums:
-            charged[row.currency] = charged.get(row.currency, 0) + row.sums.charged_minor
     given = {row.brand_id for row in report.rows if row.issued}
     return [
         Figure(
@@ -131,14 +122,7 @@ def _figures(report: BrandReport) -> list[Figure]:
             else _("none in the days before"),
         ),
         Figure(label=_("Brands given"), value=f"{len(given):,}", words=_("in this period")),
-        *(
-            Figure(
-                label=_("Charged in %(currency)s") % {"currency": currency},
-                value=display_amount(amount, currency),
-                words=_("for these rewards"),
-            )
-            for currency, amount in sorted(charged.items())
-        ),
+        *charged_figures(row.sums for row in report.rows if row.sums),
     ]
 
 
@@ -158,7 +142,7 @@ def _chart(report: BrandReport) -> BarChart | None:
 
 def _short(name: str) -> str:
     """Cut a name to what fits beneath a bar."""
-    return name if len(name) <= len("Twelve chars.") else name[: len("Twelve chars")] + "…"
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
 def _line(row: BrandRow, report: BrandReport, viewer: Viewer) -> BrandLine:

@@ -16,12 +16,12 @@ from django.views.decorators.http import require_safe
 
 from alerts.csvfiles import safe_cell
 from credit.dashboard.access import page_for
-from credit.money import display_amount, format_amount
+from credit.money import display_amount
 from credit.selectors.viewers import Viewer
 from redemption.dashboard.agency import Figure
 from redemption.dashboard.frame import with_query
 from redemption.dashboard.report_asking import Asked, asked_context, read_asked, report_file
-from redemption.dashboard.report_files import Cells, percent_cell, write_cells
+from redemption.dashboard.report_files import Cells, amounts_cell, percent_cell, write_cells
 from redemption.dashboard.report_filters import REPORT_ROLES
 from redemption.dashboard.report_words import average_minor, share_words
 from redemption.dashboard.side_charts import SideChart, draw_sides
@@ -80,7 +80,7 @@ def campaign_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "figures": _figures(sums),
             "chart": _chart(sums, names),
             "in_chart": _IN_CHART,
-            "doors": list(door_words().items()),
+            "doors": list(_door_labels().items()),
             "rows": [_row(row, names.get(row.campaign_id, "–")) for row in page],
             "page": page,
             "query": with_query("", **asked.query).removeprefix("?") + "&",
@@ -105,10 +105,7 @@ def campaign_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "redeemed": row.redeemed,
             "redeemed_percent": percent_cell(row.rate),
             **{f"by_{door}": row.by_door.get(door, 0) for door in _DOORS},
-            "charged": "; ".join(
-                f"{format_amount(amount, currency)} {currency}"
-                for currency, amount in sorted(row.charged.items())
-            ),
+            "charged": amounts_cell(row.charged),
             "median_hours": "" if row.median_hours is None else row.median_hours,
             "from": asked.period.start.isoformat(),
             "to": asked.period.end.isoformat(),
@@ -119,7 +116,7 @@ def campaign_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     )
 
 
-def door_words() -> dict[str, str]:
+def _door_labels() -> dict[str, str]:
     """Return the doors as people call them, in the order in which they are shown."""
     return {
         Redemption.Door.WEB: _("Form"),
@@ -170,7 +167,7 @@ def _chart(sums: list[CampaignSums], names: Mapping[UUID, str]) -> SideChart | N
 
 def _row(row: CampaignSums, name: str) -> CampaignRow:
     shares, start = [], 0.0
-    for door, label in door_words().items():
+    for door, label in _door_labels().items():
         count = row.by_door.get(door, 0)
         if count:
             width = count * 100 / row.redeemed

@@ -15,7 +15,7 @@ from credit.money import display_amount
 from credit.selectors.clients import ClientFacts
 from redemption.dashboard.amounts import show_rounded
 from redemption.dashboard.charts import BarChart, count_words, draw_bars
-from redemption.dashboard.client_words import month_words
+from redemption.dashboard.report_words import month_words
 from redemption.models import Campaign
 from redemption.selectors.budgets import CampaignBudget
 from redemption.selectors.spending import Spending

@@ -86,8 +86,3 @@ def contact_words(method: str, to: str) -> str:
 def day_words(at: date) -> str:
     """Print a day: ``"Nov. 21, 2026"``."""
     return date_format(at, "DATE_FORMAT")
-
-
-def month_words(month: date) -> str:
-    """Print a month: ``"November 2026"``."""
-    return date_format(month, "YEAR_MONTH_FORMAT")

@@ -27,9 +27,10 @@ from redemption.dashboard.daily_words import daily_meanings, describe_daily
 from redemption.dashboard.flow_files import message_lines, money_lines, write_flow
 from redemption.dashboard.frame import Link, say, with_query
 from redemption.dashboard.message_filters import read_message_filters
+from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import REPORT_ROLES, report_context
 from redemption.selectors.daily import HOUR, last_full_day, read_daily_report
-from redemption.selectors.spans import ONE_DAY, midnight
+from redemption.selectors.spans import FIRST_DAY, ONE_DAY, midnight
 from redemption.services.subscriptions import (
     LAST_HOUR,
     TimeZones,
@@ -42,7 +43,6 @@ from redemption.services.subscriptions import (
 
 _HOURS: Final = 24
 _MORNING: Final = 7
-_FIRST_DAY: Final = date(2000, 1, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,6 @@ def daily_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     filters, chosen = read_message_filters(request, viewer), read_day(request.GET, now=now)
     report = read_daily_report(scope=filters.scope, day=chosen.day)
     address = reverse("report-daily")
-    sees_refusals = filters.scope.clients.are_all and filters.scope.campaign_id is None
     return render(
         request,
         "reports/daily.html",
@@ -84,7 +83,7 @@ def daily_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
                 ],
                 tick_every=4,
             ),
-            "meanings": daily_meanings(sees_refusals=sees_refusals),
+            "meanings": daily_meanings(sees_refusals=filters.scope.is_everything),
             "csv_url": with_query(
                 reverse("report-daily-csv"), **filters.kept, day=chosen.day.isoformat()
             ),
@@ -103,7 +102,7 @@ def daily_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if chosen.errors:
         raise Http404
     report = read_daily_report(scope=scope, day=chosen.day)
-    return HttpResponse(
+    return csv_response(
         write_flow(
             report.flow,
             start=midnight(chosen.day),
@@ -113,10 +112,7 @@ def daily_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             campaign_names=scope.campaign_names,
             more=[*money_lines(report.issued), *message_lines(report.messages)],
         ),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="daily-{chosen.day.isoformat()}.csv"'
-        },
+        name=f"daily-{chosen.day.isoformat()}.csv",
     )
 
 
@@ -182,7 +178,7 @@ def read_day(fields: QueryDict, *, now: datetime) -> ChosenDay:
     except ValueError:
         problem = _("Give a day such as 2026-03-01.")
     else:
-        if _FIRST_DAY <= day <= today:
+        if FIRST_DAY <= day <= today:
             return ChosenDay(day=day, latest=today, typed=day.isoformat(), errors=[])
         problem = _("Choose today or a day before.")
     return ChosenDay(day=yesterday, latest=today, typed=text[:32], errors=[problem])

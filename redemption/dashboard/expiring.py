@@ -19,7 +19,7 @@ from credit.money import display_amount
 from credit.selectors.viewers import Viewer
 from redemption.dashboard.agency import Figure
 from redemption.dashboard.frame import with_query
-from redemption.dashboard.report_files import write_expiring
+from redemption.dashboard.report_files import csv_response, write_expiring
 from redemption.dashboard.report_filters import REPORT_ROLES, read_filters, report_context
 from redemption.dashboard.report_words import pool_kind_words
 from redemption.selectors.expiring import (
@@ -83,11 +83,7 @@ def expiring_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     now = timezone.now()
     filters = read_filters(request, viewer)
     name = f"expiring-cards-{now.astimezone(UTC):%Y-%m-%d}.csv"
-    return HttpResponse(
-        write_expiring(list_expiring(scope=filters.scope, now=now)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_response(write_expiring(list_expiring(scope=filters.scope, now=now)), name=name)
 
 
 def _figures(found: list[ExpiringPool]) -> list[Figure]:

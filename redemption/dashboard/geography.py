@@ -15,12 +15,12 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 
 from alerts.csvfiles import safe_cell
 from credit.dashboard.access import page_for
-from credit.money import display_amount, format_amount
+from credit.money import display_amount
 from credit.selectors.viewers import Viewer
 from redemption.dashboard.agency import Figure
 from redemption.dashboard.frame import Link, with_query
 from redemption.dashboard.report_asking import Asked, asked_context, read_asked, report_file
-from redemption.dashboard.report_files import Cells, percent_cell, write_cells
+from redemption.dashboard.report_files import Cells, amounts_cell, percent_cell, write_cells
 from redemption.dashboard.report_filters import REPORT_ROLES
 from redemption.dashboard.report_words import share_words
 from redemption.dashboard.tile_maps import TileMap, draw_tiles
@@ -104,10 +104,7 @@ def geography_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             "rewards": place.rewards,
             "share_percent": percent_cell(place.rewards / found.total),
             "handed_over": place.delivered,
-            "charged": "; ".join(
-                f"{format_amount(amount, currency)} {currency}"
-                for currency, amount in sorted(place.charged.items())
-            ),
+            "charged": amounts_cell(place.charged),
             "from": asked.period.start.isoformat(),
             "to": asked.period.end.isoformat(),
         }

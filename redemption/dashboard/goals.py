@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,16 +18,10 @@ from django.views.decorators.http import require_safe
 from credit.dashboard.access import page_for
 from credit.selectors.viewers import Viewer
 from redemption.dashboard.frame import with_query
-from redemption.dashboard.message_filters import read_message_filters
 from redemption.dashboard.meters import Meter, draw_meter
-from redemption.dashboard.periods import Period
-from redemption.dashboard.report_files import write_cells
-from redemption.dashboard.report_filters import (
-    REPORT_ROLES,
-    period_links,
-    read_report_period,
-    report_context,
-)
+from redemption.dashboard.report_asking import Asked, asked_context, read_asked, report_file
+from redemption.dashboard.report_files import Cells, write_cells
+from redemption.dashboard.report_filters import REPORT_ROLES
 from redemption.dashboard.report_words import share_words, wait_words
 from redemption.selectors.goals import (
     DELIVERY_TARGET,
@@ -37,7 +31,6 @@ from redemption.selectors.goals import (
     Goals,
     read_goals,
 )
-from redemption.selectors.message_report import MessageScope
 
 _MEDIAN: Final = 50
 _COLUMNS: Final = ("goal", "target", "actual", "met", "of", "from", "to")
@@ -69,24 +62,17 @@ class GoalRow:
 @page_for(*REPORT_ROLES)
 def goals_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show the goals over a period."""
-    filters = read_message_filters(request, viewer)
-    period = read_report_period(request.GET, now=timezone.now())
-    rows = _rows(filters.scope, period)
-    address = reverse("report-goals")
-    asked = {**filters.kept, **period.query}
+    asked = read_asked(request, viewer)
+    rows = _rows(asked)
     return render(
         request,
         "reports/goals.html",
         {
-            **report_context(request, viewer, current="report-goals"),
-            "filters": filters,
-            "period": period,
-            "periods": period_links(address, period, filters.kept),
+            **asked_context(request, viewer, asked, current="report-goals"),
             "goals": rows,
             "met": sum(row.is_met is True for row in rows),
-            "csv_url": with_query(reverse("report-goals-csv"), **asked),
         },
-        status=400 if period.errors else 200,
+        status=asked.status,
     )
 
 
@@ -94,44 +80,33 @@ def goals_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @page_for(*REPORT_ROLES)
 def goals_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Hand out the goals, for a spreadsheet."""
-    filters = read_message_filters(request, viewer)
-    period = read_report_period(request.GET, now=timezone.now())
-    if period.errors:
-        raise Http404
-    days = {"from": period.start.isoformat(), "to": period.end.isoformat()}
-    name = f"goals-{days['from']}-to-{days['to']}.csv"
-    return HttpResponse(
-        write_cells(
-            _COLUMNS,
-            [
-                {
-                    "goal": row.key,
-                    "target": row.limit,
-                    "actual": row.number,
-                    "met": "" if row.is_met is None else "yes" if row.is_met else "no",
-                    "of": row.of,
-                    **days,
-                }
-                for row in _rows(filters.scope, period)
-            ],
-        ),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    asked = read_asked(request, viewer)
+
+    def cells(row: GoalRow) -> Cells:
+        return {
+            "goal": row.key,
+            "target": row.limit,
+            "actual": row.number,
+            "met": "" if row.is_met is None else "yes" if row.is_met else "no",
+            "of": row.of,
+            "from": asked.period.start.isoformat(),
+            "to": asked.period.end.isoformat(),
+        }
+
+    return report_file(asked, "goals", write_cells(_COLUMNS, [cells(row) for row in _rows(asked)]))
 
 
-def _rows(scope: MessageScope, period: Period) -> list[GoalRow]:
+def _rows(asked: Asked) -> list[GoalRow]:
     goals = read_goals(
-        scope=scope,
-        first=period.start,
-        last=period.end,
+        scope=asked.filters.scope,
+        first=asked.period.start,
+        last=asked.period.end,
         now=timezone.now(),
         stuck_after=timedelta(seconds=settings.STUCK_AFTER),
         tries_kept=timedelta(seconds=settings.ATTEMPTS_KEPT),
     )
-    asked = {**period.query, "client": scope.client_id, "campaign": scope.campaign_id}
     return [
-        _delivery(goals, with_query(reverse("report-messages"), **asked)),
+        _delivery(goals, with_query(reverse("report-messages"), **asked.query)),
         _empty_pools(goals),
         _stuck(goals),
         _speed(goals, _MEDIAN),

@@ -27,6 +27,7 @@ from redemption.dashboard.flow_words import (
 )
 from redemption.dashboard.frame import with_query
 from redemption.dashboard.message_filters import MessageFilters, read_message_filters
+from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import REPORT_ROLES, report_context
 from redemption.selectors.flow import Flow, list_waiting, read_flow
 from redemption.selectors.message_report import MessageScope
@@ -47,7 +48,6 @@ def live_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     part = _part(filters, now)
     if request.headers.get("HX-Request"):
         return render(request, "reports/_live.html", part)
-    sees_refusals = filters.scope.clients.are_all and filters.scope.campaign_id is None
     return render(
         request,
         "reports/live.html",
@@ -55,7 +55,7 @@ def live_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             **report_context(request, viewer, current="report-live"),
             **part,
             "filters": filters,
-            "meanings": flow_meanings(sees_refusals=sees_refusals),
+            "meanings": flow_meanings(sees_refusals=filters.scope.is_everything),
         },
     )
 
@@ -68,7 +68,7 @@ def live_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     scope = read_message_filters(request, viewer).scope
     start = _start(now)
     name = f"live-{now.astimezone(UTC).strftime('%Y-%m-%d-%H%M')}.csv"
-    return HttpResponse(
+    return csv_response(
         write_flow(
             _read(scope, now),
             start=start,
@@ -77,8 +77,7 @@ def live_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             section="minute",
             campaign_names=scope.campaign_names,
         ),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        name=name,
     )
 
 

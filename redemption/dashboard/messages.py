@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -30,12 +29,14 @@ from redemption.dashboard.message_words import (
     show_figures,
 )
 from redemption.dashboard.periods import Period
+from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import (
     REPORT_ROLES,
     period_links,
     read_report_period,
     report_context,
 )
+from redemption.dashboard.report_words import month_words, short_day_words
 from redemption.selectors.message_days import MessageGroup, MessageTotals
 from redemption.selectors.message_report import MessageScope, read_message_report
 from redemption.selectors.spans import days_between
@@ -109,11 +110,7 @@ def message_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         )
     by = "error" if is_about_errors else group
     name = f"messages-by-{by}-{period.start.isoformat()}-to-{period.end.isoformat()}.csv"
-    return HttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_response(content, name=name)
 
 
 def _read(scope: MessageScope, group: MessageGroup, period: Period) -> MessageTotals:
@@ -141,8 +138,8 @@ def _chart(totals: MessageTotals, period: Period) -> BarChart | None:
     for day in days_between(period.start, period.end):
         bar = day.replace(day=1) if by_month else day
         bars[bar] = bars.get(bar, 0) + totals.per_day.get(day, 0)
-    shape = "YEAR_MONTH_FORMAT" if by_month else _("M j")
+    words = month_words if by_month else short_day_words
     return draw_bars(
-        [(date_format(day, shape), count) for day, count in bars.items()],
+        [(words(day), count) for day, count in bars.items()],
         tick_every=max(1, len(bars) // 6),
     )

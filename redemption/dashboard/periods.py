@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from redemption.selectors.spans import FIRST_DAY, LAST_DAY
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
@@ -71,7 +73,10 @@ def _period(name: str, start: date, end: date) -> Period:
 def _read_day(text: str, field: str, errors: dict[str, list[str]]) -> date | None:
     try:
         # Python reads "20260301" and "2026-W10-1" too; the form and the API mean one spelling.
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
+        day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
         errors[field] = [_("Give a day such as 2026-03-01.")]
         return None
+    return day

@@ -14,7 +14,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -26,8 +25,10 @@ from giftcards.selectors.pools import PoolCounts, count_cards, find_pool
 from redemption.dashboard.agency import Figure
 from redemption.dashboard.charts import BarChart, draw_bars
 from redemption.dashboard.frame import Link, with_query
+from redemption.dashboard.meters import Spark, draw_spark
+from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import REPORT_ROLES, read_filters, report_context
-from redemption.dashboard.report_words import Words, pool_kind_words, run_out_words
+from redemption.dashboard.report_words import Words, pool_kind_words, run_out_words, short_day_words
 from redemption.dashboard.stock_charts import StockChart, draw_stock
 from redemption.dashboard.trend_files import write_pool_days, write_pool_trends
 from redemption.selectors.forecasting import HISTORY_DAYS, Forecast
@@ -37,12 +38,11 @@ from redemption.selectors.stock_forecasts import Histories, read_histories
 PER_PAGE: Final = 25
 _WEEKS: Final = 28
 _AHEAD_DAYS: Final = 28
-_SPARK: Final = (84, 24)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TrendRow:
-    """A pool with its pace; ``spark`` is its last twelve weeks as SVG points."""
+    """A pool with its pace; ``spark`` is its last twelve weeks."""
 
     name: str
     url: str
@@ -51,7 +51,7 @@ class TrendRow:
     available: str
     given: str
     change: Words
-    spark: str
+    spark: Spark | None
     run_out: Words
 
 
@@ -111,9 +111,9 @@ def pool_trends_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         clients=scope.everybody, pool_ids=[pool.pk for pool in pools], now=now
     )
     paces = {pool.pk: pace_of(histories.of([pool.pk])) for pool in pools}
-    return _file(
+    return csv_response(
         write_pool_trends(pools, counts=_count(pools, now), paces=paces, histories=histories),
-        f"pools-{histories.today.isoformat()}.csv",
+        name=f"pools-{histories.today.isoformat()}.csv",
     )
 
 
@@ -157,14 +157,14 @@ def pool_trend_csv(request: HttpRequest, viewer: Viewer, pool_id: UUID) -> HttpR
     now = timezone.now()
     pool, everybody = _find(request, viewer, pool_id)
     histories = read_histories(clients=everybody, pool_ids=[pool.pk], now=now)
-    return _file(
+    return csv_response(
         write_pool_days(
             histories.of([pool.pk]),
             forecast=histories.forecast([pool.pk]),
             available=_count([pool], now)[pool.pk].available,
             today=histories.today,
         ),
-        f"pool-{pool.pk}-{histories.today.isoformat()}.csv",
+        name=f"pool-{pool.pk}-{histories.today.isoformat()}.csv",
     )
 
 
@@ -200,7 +200,7 @@ def _row(
         available=f"{counts.available:,}",
         given=f"{pace.now:,}",
         change=_change_words(pace),
-        spark=_draw_spark(histories.of([pool.pk])),
+        spark=draw_spark(_weeks_of(histories.of([pool.pk]))),
         run_out=_run_out(pool, counts, histories),
     )
 
@@ -261,7 +261,7 @@ def _draw_days(history: list[int], forecast: Forecast | None, today: date) -> Ba
     ahead = [round(taken) for taken in forecast.method.ahead(_AHEAD_DAYS)] if forecast else []
     first = today - timedelta(days=HISTORY_DAYS)
     points = [
-        (date_format(first + timedelta(days=number), _("M j")), taken)
+        (short_day_words(first + timedelta(days=number)), taken)
         for number, taken in enumerate([*history, *ahead])
     ]
     return draw_bars(points, tick_every=14, ahead=len(ahead))
@@ -275,20 +275,6 @@ def _draw_stock(
     return draw_stock(forecast, available=counts.available, today=today)
 
 
-def _draw_spark(history: list[int]) -> str:
-    """Return the sums of the last twelve weeks as a line in a little picture."""
-    weeks = [sum(history[day : day + 7]) for day in range(0, HISTORY_DAYS, 7)]
-    width, height = _SPARK
-    step, rise = (width - 4) / (len(weeks) - 1), (height - 4) / (max(weeks) or 1)
-    return " ".join(
-        f"{2 + number * step:.1f},{height - 2 - week * rise:.1f}"
-        for number, week in enumerate(weeks)
-    )
-
-
-def _file(content: bytes, name: str) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+def _weeks_of(history: list[int]) -> list[int]:
+    """Return the sums of the last twelve weeks."""
+    return [sum(history[day : day + 7]) for day in range(0, HISTORY_DAYS, 7)]

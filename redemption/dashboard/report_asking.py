@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from credit.money import display_amount
 from credit.selectors.viewers import Viewer
+from redemption.dashboard.agency import Figure
 from redemption.dashboard.frame import with_query
 from redemption.dashboard.message_filters import MessageFilters, read_message_filters
 from redemption.dashboard.periods import Period
+from redemption.dashboard.report_files import csv_response
 from redemption.dashboard.report_filters import period_links, read_report_period, report_context
+from redemption.selectors.reward_days import RewardSums
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +66,24 @@ def asked_context(
     }
 
 
+def charged_figures(sums: Iterable[RewardSums]) -> list[Figure]:
+    """Return what rewards were charged, a figure for each currency."""
+    charged: dict[str, int] = {}
+    for row in sums:
+        charged[row.currency] = charged.get(row.currency, 0) + row.charged_minor
+    return [
+        Figure(
+            label=_("Charged in %(currency)s") % {"currency": currency},
+            value=display_amount(amount, currency),
+            words=_("for these rewards"),
+        )
+        for currency, amount in sorted(charged.items())
+    ]
+
+
 def report_file(asked: Asked, name: str, content: bytes) -> HttpResponse:
     """Hand out a report for a spreadsheet."""
     if asked.period.errors:
         raise Http404
     days = f"{asked.period.start.isoformat()}-to-{asked.period.end.isoformat()}"
-    return HttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}-{days}.csv"'},
-    )
+    return csv_response(content, name=f"{name}-{days}.csv")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+
+from django.http import HttpResponse
 
 from alerts.csvfiles import safe_cell
 from credit.money import format_amount
@@ -153,6 +155,26 @@ def write_cells(columns: Sequence[str], lines: Iterable[Cells]) -> bytes:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue().encode("utf-8-sig")
+
+
+def csv_response(content: bytes, *, name: str) -> HttpResponse:
+    """Hand a file out under a name, which holds no quotation mark."""
+    return HttpResponse(
+        content,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def amounts_cell(amounts: Mapping[str, int]) -> str:
+    """Print what was charged in each currency, in one cell: ``"12.50 USD; 8.00 EUR"``.
+
+    :param amounts: minor units by currency.
+    """
+    return "; ".join(
+        f"{format_amount(amount, currency)} {currency}"
+        for currency, amount in sorted(amounts.items())
+    )
 
 
 def percent_cell(share: float | None) -> str:

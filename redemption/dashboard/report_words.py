@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from datetime import date
 from typing import Literal
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -68,6 +70,16 @@ def pool_kind_words(pool: Pool) -> str:
     if pool.client is not None:
         return pool.client.name
     return _("Bought ahead") if pool.kind == Pool.Kind.BUFFER else _("The platform")
+
+
+def short_day_words(day: date) -> str:
+    """Print a day without its year, in the order that the language has."""
+    return date_format(day, _("M j"))
+
+
+def month_words(day: date) -> str:
+    """Print the month of a day."""
+    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def average_minor(total_minor: int, count: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -26,7 +25,8 @@ from redemption.dashboard.amounts import Amount, show_amount
 from redemption.dashboard.charts import BarChart, draw_bars
 from redemption.dashboard.frame import Link, with_query
 from redemption.dashboard.periods import Period
-from redemption.dashboard.report_files import write_card_report
+from redemption.dashboard.report_asking import charged_figures
+from redemption.dashboard.report_files import csv_response, write_card_report
 from redemption.dashboard.report_filters import (
     REPORT_ROLES,
     leads_agents,
@@ -40,9 +40,11 @@ from redemption.dashboard.report_filters import (
 from redemption.dashboard.report_words import (
     Words,
     average_minor,
+    month_words,
     pool_kind_words,
     run_out_words,
     share_words,
+    short_day_words,
     wait_words,
 )
 from redemption.selectors.card_report import CardReport, CardRow, ReportScope, read_card_report
@@ -200,7 +202,7 @@ def card_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     report = _read(filters.scope, group, period)
     histories = _histories(filters.scope, report.rows, now)
     name = f"cards-by-{group}-{period.start.isoformat()}-to-{period.end.isoformat()}.csv"
-    return HttpResponse(
+    return csv_response(
         write_card_report(
             report,
             period=period,
@@ -208,8 +210,7 @@ def card_report_csv(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             shows_cost=viewer.sees_platform,
             shows_agency_margin=sees_agency_margin(viewer),
         ),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        name=name,
     )
 
 
@@ -244,9 +245,6 @@ def _group_links(
 def _figures(report: CardReport) -> list[Figure]:
     sums = [row.sums for row in report.rows if row.sums]
     issued, delivered = sum(row.issued for row in sums), sum(row.delivered for row in sums)
-    charged: dict[str, int] = {}
-    for row in sums:
-        charged[row.currency] = charged.get(row.currency, 0) + row.charged_minor
     figures = [
         Figure(label=_("Rewards"), value=f"{issued:,}", words=_("issued, and standing")),
         Figure(
@@ -254,14 +252,7 @@ def _figures(report: CardReport) -> list[Figure]:
             value=share_words(delivered / issued if issued else None),
             words=_("%(count)s not yet") % {"count": f"{issued - delivered:,}"},
         ),
-        *(
-            Figure(
-                label=_("Charged in %(currency)s") % {"currency": currency},
-                value=display_amount(amount, currency),
-                words=_("for these rewards"),
-            )
-            for currency, amount in sorted(charged.items())
-        ),
+        *charged_figures(sums),
     ]
     if report.taken_back is not None:
         figures.append(
@@ -277,20 +268,11 @@ def _figures(report: CardReport) -> list[Figure]:
 def _chart(report: CardReport) -> BarChart | None:
     if not any(issued for _day, issued in report.bars):
         return None
-    words = _month_words if report.bars_are_months else _day_words
+    words = month_words if report.bars_are_months else short_day_words
     return draw_bars(
         [(words(day), issued) for day, issued in report.bars],
         tick_every=max(1, len(report.bars) // 6),
     )
-
-
-def _day_words(day: date) -> str:
-    # The order of day and month is the language's own.
-    return date_format(day, _("M j"))
-
-
-def _month_words(day: date) -> str:
-    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def _row(row: CardRow, group: Group, viewer: Viewer, histories: Histories) -> ReportRow:

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-
 from redemption.dashboard.charts import HEIGHT, RIGHT, WIDTH, Line, draw_scale
+from redemption.dashboard.report_words import short_day_words
 from redemption.selectors.forecasting import DaysLeft, Forecast, days_left
 
 _LEAST_DAYS: Final = 14
+_MOST_DAYS: Final = 180
 _TICKS: Final = 6
 _ROWS: Final = 7
 
@@ -103,29 +102,23 @@ def draw_stock(forecast: Forecast, *, available: int, today: date) -> StockChart
         band=" ".join(upper + lower[::-1]),
         line=" ".join(path),
         gone_x=None if gone is None else round(scale.left + slot * (gone + 1), 1),
-        gone_on="" if gone is None else _day_words(today + timedelta(days=gone)),
+        gone_on="" if gone is None else short_day_words(today + timedelta(days=gone)),
         rows=tuple(points[_ROWS::_ROWS]),
     )
 
 
 def _days_of(left: DaysLeft) -> int:
     """Return how far the picture goes."""
-    ends = [day for day in (left.expected, left.latest) if day is not None]
-    if not ends or left.expected is None:
-        return 180
+    if left.expected is None:
+        return _MOST_DAYS
     last = left.latest if left.latest is not None else left.expected * 2
-    return min(180, max(_LEAST_DAYS, math.ceil(last * 1.1) + 2))
+    return min(_MOST_DAYS, max(_LEAST_DAYS, math.ceil(last * 1.1) + 2))
 
 
 def _ticks(points: Sequence[StockPoint], slot: float, left: int) -> list[Tick]:
     every = max(1, len(points) // _TICKS)
     return [
-        Tick(x=round(left + slot * (number + 1), 1), label=_day_words(point.day))
+        Tick(x=round(left + slot * (number + 1), 1), label=short_day_words(point.day))
         for number, point in enumerate(points[1:])
         if number % every == every - 1
     ]
-
-
-def _day_words(day: date) -> str:
-    # The order of day and month is the language's own.
-    return date_format(day, _("M j"))

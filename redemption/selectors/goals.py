@@ -143,7 +143,6 @@ def read_goals(
 
     :param tries_kept: how long tries are kept; nobody looks for guesses among those before.
     """
-    sees_platform = scope.clients.are_all and scope.campaign_id is None
     start, end = midnight(first), midnight(last + ONE_DAY)
     tried, arrived = count_texts(
         clients=scope.clients, first=first, last=last, campaign_id=scope.campaign_id
@@ -166,10 +165,10 @@ def read_goals(
         stuck=issued - in_time - young,
         waits=waits,
         guessed=_ask(_GUESSED, start=max(start, now - tries_kept), end=end, guesses=GUESSES)[0][0]
-        if sees_platform
+        if scope.is_everything
         else None,
         refusals=count_refusals(clients=scope.clients, start=start, end=end)
-        if sees_platform
+        if scope.is_everything
         else None,
     )
 

@@ -27,6 +27,11 @@ class MessageScope:
     client_id: UUID | None
     campaign_id: UUID | None
 
+    @property
+    def is_everything(self) -> bool:
+        """Tell whether what belongs to no client, or to no campaign, is in it as well."""
+        return self.clients.are_all and self.campaign_id is None
+
 
 def choose_message_scope(
     *, viewer: Viewer, client_id: UUID | None, campaign_id: UUID | None

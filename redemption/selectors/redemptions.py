@@ -3,7 +3,7 @@
 import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,31 +14,11 @@ from credit.models import Client
 from credit.selectors.balances import balances_after_debits, refunds_of
 from credit.selectors.viewers import Viewer
 from giftcards.models import GiftCard
+from giftcards.selectors.card_facts import CardFacts, card_facts
 from redemption.models import ProvisioningTrace, Redemption, RevealLink
 from sms.models import Message
 
 _WITH: Final = ("condition__brand", "card")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CardFacts:
-    """A redemption's card; secrets are encrypted, the value is in minor units.
-
-    :param was_disclosed: somebody may have seen its code, so it never goes back to stock.
-    """
-
-    card_id: UUID
-    brand: str
-    value_minor: int
-    currency: str
-    last4: str
-    expires_on: date | None
-    redemption_url: str
-    code_encrypted: str
-    pin_encrypted: str
-    number_encrypted: str
-    url_encrypted: str
-    was_disclosed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,22 +199,7 @@ def _messages(redemption_ids: Collection[UUID]) -> dict[UUID, list[MessageFacts]
 def _card_facts(row: Redemption) -> CardFacts | None:
     card: GiftCard | None = row.card
     brand = row.condition.brand
-    if card is None or brand is None:
-        return None
-    return CardFacts(
-        card_id=card.pk,
-        brand=brand.name,
-        value_minor=card.value_minor,
-        currency=card.currency,
-        last4=card.last4,
-        expires_on=card.expires_on,
-        redemption_url=brand.redemption_url,
-        code_encrypted=card.code_encrypted,
-        pin_encrypted=card.pin_encrypted,
-        number_encrypted=card.number_encrypted,
-        url_encrypted=card.url_encrypted,
-        was_disclosed=card.disclosed_at is not None,
-    )
+    return None if card is None or brand is None else card_facts(card, brand=brand)
 
 
 def list_trace(*, redemption_id: UUID) -> list[TraceStep]:

@@ -8,6 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 ONE_DAY: Final = timedelta(days=1)
+# What an address may ask for: far enough from the first and the last day that Python knows, so
+# that those before and after a period are days as well.
+FIRST_DAY: Final = date(2000, 1, 1)
+LAST_DAY: Final = date(2100, 12, 31)
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

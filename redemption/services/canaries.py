@@ -64,8 +64,12 @@ _FIND: Final = """
     RETURNING canary_id, at, action, network::text, caller, result, request_id
 """
 _COUNT: Final = """
-    UPDATE redemption_canary SET tries = tries + 1,
-        last_tried_at = greatest(last_tried_at, %s) WHERE id = %s
+    UPDATE redemption_canary c
+        SET tries = c.tries + tried.times, last_tried_at = greatest(c.last_tried_at, tried.last)
+        FROM (SELECT canary_id, count(*) AS times, max(at) AS last
+            FROM unnest(%s::uuid[], %s::timestamptz[]) AS one (canary_id, at)
+            GROUP BY canary_id) tried
+        WHERE c.id = tried.canary_id
 """
 
 
@@ -154,16 +158,15 @@ def watch_canaries(*, now: datetime) -> int:
         with connection.cursor() as cursor:
             cursor.execute(_FIND, {"counted_from": now - _COUNTED, "refused_from": now - _REFUSED})
             tries = cursor.fetchall()
-        if not tries:
-            return 0
+            if not tries:
+                return 0
+            cursor.execute(_COUNT, [[one[0] for one in tries], [one[1] for one in tries]])
         canaries = Canary.objects.select_related("campaign", "card__pool").in_bulk(
             sorted({canary_id for canary_id, *_ in tries})
         )
         for canary_id, at, action, network, caller, result, request_id in sorted(
             tries, key=lambda one: (str(one[0]), one[1])
         ):
-            with connection.cursor() as cursor:
-                cursor.execute(_COUNT, [at, canary_id])
             facts = {
                 "door": action,
                 "address": network,

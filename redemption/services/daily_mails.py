@@ -17,6 +17,7 @@ them, was switched off or has unsubscribed gets nothing.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, cast
@@ -47,6 +48,8 @@ _MOST_DAYS: Final = 7
 # Of our own log-in: somebody puts it right, so it is tried again.
 _LOG_IN: Final = frozenset({"smtp-530", "smtp-534", "smtp-535", "smtp-538"})
 _SPARE_SECONDS: Final = 60
+# Then the periodic task ends and the next one goes on; no lease of a run ends before that.
+_RUN_SECONDS: Final = 240.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +81,14 @@ def send_daily_reports(*, now: datetime, limit: int) -> int:
     """
     _set_out(now)
     taken = 0
+    ends_at = time.monotonic() + _RUN_SECONDS
     for _ in range(limit):
         mail = _claim(now)
         if mail is None:
             break
         taken += _send(mail, now)
+        if time.monotonic() >= ends_at:
+            break
     return taken
 
 
@@ -120,8 +126,11 @@ def _due_day(subscription: ReportSubscription, now: datetime) -> date:
 
 
 def _claim(now: datetime) -> DailyReportMail | None:
-    """Take the mail that is due longest, for as long as handing it over may last."""
-    lease = timedelta(seconds=EXCHANGES * settings.EMAIL_TIMEOUT + _SPARE_SECONDS)
+    """Take the mail that is due longest, for as long as handing it over may last.
+
+    :param now: when the run began, which may be ``_RUN_SECONDS`` ago.
+    """
+    lease = timedelta(seconds=_RUN_SECONDS + EXCHANGES * settings.EMAIL_TIMEOUT + _SPARE_SECONDS)
     with transaction():
         mail = (
             DailyReportMail.objects.select_for_update(skip_locked=True)

@@ -4,11 +4,10 @@ import dataclasses
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import transaction
 from giftcards.models import GiftCard
+from giftcards.services.disclosing import disclose_card
 from redemption.models import Redemption
 
 
@@ -38,18 +37,11 @@ def disclose_redemption(*, redemption_id: UUID, actor: str, now: datetime) -> Di
             return None
         if redemption.card_id is None:
             return Disclosure(card=None) if redemption.is_test else None
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('giftline.actor', %s, true)", [actor])
-        cards = list(
-            GiftCard.objects.raw(
-                "SELECT * FROM giftcards_disclose_card(%s, %s) WHERE id IS NOT NULL",
-                [redemption.card_id, now],
-            )
-        )
-        if not cards:
+        card = disclose_card(card_id=redemption.card_id, actor=actor, now=now)
+        if card is None:
             return None
         if redemption.state == Redemption.State.ISSUED:
             redemption.state = Redemption.State.DELIVERED
             redemption.delivered_at = now
             redemption.save(update_fields=["state", "delivered_at"])
-        return Disclosure(card=cards[0])
+        return Disclosure(card=card)

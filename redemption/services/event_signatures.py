@@ -55,11 +55,6 @@ def make_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def sign(*, secret: str, event_id: str, timestamp: str, body: bytes) -> str:
-    """Return the signature of an event, ``v1,…``."""
-    return _sign(_key_of(secret), event_id, timestamp, body)
-
-
 @seeing(EVERYTHING)
 def authenticate_source(
     *, name: str, call: SignedCall, now: datetime

@@ -24,12 +24,17 @@ from alerts.errors import (
 from alerts.keyring import digest
 from alerts.statements import call_function
 from alerts.transactions import durable
-from credit.services.idempotency import KeyAnsweredError, KeyClaim, StillRunningError
+from credit.services.idempotency import (
+    KeyAnsweredError,
+    KeyClaim,
+    StillRunningError,
+    key_parameters,
+)
 from credit.services.ledger import InsufficientCreditError
 from giftcards.providers import configured_providers
+from giftcards.selectors.card_facts import CardFacts
 from redemption.codes import normalise_code
 from redemption.models import Redemption
-from redemption.selectors.redemptions import CardFacts
 from redemption.services.approvals import NotApprovedError
 from redemption.services.budgets import follow_charge, follow_refusal
 from redemption.services.fulfilment import follow_order
@@ -223,9 +228,7 @@ def redeem(
         caller.request_id,
         caller.ip_address,
         caller.user_agent[:300],
-        None if key is None else key.owner,
-        None if key is None else key.key,
-        None if key is None else key.fingerprint,
+        *key_parameters(key),
         now,
     )
     try:

@@ -37,7 +37,7 @@ from redemption.services.webhook_checks import check_address, check_events
 
 # Of one organisation: every event is a row for each that wants it.
 MOST_ENDPOINTS: Final = 20
-DEFAULT_OVERLAP: Final = timedelta(hours=24)
+DEFAULT_OVERLAP_HOURS: Final = 24
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
 State = WebhookEndpoint.State

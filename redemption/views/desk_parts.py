@@ -13,6 +13,7 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.money import display_amount
 from credit.selectors.viewers import Viewer
+from giftcards.faces import tone_of
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.desk import DeskReward, Person
@@ -26,7 +27,7 @@ from redemption.views.desk_words import (
     reward_words,
     source_words,
 )
-from redemption.views.pages import CardPage, mask_contact, tone_of
+from redemption.views.pages import CardPage, mask_contact
 
 State = Redemption.State
 WAITING_STATES = frozenset(

@@ -1,7 +1,6 @@
 """What the customer's pages print, made from what the services know."""
 
 import dataclasses
-import re
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from django.utils.translation import gettext
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from credit.money import display_amount
+from giftcards.faces import group_code, list_steps, tone_of
 from redemption.models import Redemption
 from redemption.selectors.codes import CodeFacts
 from redemption.selectors.rewards import ContactNews, MessageNews, RewardFacts
@@ -27,10 +27,6 @@ from redemption.views.notices import (
     stopped_words,
 )
 from sms.phones import mask_email, mask_phone
-
-_TONES: Final = 6
-_GROUP: Final = re.compile(r"[^\s-]+[\s-]*")
-_PLAIN_GROUP: Final = 4
 
 _ICONS: Final = {
     ErrorCode.UNKNOWN_CODE: "search",
@@ -138,12 +134,12 @@ def card_page(shown: ShownCard) -> CardPage:
         value=display_amount(reward.value_minor, reward.currency),
         tone=tone_of(reward.brand),
         code=shown.code,
-        code_groups=_groups(shown.code),
+        code_groups=group_code(shown.code),
         pin=shown.pin,
         number=shown.number,
         expires_on=shown.expires_on,
         use_url=shown.url or reward.redemption_url,
-        how_to=tuple(line.strip() for line in reward.instructions.splitlines() if line.strip()),
+        how_to=list_steps(reward.instructions),
         terms_url=reward.terms_url,
         disclosure=reward.disclosure,
         scan_kind=scan.kind,
@@ -246,16 +242,3 @@ def mask_contact(channel: str, to: str) -> str:
     if not to:
         return ""
     return mask_email(to) if channel == "email" else mask_phone(to)
-
-
-def tone_of(brand: str) -> int:
-    """Return the colour, 1 to 6, that the cards of the brand with this name have everywhere."""
-    return sum(brand.encode()) % _TONES + 1
-
-
-def _groups(code: str) -> tuple[str, ...]:
-    # Codes that come without separators are cut in fours, to be read out.
-    groups = _GROUP.findall(code)
-    if len(groups) > 1:
-        return tuple(groups)
-    return tuple(code[at : at + _PLAIN_GROUP] for at in range(0, len(code), _PLAIN_GROUP))

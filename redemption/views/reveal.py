@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 from alerts.errors import ServiceError
 from alerts.throttling import RateLimitedError, count_press
 from credit.money import display_amount
+from giftcards.faces import tone_of
 from redemption.selectors.rewards import reward_facts
 from redemption.services.showing import (
     LinkBoundElsewhereError,
@@ -63,7 +64,7 @@ def _open_page(opened: OpenedLink) -> dict[str, object]:
     return {
         "brand": reward.brand,
         "value": display_amount(reward.value_minor, reward.currency),
-        "tone": pages.tone_of(reward.brand),
+        "tone": tone_of(reward.brand),
         "from_name": reward.client,
         "is_test": reward.is_test,
         "campaign": reward.campaign,

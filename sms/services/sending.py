@@ -6,14 +6,13 @@ A text is sent once because three things hold. Nobody else claims it while our l
 leaves a trace. And an attempt nobody knows the end of is looked up before there is another.
 """
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 
+from alerts.clock import Clock, start_clock
 from alerts.transactions import durable
 from sms.models import MessageTemplate
 from sms.policies import NOT_CONFIGURED
@@ -44,7 +43,7 @@ def send_due_messages(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
     Safe to run any number of times at once, and to be killed at any moment: what was under way
     is found by a later run when its lease has ended (Note [Lease]).
     """
-    clock = _clock_from(now)
+    clock = start_clock(now)
     rules = Rules(load_policies(), settings.SMS_RETRY_SCHEDULE)
     count = 0
     with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="provider-call") as threads:
@@ -72,7 +71,7 @@ def _work_on_batch(
     channel: str,
     batch_size: int,
     rules: Rules,
-    clock: Callable[[], datetime],
+    clock: Clock,
     threads: ThreadPoolExecutor,
 ) -> int:
     started_at = clock()
@@ -113,9 +112,3 @@ def _claim(channel: str, gate: Gate, batch_size: int, now: datetime) -> list[Cla
             return claims
         batch_size = 1
     return claim_due(channel=channel, limit=batch_size, now=now, leased_until=leased_until)
-
-
-def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """Return a clock that starts at ``now``: a run takes long enough for the time to matter."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)

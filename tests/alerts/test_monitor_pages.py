@@ -10,8 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
+from alerts.admin.monitors import ALERTS_SHOWN
 from alerts.models import Alert, MonitorRun
 from alerts.scope import EVERYTHING, NOTHING, seeing
+from alerts.services.alerts import raise_alert
 from alerts.services.monitors import list_monitors
 from alerts.tasks import run_monitors as task
 from tests.staff import make_platform_admin, make_user
@@ -52,6 +54,28 @@ class TestPage:
         assert "/admin/runbook/#empty-pool" in page
         assert " new." in page
         assert MonitorRun.objects.get().state == "done"
+
+    def test_shows_some_of_many_alerts_and_leads_to_the_rest(self, browser: Browser) -> None:
+        for number in range(ALERTS_SHOWN + 2):
+            raise_alert(
+                kind="pool_low",
+                severity=Alert.Severity.WARNING,
+                subject=f"Pool {number:02} runs low",
+                dedupe_key=f"pool_stock:{number}",
+                monitor="csv_pools",
+                now=datetime(2026, 3, 20, 9, number, tzinfo=UTC),
+            )
+        page = browser.get("/admin/monitors/")
+        text = page.content.decode()
+        # The latest first.
+        assert f"Pool {ALERTS_SHOWN + 1:02} runs low" in text
+        assert "Pool 02 runs low" in text
+        assert "Pool 01 runs low" not in text
+        assert "and 2 more" in text
+        (watch,) = [one for one in page.context["watches"] if one.name == "csv_pools"]
+        rest = browser.get(watch.alerts_url).content.decode()
+        assert "Pool 00 runs low" in rest
+        assert "Pool 21 runs low" in rest
 
     def test_looks_without_running_anything(self, world: World, browser: Browser) -> None:
         browser.get("/admin/monitors/")

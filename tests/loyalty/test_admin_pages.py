@@ -133,6 +133,10 @@ class TestStatistics:
         page = operator.get(url, {"first": "2026-03-03", "last": "2026-03-01"})
         assert "The first day comes after the last one." in words_of(page)
         assert operator.get(url, {"client": "x", "show": "y"}).status_code == 200
+        for last in ("0001-01-01", "9999-12-31"):
+            page = operator.get(url, {"last": last, "csv": "1"})
+            assert page.status_code == 200
+            assert "Choose days from 2000-01-01 to 2100-12-31." in words_of(page)
 
 
 class TestActivity:

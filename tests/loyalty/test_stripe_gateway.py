@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from loyalty import providers
 from loyalty.emulator import Emulator
-from loyalty.providers import Charge, GatewayAnswer, choose_gateway, configured_gateways
+from loyalty.providers import Charge, GatewayAnswer, choose_gateway
 from tests.loyalty.charging import BLIND, REFUSED, VISA
 
 
@@ -74,14 +74,8 @@ class TestForestall:
         assert stripe.taken() == 1400
 
 
-class TestConfiguredGateways:
-    def test_are_those_with_a_key(self, settings: Settings) -> None:
-        settings.STRIPE_API_KEY = ""
-        assert configured_gateways() == []
-        settings.STRIPE_API_KEY = "sk_test_1"
-        assert configured_gateways() == ["stripe"]
-
-    def test_end_the_start_where_the_library_is_missing(
+class TestRequireLibrary:
+    def test_ends_the_start_where_the_library_is_missing(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from django.apps import apps

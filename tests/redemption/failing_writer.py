@@ -17,3 +17,8 @@ def write_or_fail(report: DailyReport, viewer: Viewer, links: Links) -> Letter:
     if viewer.actor in UNLUCKY:
         raise ZeroDivisionError("a mistake of ours")
     return write_daily_letter(report, viewer, links)
+
+
+def die(report: DailyReport, viewer: Viewer, links: Links) -> Letter:
+    """End the worker over its work."""
+    raise SystemExit

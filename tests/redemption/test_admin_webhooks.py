@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from credit.models import AuditEvent
+from credit.selectors.viewers import SYSTEM
+from redemption.services.webhook_endpoints import send_test_event
 from tests.alerts.hooking import Receiver, deliveries, send, subscribe
 from tests.staff import make_agency_manager, make_platform_admin, sign_in
 from tests.world import World, build_world
@@ -98,6 +103,23 @@ class TestEndpoint:
         assert "50 % of 2" in shown
         assert "Answered 503." in shown
         assert "Failing" in shown
+
+    def test_is_listed_without_asking_for_each(
+        self, world: World, admin: Browser, receiver: Receiver
+    ) -> None:
+        subscribe(world.client, receiver.url)
+        admin.get(reverse(LIST))
+        with CaptureQueriesContext(connection) as few:
+            admin.get(reverse(LIST))
+        for _ in range(3):
+            endpoint, _secret = subscribe(world.client, receiver.url)
+        send_test_event(viewer=SYSTEM, endpoint_id=endpoint.pk, now=datetime.now(UTC))
+        send()
+        with CaptureQueriesContext(connection) as many:
+            shown = words_of(admin.get(reverse(LIST)))
+        assert len(many) == len(few)
+        # Of the one that was sent something; the others were promised nothing.
+        assert shown.count("100 % of 1") == 1
 
     def test_is_paused_and_goes_on(self, world: World, admin: Browser, receiver: Receiver) -> None:
         endpoint, _ = subscribe(world.client, receiver.url)

@@ -15,6 +15,7 @@ from pytest_django import Settings
 from alerts.errors import ValidationFailedError
 from credit.models import Membership, User
 from redemption.models import DailyReportMail, ReportSubscription
+from redemption.services import daily_mails
 from redemption.services.daily_mails import RETRY_SECONDS, send_daily_reports
 from redemption.services.subscriptions import (
     read_unsubscribing,
@@ -102,6 +103,31 @@ class TestSendDailyReports:
         assert sum(one for one in taken if isinstance(one, int)) == 5, taken
         for number in range(5):
             assert len(mail_server.mails(to=f"reader{number}@example.com")) == 1
+
+    def test_leaves_the_rest_to_the_next_run_when_its_time_is_up(
+        self, world: World, mail_server: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(2):
+            reader(world, to=f"reader{number}@example.com")
+        monkeypatch.setattr(daily_mails, "_RUN_SECONDS", 0.0)
+
+        assert send_daily_reports(now=MORNING, limit=9) == 1
+        assert sorted(state for _, state in states()) == ["due", "sent"]
+        assert send_daily_reports(now=MORNING, limit=9) == 1
+        assert states() == [(DAY, "sent"), (DAY, "sent")]
+
+    def test_keeps_a_mail_in_hand_for_longer_than_a_run_and_a_call_take(
+        self, world: World, mail_server: Emulator, settings: Settings
+    ) -> None:
+        reader(world)
+        settings.EMAIL_TIMEOUT = 10
+        settings.DAILY_REPORT_WRITER = "tests.redemption.failing_writer.die"
+        with pytest.raises(SystemExit):
+            send_daily_reports(now=MORNING, limit=9)
+        mail = DailyReportMail.objects.get()
+        # It may have been taken at the end of a run of four minutes, by the time of its beginning.
+        ends_at = MORNING + timedelta(seconds=240 + 9 * 10 + 60)
+        assert (mail.state, mail.next_attempt_at) == ("sending", ends_at)
 
     def test_forgets_no_day_on_which_nothing_ran(self, world: World, mail_server: Emulator) -> None:
         reader(world)

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client as Browser
 
 from credit.models import Membership
+from redemption.dashboard import brands
 from redemption.models import CallSession, Recipient
 from redemption.selectors.histograms import percentile_of
 from redemption.selectors.us_states import NAMES, TILES, state_code_of
@@ -90,6 +91,12 @@ class TestDoor:
         for address in (*PAGES, *AGENTS):
             assert Browser().get(address)["Location"] == f"/login/?next={address}"
 
+    @pytest.mark.parametrize("days", ["from=0001-01-01&to=0001-01-02", "from=9999-12-31"])
+    def test_knows_no_day_without_one_before_and_after_it(self, days: str) -> None:
+        browser = manager(build_world())
+        for name in ("brands", "goals", "campaigns", "geography", "delivery", "agents"):
+            assert browser.get(f"/reports/{name}/?{days}").status_code == 400, name
+
     def test_shows_nobody_another_client(self) -> None:
         world, other, _ = build_pools()
         for address in ("campaigns", "geography", "delivery", "agents"):
@@ -104,6 +111,26 @@ class TestDoor:
             assert (
                 platform().get(f"/reports/{address}/?client={other.client.pk}").status_code == 200
             )
+
+
+class TestBrands:
+    def test_are_shown_a_page_at_a_time_and_all_of_them_in_the_file(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world, other, (own, others, _) = build_pools()
+        give(world, own, moment())
+        give(other, others, moment())
+        monkeypatch.setattr(brands, "PER_PAGE", 1)
+        browser = platform()
+        shown = []
+        for number in (1, 2):
+            page = browser.get(f"/reports/brands/?period=90d&page={number}")
+            shown += [row.name for row in page.context["rows"]]
+            assert page.context["figures"][0].value == "2"
+            assert "?period=90d&amp;page=" in page.content.decode()
+        in_file = [row["brand"] for row in rows_of(browser, "/reports/brands/brands.csv")]
+        assert len(in_file) == 2
+        assert shown == in_file
 
 
 class TestPool:
