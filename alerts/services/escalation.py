@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -56,25 +57,39 @@ def escalate_incidents(*, now: datetime) -> int:
     """Look after every unresolved incident; return how many people were told.
 
     Counts whom it harmed, brings its timeline up to date and tells whoever is due. One that
-    another worker has in hand is left to it. A retry tells nobody twice.
+    another worker has in hand is left to it, one that fails stops no other. A retry tells nobody
+    twice.
+
+    :raises Exception: what the first one failed of, once all the others are looked after.
     """
     told = 0
+    failure: Exception | None = None
     unresolved = Incident.objects.filter(state__in=Incident.UNRESOLVED)
     for incident_id in unresolved.order_by("severity", "detected_at").values_list("pk", flat=True):
-        with transaction():
-            incident = (
-                Incident.objects.select_for_update(skip_locked=True, of=("self",))
-                .select_related("alert")
-                .filter(pk=incident_id, state__in=Incident.UNRESOLVED)
-                .order_by("pk")
-                .first()
-            )
-            if incident is None:
-                continue
-            count_customers(incident=incident, now=now)
-            pull_events(incident=incident, now=now)
-            told += tell_who_is_due(incident=incident, now=now)
+        try:
+            told += _look_after(incident_id, now)
+        except Exception as error:
+            log.exception("[INCIDENT] Not looked after", incident_id=str(incident_id))
+            failure = failure or error
+    if failure is not None:
+        raise failure
     return told
+
+
+def _look_after(incident_id: UUID, now: datetime) -> int:
+    with transaction():
+        incident = (
+            Incident.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("alert")
+            .filter(pk=incident_id, state__in=Incident.UNRESOLVED)
+            .order_by("pk")
+            .first()
+        )
+        if incident is None:
+            return 0
+        count_customers(incident=incident, now=now)
+        pull_events(incident=incident, now=now)
+        return tell_who_is_due(incident=incident, now=now)
 
 
 @transaction_required

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import DatabaseError
 from pytest_django import Settings
 
 from alerts.models import EscalationContact, EscalationStep, Incident
@@ -21,6 +24,7 @@ from tests.alerts.incidents import (
     timeline,
     told,
 )
+from tests.database import owner_url
 from tests.races import run_at_once
 from tests.redemption.asking import ask
 from tests.world import NOW, build_world
@@ -95,6 +99,27 @@ class TestEscalateIncidents:
             widespread = ("Cato", 1, "widespread") in told(incident)
             assert widespread is (number > 2)
         assert ("Tilda", 1, "unresolved") not in told(incident)
+
+    def test_goes_on_after_one_that_fails_and_says_so(self) -> None:
+        make_chain()
+        broken, other = make_incident(severity="P0"), make_incident()
+        with (
+            psycopg.connect(owner_url(), autocommit=True) as owner,
+            contextlib.ExitStack() as stack,
+        ):
+            owner.execute(
+                "CREATE FUNCTION test_break() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN RAISE EXCEPTION 'out of order'; END $$"
+            )
+            stack.callback(owner.execute, "DROP FUNCTION test_break() CASCADE")
+            owner.execute(
+                "CREATE TRIGGER test_break BEFORE UPDATE ON alerts_incident FOR EACH ROW"
+                f" WHEN (OLD.id = '{broken.pk}') EXECUTE FUNCTION test_break()"
+            )
+            with pytest.raises(DatabaseError, match="out of order"):
+                escalate_incidents(now=after(minutes=60))
+        assert told(broken) == [("Ona", 1, "at_once")]
+        assert told(other) == [("Ona", 1, "at_once"), ("Tilda", 1, "unresolved")]
 
     def test_is_as_loud_as_the_severity(self) -> None:
         make_chain()
