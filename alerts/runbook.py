@@ -107,6 +107,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     # Points
     "loyalty_reconciliation": Problem(chapter=Chapter.LEDGER_DRIFT),
     "loyalty_drift": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
+    "loyalty_payment_unknown": Problem(chapter=Chapter.PROVIDER_DOWN),
     "loyalty_refund_failed": Problem(chapter=Chapter.PROVIDER_DOWN),
     "loyalty_expiry": Problem(chapter=Chapter.JOB_NOT_RUNNING),
     "reward_undelivered": Problem(chapter=Chapter.TEXT_NOT_DELIVERED),

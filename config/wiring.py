@@ -75,6 +75,7 @@ MONITORS: tuple[str, ...] = (
     "alerts.services.job_watch.watch_jobs",
     "redemption.services.monitors.attack.watch_attack",
     "loyalty.services.monitors.watch_points",
+    "loyalty.services.monitors.watch_payments",
 )
 # What the weekly clean-up vacuums: tables of which rows come, change and go all day.
 BUSY_TABLES = (
