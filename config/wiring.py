@@ -115,6 +115,7 @@ ADMIN_PAGES = {
     "account": "admin:credit_account_change",
     "agency": "admin:credit_agency_change",
     "alert": "admin:alerts_alert_change",
+    "article": "admin:loyalty_stockitem_change",
     "api_key": "admin:credit_apikey_change",
     "campaign": "admin:redemption_campaign_change",
     "canary": "admin:redemption_canary_change",
