@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 # The first charge is accepted, but its answer never comes; then a search does not find it.
-LOST = [{"match": {"nth": 1}, "action": "drop", "accepted": True}, BLIND]
+LOST: list[dict[str, Any]] = [{"match": {"nth": 1}, "action": "drop", "accepted": True}, BLIND]
 
 
 @pytest.fixture
