@@ -27,7 +27,7 @@ from loyalty.admin.customer_tables import (
 )
 from loyalty.admin.looks import actor_of, name_of, points_column
 from loyalty.models import Customer, LoyaltyTransaction
-from loyalty.selectors.customers import find_by_email, find_named
+from loyalty.selectors.customers import find_customers_by_email, find_customers_named
 from loyalty.services.customers import deactivate_customer, reactivate_customer
 from sms.phones import PhoneError, parse_phone
 
@@ -79,7 +79,7 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         if "\0" in term:
             return Q(pk__in=[])
         if "@" in term:
-            return Q(pk__in=find_by_email(term))
+            return Q(pk__in=find_customers_by_email(term))
         phone = _read_phone(term)
         if phone is not None:
             # By each client's index of its numbers.
@@ -87,7 +87,7 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         words = term.replace(",", " ").split()
         if max(map(len, words), default=0) < _SHORTEST_NAME:
             return Q(pk__in=[])
-        return Q(pk__in=find_named(words, limit=_MOST_FOUND))
+        return Q(pk__in=find_customers_named(words, limit=_MOST_FOUND))
 
     @admin.display(description="name")
     def name(self, customer: Customer) -> str:

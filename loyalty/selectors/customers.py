@@ -32,11 +32,11 @@ def customers_of(
     if phone is not None:
         customers = customers.filter(phone=phone)
     if email is not None:
-        customers = customers.filter(pk__in=find_by_email(email))
+        customers = customers.filter(pk__in=find_customers_by_email(email))
     return customers
 
 
-def find_named(words: Sequence[str], *, limit: int) -> list[UUID]:
+def find_customers_named(words: Sequence[str], *, limit: int) -> list[UUID]:
     """Return customers of whom every word begins the first or last name, the newest first.
 
     Only for who sees all clients; nobody for no words.
@@ -44,7 +44,7 @@ def find_named(words: Sequence[str], *, limit: int) -> list[UUID]:
     return _find("SELECT loyalty_find_named(%s::text[], %s)", [list(words), limit])
 
 
-def find_by_email(email: str) -> list[UUID]:
+def find_customers_by_email(email: str) -> list[UUID]:
     """Return customers of an address in capitals or not, of whatever client.
 
     Read them by what the caller may see.

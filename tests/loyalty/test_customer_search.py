@@ -12,7 +12,7 @@ from django.db import connection
 
 from alerts.scope import EVERYTHING, NOTHING, seeing
 from loyalty.models import Customer
-from loyalty.selectors.customers import find_by_email, find_named
+from loyalty.selectors.customers import find_customers_by_email, find_customers_named
 from tests.database import owner_url
 from tests.loyalty.shop import Shop
 from tests.loyalty.test_races import changed
@@ -56,7 +56,7 @@ def scans_of(find: Callable[[], list[UUID]]) -> tuple[list[UUID], int]:
 class TestFindNamed:
     @pytest.mark.parametrize("words", [["zo"], ["QUILL"], ["qui", "ZOE"]])
     def test_reads_an_index_and_not_the_table(self, crowd: Customer, words: list[str]) -> None:
-        assert scans_of(partial(find_named, words, limit=9)) == ([crowd.pk], 0)
+        assert scans_of(partial(find_customers_named, words, limit=9)) == ([crowd.pk], 0)
 
     def test_would_read_the_table_without_it(self, crowd: Customer) -> None:
         """The control."""
@@ -69,30 +69,30 @@ class TestFindNamed:
         with changed(
             *((f"DROP INDEX {name}", row[0]) for name, row in zip(NAMES, made, strict=True))
         ):
-            assert scans_of(partial(find_named, ["qui"], limit=9)) == ([crowd.pk], 1)
+            assert scans_of(partial(find_customers_named, ["qui"], limit=9)) == ([crowd.pk], 1)
 
     def test_takes_signs_for_themselves(self, shop: Shop) -> None:
         odd = Customer.objects.create(client=shop.client, last_name="50%_\\'s")
         Customer.objects.create(client=shop.client, last_name="5000")
         for words in (["50%"], ["50%_"], ["50%_\\"], ["50%_\\'S"]):
             with seeing(EVERYTHING):
-                assert find_named(words, limit=9) == [odd.pk]
+                assert find_customers_named(words, limit=9) == [odd.pk]
         with seeing(EVERYTHING):
-            assert find_named([], limit=9) == []
+            assert find_customers_named([], limit=9) == []
 
     def test_returns_the_newest_of_too_many(self, crowd: Customer) -> None:
         with seeing(EVERYTHING):
-            assert len(find_named(["last"], limit=9)) == 9
+            assert len(find_customers_named(["last"], limit=9)) == 9
 
     def test_finds_nobody_for_who_does_not_see_everybody(self, crowd: Customer) -> None:
         with seeing(NOTHING):
-            assert find_named(["qui"], limit=9) == []
+            assert find_customers_named(["qui"], limit=9) == []
 
 
 class TestFindByEmail:
     def test_reads_an_index_and_not_the_table(self, crowd: Customer) -> None:
-        assert scans_of(partial(find_by_email, "zoe@EXAMPLE.com")) == ([crowd.pk], 0)
+        assert scans_of(partial(find_customers_by_email, "zoe@EXAMPLE.com")) == ([crowd.pk], 0)
 
     def test_finds_nobody_without_an_address(self, shop: Shop) -> None:
         shop.customer()
-        assert find_by_email("") == []
+        assert find_customers_by_email("") == []
