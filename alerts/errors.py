@@ -30,6 +30,8 @@ class ServiceError(Exception):
 
     :param errors: what is wrong with which field of the request.
     :param retry_after_seconds: when asking again makes sense, where that is known.
+    :param said_instead: what the customer is told, where the catalogue's words would puzzle them;
+        in English, with the catalogue's placeholders.
     """
 
     code: ClassVar[ErrorCode]
@@ -38,6 +40,7 @@ class ServiceError(Exception):
 
     errors: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     retry_after_seconds: int | None = None
+    said_instead: str = ""
 
     def __str__(self) -> str:
         return f"{self.code} {self.code.operator}"
@@ -51,7 +54,9 @@ class ServiceError(Exception):
         """Print what a customer is told, in the active language."""
         seconds = self.retry_after_seconds
         minutes = None if seconds is None else seconds / 60
-        return self.code.customer_words(support_phone=support_phone, minutes=minutes)
+        return self.code.customer_words(
+            support_phone=support_phone, minutes=minutes, instead=self.said_instead
+        )
 
 
 def _rebuild(cls: type[ServiceError], fields: dict[str, object]) -> ServiceError:

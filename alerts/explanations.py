@@ -82,15 +82,17 @@ class ExplainedCode(enum.Enum):
         minutes: float | None = None,
         hours: float | None = None,
         is_waiting: bool = False,
+        instead: str = "",
     ) -> str:
         """Print the customer's words in the active language.
 
         :param minutes: when to try again, where it is known better than the catalogue does.
         :param hours: when a waiting reward comes at the latest, where it is known better.
         :param is_waiting: the code is the reason of a 202, not a refusal.
+        :param instead: other words than the catalogue's, for whom those would puzzle.
         """
         return fill_words(
-            (is_waiting and self.waiting) or self.customer,
+            instead or (is_waiting and self.waiting) or self.customer,
             support_phone=support_phone,
             minutes=self.explanation.minutes if minutes is None else minutes,
             hours=self.explanation.hours if hours is None else hours,

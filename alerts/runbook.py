@@ -24,6 +24,7 @@ class Chapter(enum.StrEnum):
     DUPLICATE_CLAIM = "duplicate-claim"
     SLOW_SYSTEM = "slow-system"
     LEDGER_DRIFT = "ledger-drift"
+    POINTS_AT_TILLS = "points-at-tills"
     PROVIDER_DOWN = "provider-down"
     ROLLBACK_AND_SWITCHES = "rollback-and-switches"
     CREDIT_DEPLETED = "credit-depleted"
@@ -105,9 +106,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "low_credit": Problem(chapter=Chapter.CREDIT_DEPLETED),
     "campaign_depleted": Problem(chapter=Chapter.CREDIT_DEPLETED),
     # Points
-    "loyalty_reconciliation": Problem(chapter=Chapter.LEDGER_DRIFT),
+    "loyalty_reconciliation": Problem(chapter=Chapter.POINTS_AT_TILLS),
+    "loyalty_payment_unknown": Problem(chapter=Chapter.POINTS_AT_TILLS),
+    "loyalty_refund_failed": Problem(chapter=Chapter.POINTS_AT_TILLS),
+    "loyalty_shortfall": Problem(chapter=Chapter.POINTS_AT_TILLS),
     "loyalty_drift": Problem(chapter=Chapter.LEDGER_DRIFT, grade=Grade.P1),
-    "loyalty_refund_failed": Problem(chapter=Chapter.PROVIDER_DOWN),
     "loyalty_expiry": Problem(chapter=Chapter.JOB_NOT_RUNNING),
     "reward_undelivered": Problem(chapter=Chapter.TEXT_NOT_DELIVERED),
     # Vendors

@@ -25,6 +25,7 @@ class Thresholds:
     delivery_at_least: int
     stuck_seconds: float
     unknown_order_seconds: float
+    unknown_payment_seconds: float
     slow_seconds: float
     very_slow_seconds: float
     statement_seconds: float
@@ -76,6 +77,12 @@ THRESHOLDS: Final[tuple[Setting, ...]] = (
         "How long it may be unknown what became of an order before the monitors report it.",
     ),
     Setting(
+        "UNKNOWN_PAYMENT_ALERT_AFTER",
+        Kind.SECONDS,
+        "1h",
+        "How long a gateway may leave the end of a till's payment open before it raises an alert.",
+    ),
+    Setting(
         "SLOW_REDEMPTIONS",
         Kind.SECONDS,
         "2s",
@@ -118,6 +125,7 @@ def read_thresholds(env: Environment) -> Thresholds:
         delivery_at_least=env.number("DELIVERY_AT_LEAST"),
         stuck_seconds=env.seconds("STUCK_ALERT_AFTER"),
         unknown_order_seconds=env.seconds("UNKNOWN_ORDER_ALERT_AFTER"),
+        unknown_payment_seconds=env.seconds("UNKNOWN_PAYMENT_ALERT_AFTER"),
         slow_seconds=env.seconds("SLOW_REDEMPTIONS"),
         very_slow_seconds=env.seconds("VERY_SLOW_REDEMPTIONS"),
         statement_seconds=env.seconds("SLOW_STATEMENT"),

@@ -75,6 +75,7 @@ MONITORS: tuple[str, ...] = (
     "alerts.services.job_watch.watch_jobs",
     "redemption.services.monitors.attack.watch_attack",
     "loyalty.services.monitors.watch_points",
+    "loyalty.services.monitors.watch_payments",
 )
 # What the weekly clean-up vacuums: tables of which rows come, change and go all day.
 BUSY_TABLES = (
@@ -114,6 +115,7 @@ ADMIN_PAGES = {
     "account": "admin:credit_account_change",
     "agency": "admin:credit_agency_change",
     "alert": "admin:alerts_alert_change",
+    "article": "admin:loyalty_stockitem_change",
     "api_key": "admin:credit_apikey_change",
     "campaign": "admin:redemption_campaign_change",
     "canary": "admin:redemption_canary_change",

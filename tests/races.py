@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
@@ -73,13 +73,41 @@ class Locked:
 
     def wait_until_blocked(self, *, blocked: int) -> None:
         """Wait until so many connections wait for a lock, one behind the other."""
-        for _ in range(1000):
-            row = self._observer.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND cardinality(pg_blocking_pids(pid)) > 0"
-            ).fetchone()
-            assert row is not None
-            if row[0] >= blocked:
-                return
-            time.sleep(0.005)
-        raise AssertionError("nobody came to the lock")
+        _wait_until_blocked(self._observer, blocked=blocked)
+
+
+def overtake(work: Callable[[], T], *, by: str, parameters: Sequence[object]) -> T:
+    """Begin ``work`` while another has written and not committed yet; return what it gives then.
+
+    :param by: the other's statement; the work has to come to a row of it.
+    """
+
+    def run() -> T:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with (
+        psycopg.connect(owner_url(), autocommit=True) as observer,
+        ThreadPoolExecutor(1) as threads,
+        psycopg.connect(owner_url()) as other,
+    ):
+        other.execute(by.encode(), parameters)
+        worker = threads.submit(run)
+        _wait_until_blocked(observer, blocked=1)
+        other.commit()
+        return worker.result()
+
+
+def _wait_until_blocked(observer: psycopg.Connection, *, blocked: int) -> None:
+    for _ in range(1000):
+        row = observer.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND cardinality(pg_blocking_pids(pid)) > 0"
+        ).fetchone()
+        assert row is not None
+        if row[0] >= blocked:
+            return
+        time.sleep(0.005)
+    raise AssertionError("nobody came to the lock")

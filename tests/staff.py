@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
 from credit.models import Agency, Membership, User
@@ -21,10 +22,11 @@ def make_user(*, is_staff: bool = True, is_superuser: bool = False) -> User:
     )
 
 
-def make_platform_admin(*, is_staff: bool = True) -> User:
-    """Make somebody with the role of a platform admin."""
+def make_platform_admin(*rights: str, is_staff: bool = True) -> User:
+    """Make somebody with the role of a platform admin, and these rights beside it."""
     user = make_user(is_staff=is_staff)
     Membership.objects.create(user=user, role=Membership.Role.PLATFORM_ADMIN)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return user
 
 

@@ -20,6 +20,7 @@ class User(AbstractUser):
             ("export_codes", "May export redemption codes, for the mail house"),
             ("export_person", "May hand out all that is kept about a person"),
             ("erase_person", "May erase a person's data, for good"),
+            ("adjust_points", "May add points to a customer or take some, by hand"),
         ]
 
     def __str__(self) -> str:

@@ -58,6 +58,14 @@ def may_erase_people(user: User | AnonymousUser) -> bool:
     return is_platform_admin(user) and user.has_perm("credit.erase_person")
 
 
+def may_adjust_points(user: User | AnonymousUser) -> bool:
+    """Tell whether somebody may add points to a customer or take some: a manager's right.
+
+    A superuser has it, as every other.
+    """
+    return is_platform_admin(user) and user.has_perm("credit.adjust_points")
+
+
 def may_replace_cards(user: User | AnonymousUser) -> bool:
     """Tell whether somebody may give out a second card for a first: a supervisor's right.
 

@@ -18,6 +18,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.admin.base import read_key
 from alerts.errors import ServiceError, ValidationFailedError
+from credit.models import User
+from credit.selectors.staff import may_adjust_points
 from loyalty.admin.looks import actor_of, name_of
 from loyalty.models import Customer
 from loyalty.services.adjustments import adjust_points
@@ -61,7 +63,17 @@ class Adjusting:
     admin_site: Any
     opts: Any
 
-    @action(description="Adjust points", icon="balance")  # type: ignore[untyped-decorator]
+    def has_adjust_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
+        """Tell whether whoever looks has the right to adjust points."""
+        return (
+            self.admin_site.has_permission(request)
+            and isinstance(request.user, User)
+            and may_adjust_points(request.user)
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Adjust points", icon="balance", permissions=["adjust"]
+    )
     def adjust_points(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return never_cache(self._adjust)(request, object_id)
 

@@ -28,6 +28,7 @@ from loyalty.admin.looks import (
     PAYMENT_COLOURS,
     REFUND_COLOURS,
     customer_column,
+    loyalty_label,
     points,
     points_column,
 )
@@ -43,7 +44,7 @@ class CheckoutAdmin(ReadOnlyAdmin):
     list_display = (
         "order_number",
         "state_label",
-        "loyalty_label",
+        "points_state",
         "total_money",
         "redeemed_money",
         "earned_money",
@@ -57,7 +58,7 @@ class CheckoutAdmin(ReadOnlyAdmin):
     lookups = ("pk", "order_number", "customer", "request_id")
     search_help_text = "An order number, a request id, or the id of a checkout or customer"
     fieldsets = (
-        (None, {"fields": ("order_number", "state_label", "loyalty_label", "customer_name",
+        (None, {"fields": ("order_number", "state_label", "loyalty_long", "customer_name",
                            "client", "till")}),
         ("What was bought", {"fields": ("lines", "subtotal_money", "discount_money",
                                         "total_money")}),
@@ -69,7 +70,7 @@ class CheckoutAdmin(ReadOnlyAdmin):
     customer_name = customer_column
     created = time_column("created_at")
     state_label = state_column("state", CHECKOUT_COLOURS, title="state")
-    loyalty_label = state_column("loyalty", LOYALTY_COLOURS, title="points")
+    loyalty_long = state_column("loyalty", LOYALTY_COLOURS, title="points")
     subtotal_money = money_column("subtotal_minor")
     discount_money = money_column("discount_minor", title="taken off by points")
     total_money = money_column("total_minor")
@@ -77,6 +78,10 @@ class CheckoutAdmin(ReadOnlyAdmin):
     redeemed_money = points_column("points_redeemed", title="redeemed")
     earned_money = points_column("points_earned", title="earned")
     who = actor_column("actor")
+
+    @admin.display(description="points")
+    def points_state(self, row: Checkout) -> SafeString:
+        return loyalty_label(row)
 
     @admin.display(description="till")
     def till(self, row: Checkout) -> SafeString | str:

@@ -27,10 +27,13 @@ from loyalty.admin.customer_tables import (
 )
 from loyalty.admin.looks import actor_of, name_of, points_column
 from loyalty.models import Customer, LoyaltyTransaction
+from loyalty.selectors.customers import find_customers_by_email, find_customers_named
 from loyalty.services.customers import deactivate_customer, reactivate_customer
 from sms.phones import PhoneError, parse_phone
 
 _SHORTEST_NAME: Final = 2
+# Who finds as many has to say more of the name.
+_MOST_FOUND: Final = 1000
 
 
 @admin.register(Customer)
@@ -73,19 +76,18 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         key = read_key("UUIDField", term)
         if key is not None:
             return Q(pk=key)
+        if "\0" in term:
+            return Q(pk__in=[])
         if "@" in term:
-            return Q(email__iexact=term)
+            return Q(pk__in=find_customers_by_email(term))
         phone = _read_phone(term)
         if phone is not None:
             # By each client's index of its numbers.
             return Q(client__in=Client.objects.values("pk"), phone=phone)
         words = term.replace(",", " ").split()
-        if "\0" in term or max(map(len, words), default=0) < _SHORTEST_NAME:
+        if max(map(len, words), default=0) < _SHORTEST_NAME:
             return Q(pk__in=[])
-        found = Q()
-        for word in words:
-            found &= Q(first_name__istartswith=word) | Q(last_name__istartswith=word)
-        return found
+        return Q(pk__in=find_customers_named(words, limit=_MOST_FOUND))
 
     @admin.display(description="name")
     def name(self, customer: Customer) -> str:

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, NOTHING, RED, Column, link_to_row
+from alerts.admin.cells import AMBER, BLUE, GREEN, GREY, NOTHING, RED, Column, label, link_to_row
 from alerts.errors import ServiceError
-from loyalty.models import Customer
+from loyalty.models import Checkout, Customer
 
 CHECKOUT_COLOURS: Final = {
     "payment_unknown": AMBER,
@@ -22,6 +22,8 @@ CHECKOUT_COLOURS: Final = {
     "refunded": BLUE,
 }
 LOYALTY_COLOURS: Final = {"none": GREY, "pending": AMBER, "applied": GREEN}
+# So short that a list of checkouts fits a small screen.
+LOYALTY_WORDS: Final = {"none": "None", "pending": "Owed", "applied": "Applied"}
 PAYMENT_COLOURS: Final = {"unknown": AMBER, "approved": GREEN, "declined": GREY}
 REFUND_COLOURS: Final = {"pending": AMBER, "done": GREEN, "failed": RED}
 REWARD_COLOURS: Final = {
@@ -76,6 +78,16 @@ def customer_link(customer: Customer | None) -> SafeString | str:
 def customer_column(_admin: Any, row: Any) -> SafeString | str:
     """Show whose it is."""
     return customer_link(row.customer)
+
+
+def loyalty_label(checkout: Checkout) -> SafeString:
+    """Return a word for how the points of a checkout stand; held are those not paid for yet."""
+    is_held = (
+        checkout.loyalty == Checkout.Loyalty.PENDING
+        and checkout.state == Checkout.State.PAYMENT_UNKNOWN
+    )
+    words = "Held" if is_held else LOYALTY_WORDS[checkout.loyalty]
+    return label(words, LOYALTY_COLOURS[checkout.loyalty])
 
 
 def actor_of(request: HttpRequest) -> str:

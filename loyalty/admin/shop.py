@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -19,9 +19,15 @@ from alerts.admin.cells import GREEN, GREY, actor_column, label, time_column
 from alerts.admin.dialogs import leave_for
 from alerts.errors import ServiceError
 from credit.admin.amounts import AmountsForm, money_column
+from credit.services.transfers import is_violation_of
 from loyalty.admin.looks import actor_of, points_column, tell_refusal
 from loyalty.models import RegisterSession, StockItem
+from loyalty.services.articles import add_article, change_article, find_article_errors
 from loyalty.services.registers import close_register
+
+# What may be changed later; the rest is chosen once.
+_TERMS: Final = ("name", "price_minor", "on_hand", "is_active")
+_SKU_UNIQUE: Final = "loyalty_stockitem_sku_unique"
 
 
 class ArticleForm(AmountsForm):
@@ -29,7 +35,7 @@ class ArticleForm(AmountsForm):
 
     amounts = ("price_minor",)
     constraint_words: ClassVar = {
-        "loyalty_stockitem_sku_unique": ("sku", "The client has an article of this number."),
+        _SKU_UNIQUE: ("sku", "The client has an article of this number."),
         "loyalty_stockitem_price_never_negative": ("price_minor", "Give zero or more."),
     }
 
@@ -45,17 +51,20 @@ class ArticleForm(AmountsForm):
             if name in self.fields:
                 self.fields[name].label, self.fields[name].help_text = title, help_text
 
-    def clean_on_hand(self) -> int:
-        on_hand: int = self.cleaned_data["on_hand"]
-        if on_hand < 0:
-            raise forms.ValidationError("Enter a number from 0 on.")
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
         is_new = self.instance._state.adding  # noqa: SLF001  Django's public door
-        reserved = 0 if is_new else self.instance.reserved
-        if on_hand < reserved:
-            raise forms.ValidationError(
-                f"Checkouts that are under way have set {reserved:,} aside."
-            )
-        return on_hand
+        errors = find_article_errors(
+            sku=cleaned.get("sku"),
+            name=cleaned.get("name"),
+            price_minor=cleaned.get("price_minor"),
+            currency=cleaned.get("currency"),
+            on_hand=cleaned.get("on_hand"),
+            reserved=0 if is_new else self.instance.reserved,
+        )
+        for name, words in errors.items():
+            self.add_error("price_minor" if name == "price" else name, words)
+        return cleaned
 
 
 @admin.register(StockItem)
@@ -102,14 +111,36 @@ class StockItemAdmin(PlatformAdmin):
     def state(self, article: StockItem) -> SafeString:
         return label("On sale", GREEN) if article.is_active else label("Off sale", GREY)
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the page; who was overtaken since the form was checked is told, and may try again.
+
+        A checkout may have set more aside, another person may have taken the number.
+        """
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except (ServiceError, IntegrityError) as error:
+            if isinstance(error, ServiceError):
+                tell_refusal(request, error)
+            elif is_violation_of(_SKU_UNIQUE, error):
+                messages.error(request, self.form.constraint_words[_SKU_UNIQUE][1])
+            else:
+                raise
+            return redirect(request.get_full_path())
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        if not change:
-            super().save_model(request, obj, form, change)
-            return
-        # What checkouts have set aside meanwhile is theirs to write.
-        changed = [name for name in form.changed_data if name != "reserved"]
-        if changed:
-            obj.save(update_fields=changed)
+        terms = {name: form.cleaned_data[name] for name in _TERMS}
+        who = {"client_id": obj.client_id, "actor": actor_of(request), "now": timezone.now()}
+        if change:
+            change_article(stock_item_id=obj.pk, **terms, **who)
+        else:
+            added = add_article(sku=obj.sku, currency=obj.currency, **terms, **who)
+            obj.pk = added.stock_item_id
 
 
 @admin.register(RegisterSession)

@@ -45,7 +45,8 @@ _BOUGHT = {
     "state": "provisioning",
     "reason": {
         "code": "GC-005",
-        "detail": "Your gift card is being prepared. You don't have to do anything.",
+        "detail": "Your gift card is being prepared, which can take a few minutes. "
+        "Your points are set aside for it, and there is nothing more to do.",
     },
     "source": None,
     "charged": None,

@@ -37,6 +37,7 @@ from loyalty.models import Reward
 from loyalty.selectors.customers import points_after
 from loyalty.selectors.rewards import credit_after
 from loyalty.services.contacts import Contact, read_reward_contact
+from loyalty.services.reward_words import BEING_PREPARED
 from loyalty.services.rewards import RewardResult, find_reward, take_reward
 from sms.phones import mask_email, mask_phone
 
@@ -130,7 +131,7 @@ def _print_first(partner: Partner, reward: RewardResult, *, is_issued: bool) -> 
         "id": str(reward.reward_id),
         "customer_id": str(reward.customer_id),
         "state": Reward.State.PROVISIONING.value,
-        "reason": _reason(ErrorCode.PROVIDER_FAILED),
+        "reason": _being_prepared(),
         "source": None,
         "face_value": format_amount(reward.face_value_minor, reward.currency),
         "charged": None,
@@ -183,13 +184,9 @@ def _print_message(reward: RewardResult) -> dict[str, Any] | None:
     }
 
 
-def _reason(code: ErrorCode) -> dict[str, str]:
-    detail = code.customer_words(
-        support_phone=settings.SUPPORT_PHONE_NUMBER,
-        hours=settings.REWARD_WITHIN / 3600,
-        is_waiting=True,
-    )
-    return {"code": code.code, "detail": detail}
+def _being_prepared() -> dict[str, str]:
+    code = ErrorCode.PROVIDER_FAILED
+    return {"code": code.code, "detail": code.customer_words(instead=BEING_PREPARED)}
 
 
 def _amount(amount_minor: int | None, currency: str) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from credit.selectors.viewers import Viewer
@@ -29,8 +32,30 @@ def customers_of(
     if phone is not None:
         customers = customers.filter(phone=phone)
     if email is not None:
-        customers = customers.filter(email__iexact=email)
+        customers = customers.filter(pk__in=find_customers_by_email(email))
     return customers
+
+
+def find_customers_named(words: Sequence[str], *, limit: int) -> list[UUID]:
+    """Return customers of whom every word begins the first or last name, the newest first.
+
+    Only for who sees all clients; nobody for no words.
+    """
+    return _find("SELECT loyalty_find_named(%s::text[], %s)", [list(words), limit])
+
+
+def find_customers_by_email(email: str) -> list[UUID]:
+    """Return customers of an address in capitals or not, of whatever client.
+
+    Read them by what the caller may see.
+    """
+    return _find("SELECT loyalty_find_by_email(%s)", [email])
+
+
+def _find(statement: str, parameters: Sequence[Any]) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def transactions_of(customer: Customer) -> QuerySet[LoyaltyTransaction]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
+from alerts.codes import ErrorCode
+from alerts.errors import ServiceError
 from alerts.transactions import durable
+from credit.models import User
+from credit.selectors.staff import may_adjust_points
 from credit.services.transfers import is_violation_of
 from loyalty.models import LoyaltyTransaction
 from loyalty.services.points_log import updating_points
@@ -18,6 +22,13 @@ from loyalty.services.refusals import call, refuse
 
 _LONGEST_REASON: Final = 200
 _MOST: Final = 10**9
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class AdjustNotPermittedError(ServiceError):
+    """Giving points away or taking them takes a right of its own."""
+
+    code: ClassVar = ErrorCode.NOT_PERMITTED
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +55,15 @@ def adjust_points(
 ) -> AdjustmentResult:
     """Add points to a customer, or take some (below zero); never those that are held.
 
-    Who calls this has made sure that the actor may: it is a manager's. A repeat with the same
-    ``adjustment_id`` writes nothing and returns the first one's result.
+    A repeat with the same ``adjustment_id`` writes nothing and returns the first one's result.
 
+    :param actor: ``user:<id>`` of somebody who has the right; what is no person needs none.
+    :raises AdjustNotPermittedError: GC-110, they lack the right.
     :raises NotEnoughPointsError: GC-112, fewer are available than are to be taken.
     :raises ValidationFailedError: GC-012, names the field; an id that stands for another
         adjustment is one.
     """
+    _check_right(actor)
     reason = reason.strip()
     if not reason or "\0" in reason or len(reason) > _LONGEST_REASON:
         raise refuse("reason", _("Say why, in at most %(most)s characters.") % {"most": 200})
@@ -80,6 +93,12 @@ def adjust_points(
         points_balance=balance,
         is_repeat=False,
     )
+
+
+def _check_right(actor: str) -> None:
+    kind, _, key = actor.partition(":")
+    if kind == "user" and not may_adjust_points(User.objects.get(pk=key)):
+        raise AdjustNotPermittedError
 
 
 def _find_first(adjustment_id: UUID, customer_id: UUID, points: int) -> AdjustmentResult | None:

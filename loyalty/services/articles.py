@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -12,7 +12,8 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from alerts.errors import ValidationFailedError
-from alerts.transactions import durable, transaction
+from alerts.transactions import durable, transaction, transaction_required
+from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import StockItem
@@ -58,47 +59,79 @@ def create_article(
 
     :raises ValidationFailedError: GC-012, names the field.
     """
-    sku, name = sku.strip(), name.strip()
-    errors = {
-        **_find_errors(sku=sku, name=name, price_minor=price_minor, on_hand=on_hand),
-        **find_currency_errors(currency),
-    }
-    if errors:
-        raise ValidationFailedError(errors=errors)
     try:
         with transaction():
-            article = StockItem.objects.create(
+            article = add_article(
                 client_id=client_id,
                 sku=sku,
                 name=name,
                 price_minor=price_minor,
                 currency=currency,
                 on_hand=on_hand,
-                created_at=now,
+                actor=actor,
+                now=now,
             )
-            article.refresh_from_db()
             if key is not None:
-                keep_answer(claim=key, object_id=article.pk, status=201, now=now)
+                keep_answer(claim=key, object_id=article.stock_item_id, status=201, now=now)
     except IntegrityError as error:
         if is_violation_of("loyalty_stockitem_sku_unique", error):
             raise refuse("sku", _("There is an article of this number.")) from error
         raise
-    log.info("[LOYALTY] Article added", stock_item_id=str(article.pk), actor=actor)
+    return article
+
+
+@transaction_required
+def add_article(
+    *,
+    client_id: UUID,
+    sku: str,
+    name: str,
+    price_minor: int,
+    currency: str,
+    on_hand: int,
+    actor: str,
+    now: datetime,
+    is_active: bool = True,
+) -> ArticleResult:
+    """Add an article and write down who did.
+
+    :raises ValidationFailedError: GC-012, names the field.
+    :raises IntegrityError: ``loyalty_stockitem_sku_unique``, the client has one of this number.
+    """
+    sku, name = sku.strip(), name.strip()
+    errors = find_article_errors(
+        sku=sku, name=name, price_minor=price_minor, currency=currency, on_hand=on_hand
+    )
+    if errors:
+        raise ValidationFailedError(errors=errors)
+    article = StockItem.objects.create(
+        client_id=client_id,
+        sku=sku,
+        name=name,
+        price_minor=price_minor,
+        currency=currency,
+        on_hand=on_hand,
+        is_active=is_active,
+        created_at=now,
+    )
+    article.refresh_from_db()
+    _record(article, "article.added", before=None, after=_terms(article), actor=actor, now=now)
     return _facts(article)
 
 
-@durable
+@transaction_required
 def change_article(
     *,
     client_id: UUID,
     stock_item_id: UUID,
     actor: str,
+    now: datetime,
     name: str | None = None,
     price_minor: int | None = None,
     on_hand: int | None = None,
     is_active: bool | None = None,
 ) -> ArticleResult:
-    """Change an article; what is None stays. Safe to repeat.
+    """Change an article and write down who did; what is None stays. Safe to repeat.
 
     Checkouts that have begun keep the price that they began with.
 
@@ -106,52 +139,53 @@ def change_article(
     :raises NoSuchThingError: GC-111.
     :raises ValidationFailedError: GC-012, names the field; fewer than are set aside is one.
     """
-    fields: dict[str, object] = {
-        field: value
-        for field, value in (
-            ("name", None if name is None else name.strip()),
-            ("price_minor", price_minor),
-            ("on_hand", on_hand),
-            ("is_active", is_active),
+    try:
+        # A checkout that wants to set some aside waits, and finds what was counted.
+        article = (
+            StockItem.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("client")
+            .get(pk=stock_item_id, client_id=client_id)
         )
-        if value is not None
-    }
-    errors = _find_errors(
-        name=None if name is None else name.strip(), price_minor=price_minor, on_hand=on_hand
+    except StockItem.DoesNotExist:
+        raise NoSuchThingError from None
+    name = None if name is None else name.strip()
+    errors = find_article_errors(
+        name=name, price_minor=price_minor, on_hand=on_hand, reserved=article.reserved
     )
     if errors:
         raise ValidationFailedError(errors=errors)
-    mine = StockItem.objects.filter(pk=stock_item_id, client_id=client_id)
-    # The guard is part of the statement: a checkout may set some aside at this moment.
-    allowed = mine if on_hand is None else mine.filter(reserved__lte=on_hand)
-    with transaction():
-        written = allowed.update(**fields) if fields else 1
-        try:
-            article = mine.get()
-        except StockItem.DoesNotExist:
-            raise NoSuchThingError from None
-    if not written:
-        raise refuse(
-            "on_hand",
-            _("Checkouts that are under way have set %(reserved)s aside.")
-            % {"reserved": article.reserved},
+    asked = {"name": name, "price_minor": price_minor, "on_hand": on_hand, "is_active": is_active}
+    before = _terms(article)
+    changed = {
+        field: value
+        for field, value in asked.items()
+        if value is not None and value != before[field]
+    }
+    if changed:
+        for field, value in changed.items():
+            setattr(article, field, value)
+        article.save(update_fields=list(changed))
+        _record(
+            article,
+            "article.changed",
+            before={field: before[field] for field in changed},
+            after=changed,
+            actor=actor,
+            now=now,
         )
-    log.info(
-        "[LOYALTY] Article changed",
-        stock_item_id=str(stock_item_id),
-        fields=sorted(fields),
-        actor=actor,
-    )
     return _facts(article)
 
 
-def _find_errors(
+def find_article_errors(
     *,
     name: str | None,
     price_minor: int | None,
     on_hand: int | None,
     sku: str | None = None,
+    currency: str | None = None,
+    reserved: int = 0,
 ) -> dict[str, list[str]]:
+    """Return what is wrong with an article's terms, by the field; what is None is not asked."""
     errors: dict[str, list[str]] = {}
     for field, text, most in (("sku", sku, 64), ("name", name, 120)):
         if text is not None:
@@ -159,7 +193,44 @@ def _find_errors(
     for field, number in (("price", price_minor), ("on_hand", on_hand)):
         if number is not None and not 0 <= number <= _MOST:
             errors[field] = [_("Enter a number from 0 on.")]
-    return errors
+    if on_hand is not None and "on_hand" not in errors and on_hand < reserved:
+        errors["on_hand"] = [
+            _("Checkouts that are under way have set %(reserved)s aside.") % {"reserved": reserved}
+        ]
+    return errors if currency is None else errors | find_currency_errors(currency)
+
+
+def _record(
+    article: StockItem,
+    action: str,
+    *,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
+    actor: str,
+    now: datetime,
+) -> None:
+    record_event(
+        actor=actor,
+        action=action,
+        object_kind="article",
+        object_id=article.pk,
+        now=now,
+        before=before,
+        after=after,
+        owner=article.client,
+    )
+    log.info(
+        "[LOYALTY] Article written",
+        stock_item_id=str(article.pk),
+        action=action,
+        fields=sorted(after),
+        actor=actor,
+    )
+
+
+def _terms(article: StockItem) -> dict[str, Any]:
+    names = ("sku", "name", "price_minor", "currency", "on_hand", "is_active")
+    return {name: getattr(article, name) for name in names}
 
 
 def _facts(article: StockItem) -> ArticleResult:

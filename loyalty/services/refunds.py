@@ -5,7 +5,6 @@ What goes back is the database's to say: Note [Shares] in ``loyalty/sql/refund.s
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +21,7 @@ from loyalty.models import Checkout, Refund
 from loyalty.services.checkouts import Line
 from loyalty.services.points_log import updating_points
 from loyalty.services.refusals import NoSuchThingError, call, refuse
+from loyalty.services.shortfalls import flag_shortfall
 
 log = structlog.get_logger()
 
@@ -29,8 +29,8 @@ _LONGEST_REASON: Final = 200
 _MOST: Final = 10**15
 _MOST_OF_ONE: Final = 10**6
 _REFUND: Final = (
-    "SELECT id FROM loyalty_refund_checkout(%s, %s, %s, %s, %s::text[], %s::integer[],"
-    " %s, %s, %s, %s)"
+    "SELECT id, shortfall_points FROM loyalty_refund_checkout(%s, %s, %s, %s, %s::text[],"
+    " %s::integer[], %s, %s, %s, %s)"
 )
 
 
@@ -69,6 +69,8 @@ def refund_checkout(
 ) -> RefundResult:
     """Give back articles of a checkout, or an amount of it; never more than was paid.
 
+    Earned points that were spent meanwhile stay with the customer; an alert tells of them.
+
     With ``key`` a repeat raises :class:`KeyAnsweredError`, and :func:`find_refund` tells what came
     of the first; without one it is a second refund, of what is left.
 
@@ -81,10 +83,10 @@ def refund_checkout(
     refund_id = uuid4()
     customer_id = _customer_of(client_id, checkout_id)
     with updating_points(customer_id=customer_id, order_id=checkout_id) as update:
-        with transaction() if key is not None else contextlib.nullcontext():
+        with transaction():
             if key is not None:
                 hold_key(claim=key)
-            call(
+            _, shortfall_points = call(
                 _REFUND,
                 [
                     refund_id,
@@ -101,6 +103,8 @@ def refund_checkout(
             )
             if key is not None:
                 keep_answer(claim=key, object_id=refund_id, status=201, now=now)
+            if shortfall_points:
+                flag_shortfall(refund_id=refund_id, now=now)
         result = find_refund(refund_id=refund_id)
         if result.points_taken_back or result.points_returned:
             update.applied(earned=-result.points_taken_back, redeemed=-result.points_returned)

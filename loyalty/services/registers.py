@@ -97,6 +97,7 @@ def close_register(
     """
     with transaction():
         try:
+            # Waits for checkouts that are being begun: Step 3 shares the session's lock.
             session = RegisterSession.objects.select_for_update().get(
                 pk=register_session_id, client_id=client_id
             )

@@ -6,14 +6,16 @@ The work is done by the database (``loyalty/sql/reward.sql``), in one statement.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
+from alerts.errors import ServiceError
 from alerts.scope import EVERYTHING, seeing
 from alerts.transactions import durable
 from credit.models import Account
@@ -31,6 +33,7 @@ from loyalty.services.reward_links import (
     digest_of_reward_token,
     link_until,
 )
+from loyalty.services.reward_words import REFUSED
 from sms.models import Message
 from sms.queue import ring_bell
 
@@ -102,8 +105,7 @@ def take_reward(
     """
     reward_id = uuid4()
     with updating_points(customer_id=customer_id, order_id=reward_id) as update:
-        (state,) = call(
-            _TAKE,
+        (state,) = _call(
             [
                 reward_id,
                 client_id,
@@ -134,6 +136,14 @@ def take_reward(
         state=result.state,
     )
     return result
+
+
+def _call(parameters: Sequence[Any]) -> tuple[Any, ...]:
+    try:
+        return call(_TAKE, parameters)
+    except ServiceError as error:
+        error.said_instead = REFUSED.get(error.code, "")
+        raise
 
 
 @seeing(EVERYTHING)

@@ -108,6 +108,15 @@ BEGIN
          created_at)
     VALUES (p_payment_id, p_checkout_id, p_client_id, p_gateway, v_cart.total_minor,
         v_cart.currency, 'unknown', p_payment_due_at, p_now);
+    -- Last, in the order of Note [Points], and shared with the till's other checkouts: who closes
+    -- it waits for this one and finds it, or was first, and this one is not begun.
+    IF p_register_session_id IS NOT NULL THEN
+        PERFORM 1 FROM loyalty_registersession s
+            WHERE s.id = p_register_session_id AND s.closed_at IS NULL FOR KEY SHARE;
+        IF NOT FOUND THEN
+            PERFORM loyalty_refuse_field('register_session_id', 'This session is closed.');
+        END IF;
+    END IF;
     SELECT * INTO v_checkout FROM loyalty_checkout WHERE id = p_checkout_id;
     RETURN v_checkout;
 END

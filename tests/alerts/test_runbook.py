@@ -21,7 +21,7 @@ from alerts.runbook import (
 )
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ("alerts", "credit", "giftcards", "sms", "redemption", "config")
+APPS = ("alerts", "credit", "giftcards", "sms", "redemption", "loyalty", "config")
 # Made at run time, by name of the file and the expression; each is in the table by hand.
 COMPOSED = {
     "giftcards/services/buffers.py": {"buffer_budget", "buffer_stalled"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polib
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
@@ -23,6 +24,7 @@ from config.translations import (
     po_path,
     read_catalogue,
 )
+from loyalty.services.reward_words import BEING_PREPARED, REFUSED
 from redemption.services.words import choose_words
 from sms.merge import count_segments
 
@@ -192,6 +194,29 @@ class TestCustomerWords:
             "Su código está a salvo: inténtelo de nuevo en 45 minutos. "
             "Si prefiere hablar con nosotros, llame al 1-800-0100."
         )
+
+
+class TestRewardWords:
+    """Of gift cards for points."""
+
+    @pytest.mark.parametrize("words", [*REFUSED.values(), BEING_PREPARED])
+    def test_speak_of_points_and_never_of_a_code(self, words: str) -> None:
+        code = ErrorCode.OUT_OF_STOCK
+        english = code.customer_words(support_phone="1-800-0100", instead=words)
+        with translation.override("es"):
+            spanish = code.customer_words(support_phone="1-800-0100", instead=words)
+            short = code.customer_words(instead=words)
+        assert "Your points are" in english
+        assert "Sus puntos están" in spanish
+        assert "código" not in spanish
+        assert "{" not in spanish
+        assert spanish.startswith(short)
+        assert "llame" not in short
+
+    def test_stand_for_every_refusal_that_speaks_of_a_code(self) -> None:
+        sql = (Path(settings.BASE_DIR) / "loyalty" / "sql" / "reward.sql").read_text()
+        raised = {ErrorCode.from_sqlstate(state) for state in re.findall(r"'(GC\d{3})'", sql)}
+        assert {code for code in raised if code and "our code is" in code.customer} == set(REFUSED)
 
 
 class TestPages:

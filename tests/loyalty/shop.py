@@ -141,19 +141,24 @@ def history_of(customer_id: UUID) -> list[tuple[str, int, int, int]]:
     return list(rows.values_list("type", "points", "balance_before", "balance_after"))
 
 
-@contextlib.contextmanager
-def points_out_of_order() -> Iterator[None]:
+def points_out_of_order() -> contextlib.AbstractContextManager[None]:
     """Have every posting of points fail, as long as it lasts."""
+    return rows_out_of_order("loyalty_loyaltytransaction", words="points are out of order")
+
+
+@contextlib.contextmanager
+def rows_out_of_order(table: str, *, words: str = "out of order") -> Iterator[None]:
+    """Have every new row of a table fail, as long as it lasts."""
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         owner.execute(
-            "CREATE FUNCTION test_refuse_points() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'points are out of order'; END $$"
+            "CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION '{words}'; END $$"
         )
         owner.execute(
-            "CREATE TRIGGER test_refuse_points BEFORE INSERT ON loyalty_loyaltytransaction"
-            " FOR EACH ROW EXECUTE FUNCTION test_refuse_points()"
+            f"CREATE TRIGGER test_refuse BEFORE INSERT ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION test_refuse()"
         )
         try:
             yield
         finally:
-            owner.execute("DROP FUNCTION test_refuse_points() CASCADE")
+            owner.execute("DROP FUNCTION test_refuse() CASCADE")

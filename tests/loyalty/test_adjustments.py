@@ -4,13 +4,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from alerts.errors import ValidationFailedError
+from credit.models import User
 from loyalty.models import Customer
-from loyalty.services.adjustments import AdjustmentResult, adjust_points
+from loyalty.services.adjustments import (
+    AdjustmentResult,
+    AdjustNotPermittedError,
+    adjust_points,
+)
 from loyalty.services.checkouts import NotEnoughPointsError
 from tests.loyalty.shop import NOW, Shop, history_of, points_of, points_out_of_order
 from tests.races import run_at_once
+from tests.staff import make_agency_manager, make_platform_admin
+from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,23 +32,38 @@ def adjust(shop: Shop, customer: Customer, points: int, **changes: Any) -> Adjus
         "points": points,
         "adjustment_id": ID,
         "reason": "An apology",
-        "actor": "user:1",
+        "actor": "system",
         "now": NOW,
     }
     return adjust_points(**{**fields, **changes})
 
 
+def agency_manager_with_right(world: World) -> User:
+    """Make the stranger: the right is ticked, but they are not of the platform."""
+    person = make_agency_manager(world.agency)
+    person.user_permissions.add(Permission.objects.get(codename="adjust_points"))
+    return person
+
+
 class TestAdjustPoints:
     def test_writes_who_did_it_and_why(self, shop: Shop) -> None:
         ana = shop.customer()
-        done = adjust(shop, ana, 50)
+        manager = f"user:{make_platform_admin('adjust_points').pk}"
+        done = adjust(shop, ana, 50, actor=manager)
         assert (done.points_balance, done.is_repeat) == (50, False)
         written = ana.points.get()
         assert (written.type, written.points, written.description, written.actor) == (
-            "adjusted", 50, "An apology", "user:1",
+            "adjusted", 50, "An apology", manager,
         )  # fmt: skip
         ana.refresh_from_db()
         assert ana.lifetime_points == 0
+
+    def test_takes_a_right_of_its_own(self, shop: Shop, world: World) -> None:
+        ana = shop.customer()
+        for person in (make_platform_admin("replace_card"), agency_manager_with_right(world)):
+            with pytest.raises(AdjustNotPermittedError):
+                adjust(shop, ana, 50, actor=f"user:{person.pk}")
+        assert history_of(ana.pk) == []
 
     def test_happens_once_by_its_id(self, shop: Shop) -> None:
         ana = shop.customer(points=100)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from credit.models import AuditEvent
 from loyalty.models import (
     Customer,
     LoyaltyProgram,
@@ -20,10 +21,17 @@ from loyalty.models import (
 )
 from tests.loyalty.deeds import refund
 from tests.loyalty.shop import Shop, history_of, points_of
+from tests.races import overtake
 from tests.staff import form_data, make_agency_manager, make_platform_admin, sign_in
 from tests.world import World, build_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+_ADD_TEA = (
+    "INSERT INTO loyalty_stockitem (id, client_id, sku, name, price_minor, currency, on_hand,"
+    " is_active) VALUES (%s, %s, 'TEA', 'The other''s', 1, 'USD', 1, true)"
+)
 
 
 @pytest.fixture
@@ -79,6 +87,10 @@ class TestCustomers:
 
 
 class TestAdjustPoints:
+    @pytest.fixture
+    def operator(self) -> Browser:
+        return sign_in(make_platform_admin("adjust_points"))
+
     def press(self, operator: Browser, customer: Customer, **typed: str) -> Any:
         url = url_of(Customer, "adjust_points", customer.pk)
         key = operator.get(url).context["form"]["key"].value()
@@ -118,6 +130,19 @@ class TestAdjustPoints:
         ana = shop.customer(points=100)
         assert words in words_of(self.press(operator, ana, **typed))
         assert points_of(ana) == (100, 0)
+
+    def test_takes_a_right_of_its_own(self, shop: Shop, operator: Browser) -> None:
+        ana = shop.customer(points=100)
+        without = sign_in(make_platform_admin("reveal_card"))
+        url, page = url_of(Customer, "adjust_points", ana.pk), url_of(Customer, "change", ana.pk)
+        assert url in words_of(operator.get(page))
+        assert url not in words_of(without.get(page))
+        typed = {"points": "5", "reason": "Mine", "key": str(uuid4())}
+        assert without.get(url).status_code == 403
+        assert without.post(url, typed).status_code == 403
+        assert points_of(ana) == (100, 0)
+        assert operator.post(url, typed).status_code == 302
+        assert points_of(ana) == (105, 0)
 
     def test_is_not_there_for_others(self, shop: Shop, world: World) -> None:
         ana = shop.customer(points=100)
@@ -168,11 +193,66 @@ class TestArticles:
         url = url_of(StockItem, "change", article.pk)
         return operator.post(url, form_data(operator.get(url)) | typed)
 
+    def typed(self, shop: Shop) -> dict[str, str]:
+        return {"client": str(shop.client.pk), "name": "Tea", "currency": "USD", "is_active": "on"}
+
+    def add(self, operator: Browser, shop: Shop, **typed: str) -> Any:
+        url = url_of(StockItem, "add")
+        return operator.post(url, form_data(operator.get(url)) | self.typed(shop) | typed)
+
     def test_take_another_price_and_count(self, shop: Shop, operator: Browser) -> None:
         page = self.change(operator, shop.mug, price_minor="13.50", on_hand="25")
         assert page.status_code == 302, words_of(page)
         shop.mug.refresh_from_db()
         assert (shop.mug.price_minor, shop.mug.on_hand, shop.mug.sku) == (1350, 25, "MUG")
+        event = AuditEvent.objects.get(action="article.changed")
+        assert event.actor.startswith("user:")
+        assert event.details == {
+            "before": {"price_minor": 1200, "on_hand": 10},
+            "after": {"price_minor": 1350, "on_hand": 25},
+        }
+
+    def test_are_added(self, shop: Shop, operator: Browser) -> None:
+        page = self.add(operator, shop, sku=" TEA ", price_minor="3.50", on_hand="5")
+        assert page.status_code == 302, words_of(page)
+        tea = StockItem.objects.get(sku="TEA")
+        assert (tea.client_id, tea.name, tea.price_minor, tea.currency, tea.on_hand) == (
+            shop.client.pk, "Tea", 350, "USD", 5,
+        )  # fmt: skip
+        event = AuditEvent.objects.get(action="article.added")
+        assert event.object_id == str(tea.pk)
+        page = self.add(operator, shop, sku="TEA", price_minor="3.50", on_hand="5")
+        assert "The client has an article of this number." in words_of(page)
+        page = self.add(operator, shop, sku="TOY", price_minor="3.50", on_hand="5", currency="usd")
+        assert "three letters" in words_of(page)
+        assert StockItem.objects.count() == 3
+
+    def test_are_added_once_by_two_at_once(self, shop: Shop, operator: Browser) -> None:
+        form = form_data(operator.get(url_of(StockItem, "add")))
+        typed = {**form, **self.typed(shop), "sku": "TEA", "price_minor": "3.50", "on_hand": "5"}
+        page = overtake(
+            lambda: operator.post(url_of(StockItem, "add"), typed, follow=True),
+            by=_ADD_TEA,
+            parameters=[uuid4(), shop.client.pk],
+        )
+        assert page.status_code == 200
+        assert "The client has an article of this number." in words_of(page)
+        assert StockItem.objects.get(sku="TEA").name == "The other's"
+        assert not AuditEvent.objects.filter(action="article.added").exists()
+
+    def test_keep_what_a_checkout_sets_aside_meanwhile(self, shop: Shop, operator: Browser) -> None:
+        url = url_of(StockItem, "change", shop.mug.pk)
+        typed = form_data(operator.get(url)) | {"on_hand": "3"}
+        page = overtake(
+            lambda: operator.post(url, typed, follow=True),
+            by="UPDATE loyalty_stockitem SET reserved = 4 WHERE id = %s",
+            parameters=[shop.mug.pk],
+        )
+        assert "Checkouts that are under way have set 4 aside." in words_of(page)
+        shop.mug.refresh_from_db()
+        assert (shop.mug.on_hand, shop.mug.reserved) == (10, 4)
+        page = self.change(operator, shop.mug, on_hand="3")
+        assert "Checkouts that are under way have set 4 aside." in words_of(page)
 
     def test_never_have_fewer_than_none(self, shop: Shop, operator: Browser) -> None:
         page = self.change(operator, shop.mug, on_hand="-1")

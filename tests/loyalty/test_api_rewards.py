@@ -110,7 +110,12 @@ class TestReward:
 
     def test_takes_nothing_without_a_card(self, world: World, shop: Shop, till: Partner) -> None:
         ana = shop.customer(2500)
-        assert_problem(post(till, "/rewards/", asked(world, ana)), 409, "GC-003")
+        body = assert_problem(post(till, "/rewards/", asked(world, ana)), 409, "GC-003")
+        # They have no code that could be safe.
+        assert body["detail"] == (
+            "We have run out of these gift cards for the moment. "
+            "Your points are safe: please try again in 30 minutes."
+        )
         assert (points_of(ana), Reward.objects.exists()) == ((2500, 0), False)
 
     @pytest.mark.parametrize(
@@ -157,7 +162,11 @@ class TestBoughtReward:
         response = post(till, "/rewards/", asked(world, ana), key="b")
         body = response.json()
         assert (response.status_code, body["state"]) == (202, "provisioning")
-        assert body["reason"]["code"] == "GC-005"
+        assert body["reason"] == {
+            "code": "GC-005",
+            "detail": "Your gift card is being prepared, which can take a few minutes. "
+            "Your points are set aside for it, and there is nothing more to do.",
+        }
         assert (body["card"], body["reveal_url"], body["message"]) == (None, None, None)
         assert (body["points_spent"], body["points_balance"]) == (2500, 3000)
         assert points_of(ana) == (3000, 2500)

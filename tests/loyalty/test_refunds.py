@@ -4,14 +4,25 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import DatabaseError
+from pytest_django import Settings
 
 from alerts.errors import ValidationFailedError
+from alerts.models import Alert, Notice
+from alerts.services.alerts import resolve_alert
 from credit.services.idempotency import KeyAnsweredError, claim_key
 from loyalty.models import Checkout, Refund
 from loyalty.services.checkouts import Line
 from loyalty.services.refunds import RefundResult, find_refund, refund_checkout
 from loyalty.services.refusals import NoSuchThingError, StateForbidsError
-from tests.loyalty.shop import NOW, Shop, history_of, points_of, points_out_of_order
+from tests.loyalty.shop import (
+    NOW,
+    Shop,
+    history_of,
+    points_of,
+    points_out_of_order,
+    rows_out_of_order,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,6 +37,15 @@ def refund(shop: Shop, checkout_id: UUID, **changes: Any) -> RefundResult:
         "now": NOW,
     }
     return refund_checkout(**{**fields, **changes})
+
+
+def fall_short(shop: Shop) -> RefundResult:
+    """Refund what earned points that are spent."""
+    ana = shop.customer()
+    bought = shop.buy(shop.cart(ana, mugs=1))
+    shop.buy(shop.cart(ana, coffees=1, points=12))
+    # What the coffee has earned is taken back: three.
+    return refund(shop, bought.checkout_id, amount_minor=1200)
 
 
 class TestRefundCheckout:
@@ -70,6 +90,42 @@ class TestRefundCheckout:
             12, 96, 0,
         )  # fmt: skip
         assert points_of(ana) == (0, 0)
+
+    def test_tells_of_a_shortfall_once_until_somebody_has_seen_it(
+        self, shop: Shop, settings: Settings
+    ) -> None:
+        settings.ALERT_SLACK_WEBHOOK_URL = "http://127.0.0.1:9/unused"
+        settings.ALERT_EMAIL_RECIPIENTS = ()
+        refunds = [fall_short(shop), fall_short(shop)]
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.severity, alert.client_id, alert.count, alert.state) == (
+            "loyalty_shortfall", "warning", shop.client.pk, 2, "open",
+        )  # fmt: skip
+        assert alert.data["refund_id"] == str(refunds[1].refund_id)
+        assert alert.data["points"] == refunds[1].shortfall_points == 9
+        assert [notice.event for notice in Notice.objects.all()] == ["opened"]
+        # Seen and over; the next one is another.
+        assert resolve_alert(dedupe_key=alert.dedupe_key, now=NOW)
+        fall_short(shop)
+        assert Alert.objects.filter(state="open").get().count == 1
+
+    def test_tells_of_nothing_where_all_could_be_taken_back(self, shop: Shop) -> None:
+        ana = shop.customer()
+        bought = shop.buy(shop.cart(ana, mugs=1))
+        assert refund(shop, bought.checkout_id, amount_minor=1200).points_taken_back == 12
+        assert not Alert.objects.exists()
+
+    def test_tells_of_no_shortfall_that_did_not_come_to_be(self, shop: Shop) -> None:
+        """The alert is of the refund's transaction: neither stands without the other."""
+        ana = shop.customer()
+        bought = shop.buy(shop.cart(ana, mugs=1))
+        shop.buy(shop.cart(ana, coffees=1, points=12))
+        with rows_out_of_order("alerts_alert"), pytest.raises(DatabaseError):
+            refund(shop, bought.checkout_id, amount_minor=1200)
+        assert not Alert.objects.exists()
+        assert not Refund.objects.exists()
+        assert refund(shop, bought.checkout_id, amount_minor=1200).shortfall_points == 9
+        assert Alert.objects.get().count == 1
 
     def test_happens_once_under_a_key(self, shop: Shop) -> None:
         bought = shop.buy(shop.cart(coffees=2))

@@ -34,6 +34,7 @@ MONITORS = {
     "jobs",
     "attack",
     "points",
+    "payments",
 }
 
 

@@ -31,6 +31,10 @@ LARGE = {
     "credit_entry",
     "credit_transaction",
     "alerts_alert",
+    "loyalty_customer",
+    "loyalty_loyaltytransaction",
+    "loyalty_checkout",
+    "loyalty_payment",
 }
 
 

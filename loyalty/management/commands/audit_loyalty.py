@@ -8,10 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from alerts.scope import EVERYTHING, seeing
-from alerts.selectors.invariants import SHOWN, find_broken
-from alerts.transactions import snapshot
-from loyalty.selectors.invariants import INVARIANTS
+from alerts.selectors.invariants import SHOWN
+from loyalty.selectors.integrity import check_points
 
 
 class Command(BaseCommand):
@@ -23,9 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         faults = 0
-        for invariant in INVARIANTS:
-            with seeing(EVERYTHING), snapshot():
-                broken = find_broken(invariant, now=timezone.now(), whole=True)
+        for check in check_points(now=timezone.now()):
+            invariant, broken = check.invariant, check.broken
             word = self.style.ERROR("BROKEN") if broken.count else self.style.SUCCESS("holds ")
             self.stdout.write(f"{word} {invariant.name:<28} {invariant.sentence}")
             for one in broken.ids:
