@@ -96,5 +96,5 @@ class Migration(migrations.Migration):
                 name="loyalty_erasure_goes_on_until_done",
             ),
         ),
-        install("loyalty", "guards", "forgetting"),
+        install("loyalty", "guards", "payment", "forgetting"),
     ]

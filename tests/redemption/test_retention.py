@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
+from alerts.services.retention import list_rules
 from redemption.models import (
     CallSession,
     DailyReportMail,
@@ -18,7 +19,7 @@ from redemption.models import (
     Recipient,
     Redemption,
 )
-from redemption.services.retention import RULES, apply_retention, foresee_retention
+from redemption.services.retention import apply_retention, foresee_retention
 from sms.models import InboundMessage, Message, PhoneHealth
 from tests.redemption.forgetting import (
     ADDRESS,
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = timedelta(days=1)
 KEPT = 10 * DAY
-SETTINGS = sorted({rule.setting for rule in RULES})
+SETTINGS = sorted({rule.setting for rule in list_rules()})
 
 
 @pytest.fixture
