@@ -39,7 +39,7 @@ _SHORTEST_NAME: Final = 2
 class CustomerAdmin(Adjusting, Forgetting, ReadOnlyAdmin):
     """Customers, newest first; their points are changed by services alone."""
 
-    actions_detail = ("adjust_points", "deactivate", "reactivate", "forget")
+    actions_detail = ("adjust_points", "deactivate", "reactivate", "hand_out", "forget")
     list_display = (
         "name",
         "phone",

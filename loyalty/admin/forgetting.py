@@ -1,7 +1,8 @@
-"""Forgetting a customer, from their page: asked for with a reason and a typed word."""
+"""What is kept about a customer: handed out, forgotten; from their page, and with a reason."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,16 +23,20 @@ from alerts.admin.base import read_key
 from alerts.admin.cells import AMBER, label, link_to_named, moment
 from alerts.errors import ServiceError
 from credit.models import User
-from credit.selectors.staff import may_erase_people
+from credit.selectors.staff import may_erase_people, may_export_people
 from loyalty.admin.adjusting import find_customer_or_404
 from loyalty.admin.looks import name_of
 from loyalty.models import Customer, CustomerErasure
 from loyalty.selectors.personal_data import find_losses, find_obstacles, read_customer
+from loyalty.selectors.personal_sections import list_sections
+from loyalty.services.customer_export import export_customer
 from loyalty.services.erasing import CONFIRMATION, forget_customer
 
+_PAGE = "admin/loyalty/customer_data.html"
 
-class ForgetForm(forms.Form):
-    """Why, and the word that nobody types by mistake."""
+
+class ReasonForm(forms.Form):
+    """Why."""
 
     reason = forms.CharField(
         max_length=500,
@@ -40,6 +45,11 @@ class ForgetForm(forms.Form):
         " 4711”.",
         error_messages={"required": "Say why, for whoever asks later."},
     )
+
+
+class ForgetForm(ReasonForm):
+    """Why, and the word that nobody types by mistake."""
+
     confirmation = forms.CharField(
         max_length=20,
         label=f"Type “{CONFIRMATION}”: nobody can undo it",
@@ -49,18 +59,25 @@ class ForgetForm(forms.Form):
 
 
 class Forgetting:
-    """Mixin: the button on a customer's page that forgets them, and what it then says there."""
+    """Mixin: the buttons on a customer's page that hand their data out and forget them."""
 
     admin_site: Any
     opts: Any
 
+    def has_hand_out_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether somebody may hand out what is kept about this customer."""
+        return self._may(request, object_id, may_export_people)
+
     def has_forget_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Tell whether somebody may forget this customer, and they are known yet."""
+        """Tell whether somebody may forget this customer."""
+        return self._may(request, object_id, may_erase_people)
+
+    def _may(self, request: HttpRequest, object_id: Any, rule: Callable[[User], bool]) -> bool:
         key = read_key("UUIDField", str(object_id))
         return bool(
             self.admin_site.has_permission(request)
             and isinstance(request.user, User)
-            and may_erase_people(request.user)
+            and rule(request.user)
             and isinstance(key, UUID)
             and Customer.objects.filter(pk=key, erased_at=None).exists()
         )
@@ -82,6 +99,30 @@ class Forgetting:
         )
 
     @action(  # type: ignore[untyped-decorator]
+        description="Hand out data", icon="download", permissions=["hand_out"]
+    )
+    def hand_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return never_cache(self._hand_out)(request, object_id)
+
+    def _hand_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        customer = find_customer_or_404(object_id)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            answer = _export(request, customer, form)
+            if answer is not None:
+                return answer
+        return self._page(
+            request,
+            customer,
+            form,
+            title=f"What is kept about {name_of(customer)}",
+            heading="Hand it out",
+            words="A ZIP file with all of it, for machines (JSON) and to read (HTML). No code of a"
+            " card is in it.",
+            button="Download",
+        )
+
+    @action(  # type: ignore[untyped-decorator]
         description="Forget", icon="person_remove", permissions=["forget"]
     )
     def forget(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -89,24 +130,56 @@ class Forgetting:
 
     def _forget(self, request: HttpRequest, object_id: str) -> HttpResponse:
         customer = find_customer_or_404(object_id)
-        back_url = reverse("admin:loyalty_customer_change", args=[customer.pk])
         form = ForgetForm(request.POST or None)
         if request.method == "POST" and form.is_valid() and _forget(request, customer, form):
-            return redirect(back_url)
+            return redirect("admin:loyalty_customer_change", customer.pk)
         data = read_customer(customer_id=customer.pk)
-        return TemplateResponse(
+        return self._page(
             request,
-            "admin/loyalty/forget_customer.html",
-            {
-                **self.admin_site.each_context(request),
-                "title": f"Forget {name_of(customer)}",
-                "opts": self.opts,
-                "form": form,
-                "obstacles": find_obstacles(data),
-                "losses": find_losses(data, now=timezone.now()),
-                "back_url": back_url,
-            },
+            customer,
+            form,
+            title=f"Forget {name_of(customer)}",
+            heading="Forget them",
+            button="Forget for good",
+            obstacles=find_obstacles(data),
+            losses=find_losses(data, now=timezone.now()),
         )
+
+    def _page(
+        self, request: HttpRequest, customer: Customer, form: forms.Form, **words: Any
+    ) -> HttpResponse:
+        sections = list_sections(read_customer(customer_id=customer.pk))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "form": form,
+            "sections": [
+                {"title": one.title, "count": one.rows.count(), "fate": one.fate}
+                for one in sections
+            ],
+            "back_url": reverse("admin:loyalty_customer_change", args=[customer.pk]),
+            **words,
+        }
+        return TemplateResponse(request, _PAGE, context)
+
+
+def _export(request: HttpRequest, customer: Customer, form: ReasonForm) -> HttpResponse | None:
+    """Return the file, or say on the form why there is none."""
+    assert isinstance(request.user, User)  # noqa: S101  the site lets nobody else in
+    now = timezone.now()
+    try:
+        archive = export_customer(
+            user=request.user,
+            customer_id=customer.pk,
+            reason=form.cleaned_data["reason"],
+            now=now,
+        )
+    except ServiceError as error:
+        _explain(form, error)
+        return None
+    answer = HttpResponse(archive, content_type="application/zip")
+    answer["Content-Disposition"] = f'attachment; filename="personal-data-{now:%Y-%m-%d}.zip"'
+    return answer
 
 
 def _forget(request: HttpRequest, customer: Customer, form: ForgetForm) -> bool:
@@ -121,12 +194,7 @@ def _forget(request: HttpRequest, customer: Customer, form: ForgetForm) -> bool:
             now=timezone.now(),
         )
     except ServiceError as error:
-        for name, words in error.errors.items():
-            # What stands in the way is told above the form, each time it is shown.
-            if name != "customer":
-                form.add_error(name if name in form.fields else None, words)
-        if not error.errors:
-            form.add_error(None, f"{error.code.operator} {error.code.action}")
+        _explain(form, error)
         return False
     if erasure.provider_ids:
         messages.info(
@@ -137,3 +205,12 @@ def _forget(request: HttpRequest, customer: Customer, form: ForgetForm) -> bool:
     else:
         messages.success(request, "Forgotten.")
     return True
+
+
+def _explain(form: forms.Form, error: ServiceError) -> None:
+    for name, words in error.errors.items():
+        # What stands in the way is told above the form, each time it is shown.
+        if name != "customer":
+            form.add_error(name if name in form.fields else None, words)
+    if not error.errors:
+        form.add_error(None, f"{error.code.operator} {error.code.action}")

@@ -39,6 +39,7 @@ from loyalty.selectors.personal_data import (
     read_customer,
 )
 from loyalty.services.refusals import NoSuchThingError, refusal_of, refuse
+from loyalty.services.stated_reasons import read_reason
 from sms.services.forgetting import (
     empty_inbound,
     empty_messages,
@@ -52,7 +53,6 @@ log = structlog.get_logger()
 
 # What has to be typed, since nobody can undo it.
 CONFIRMATION: Final = "forget"
-_LONGEST_REASON: Final = 500
 _AGAIN_AFTER: Final = timedelta(minutes=15)
 _LEASE: Final = timedelta(minutes=10)
 _LOCK_TIMEOUT: Final = "2s"
@@ -218,9 +218,7 @@ def _empty(data: CustomerData, *, messages: list[UUID], texts: list[int], now: d
 
 
 def _read_reason(reason: str, data: CustomerData) -> str:
-    reason = reason.strip()
-    if not reason or "\0" in reason or len(reason) > _LONGEST_REASON:
-        raise refuse("reason", f"Say why, in at most {_LONGEST_REASON} characters.")
+    reason = read_reason(reason)
     if any(mark.casefold() in reason.casefold() for mark in data.marks):
         raise refuse("reason", "Leave the customer out: the reason stays when they are forgotten.")
     return reason

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
-from django.utils import timezone
 
 from loyalty.models import Customer, CustomerErasure
 from tests.loyalty.rewarding import TEXT, take
@@ -40,7 +40,7 @@ class TestForget:
     ) -> None:
         world.stock(1)
         customer = shop.customer(points=3000)
-        take(shop, world, customer, contact=TEXT, now=timezone.now())
+        take(shop, world, customer, contact=TEXT, now=datetime.now(UTC))
         page = words_of(operator.get(url_of(customer)))
         assert "Forget Ana" in page
         assert "nobody can undo it" in page
