@@ -27,8 +27,12 @@ from credit.selectors.staff import may_erase_people, may_export_people
 from loyalty.admin.adjusting import find_customer_or_404
 from loyalty.admin.looks import name_of
 from loyalty.models import Customer, CustomerErasure
-from loyalty.selectors.personal_data import find_losses, find_obstacles, read_customer
-from loyalty.selectors.personal_sections import list_sections
+from loyalty.selectors.personal_data import (
+    find_customer_losses,
+    find_customer_obstacles,
+    read_customer,
+)
+from loyalty.selectors.personal_sections import list_customer_sections
 from loyalty.services.customer_export import export_customer
 from loyalty.services.erasing import CONFIRMATION, forget_customer
 
@@ -141,14 +145,14 @@ class Forgetting:
             title=f"Forget {name_of(customer)}",
             heading="Forget them",
             button="Forget for good",
-            obstacles=find_obstacles(data),
-            losses=find_losses(data, now=timezone.now()),
+            obstacles=find_customer_obstacles(data),
+            losses=find_customer_losses(data, now=timezone.now()),
         )
 
     def _page(
         self, request: HttpRequest, customer: Customer, form: forms.Form, **words: Any
     ) -> HttpResponse:
-        sections = list_sections(read_customer(customer_id=customer.pk))
+        sections = list_customer_sections(read_customer(customer_id=customer.pk))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

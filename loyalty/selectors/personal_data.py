@@ -93,19 +93,19 @@ def _has(address: str) -> Q:
     return Q(email__iexact=address) if "@" in address else Q(phone=address)
 
 
-def messages_of(data: CustomerData) -> QuerySet[Message]:
+def messages_to_customer(data: CustomerData) -> QuerySet[Message]:
     """Return what was sent about their gift cards, and whatever else went to them."""
     about = Q(reference_kind=_ABOUT, reference_id__in=data.reward_ids)
     return Message.objects.filter(about | Q(client=data.customer.client, to__in=data.addresses))
 
 
-def inbound_of(data: CustomerData) -> QuerySet[InboundMessage]:
+def texts_from_customer(data: CustomerData) -> QuerySet[InboundMessage]:
     """Return the texts that came from numbers that are theirs alone."""
     ours = Q(client=data.customer.client) | Q(client=None)
     return InboundMessage.objects.filter(ours, from_number__in=data.phones)
 
 
-def bad_phones_of(data: CustomerData) -> QuerySet[PhoneHealth]:
+def bad_phones_of_customer(data: CustomerData) -> QuerySet[PhoneHealth]:
     """Return which of their numbers are known to be bad, where no client has others there."""
     others = Customer.objects.filter(phone__in=data.phones).exclude(pk=data.customer.pk)
     phones = set(data.phones) - set(others.values_list("phone", flat=True))
@@ -118,7 +118,7 @@ def bad_phones_of(data: CustomerData) -> QuerySet[PhoneHealth]:
     )
 
 
-def objects_of(data: CustomerData) -> list[str]:
+def objects_of_customer(data: CustomerData) -> list[str]:
     """Return the ids under which the records speak of them."""
     checkouts = Checkout.objects.filter(customer=data.customer).values_list("pk", flat=True)
     refunds = Refund.objects.filter(checkout__customer=data.customer).values_list("pk", flat=True)
@@ -126,7 +126,7 @@ def objects_of(data: CustomerData) -> list[str]:
     return [str(one) for one in theirs]
 
 
-def find_obstacles(data: CustomerData) -> list[str]:
+def find_customer_obstacles(data: CustomerData) -> list[str]:
     """Return what keeps a customer from being forgotten now, each with what to do about it."""
     checkouts = Checkout.objects.filter(customer=data.customer)
     rewards = Reward.objects.filter(pk__in=data.reward_ids)
@@ -159,14 +159,14 @@ def find_obstacles(data: CustomerData) -> list[str]:
             ),
         ),
         (
-            messages_of(data).filter(next_attempt_at__isnull=False),
+            messages_to_customer(data).filter(next_attempt_at__isnull=False),
             "A message is under way to them: wait until it has reached its end.",
         ),
     )
     return [words for rows, words in found if rows.exists()]
 
 
-def find_losses(data: CustomerData, *, now: datetime) -> list[str]:
+def find_customer_losses(data: CustomerData, *, now: datetime) -> list[str]:
     """Return what the customer would lose that they may not know of."""
     losses = []
     if data.customer.points_balance:

@@ -17,20 +17,21 @@ from loyalty.models import (
 from loyalty.selectors.personal_data import (
     OBJECT_KINDS,
     CustomerData,
-    bad_phones_of,
-    inbound_of,
-    messages_of,
-    objects_of,
+    bad_phones_of_customer,
+    messages_to_customer,
+    objects_of_customer,
+    texts_from_customer,
 )
 from sms.models import ConsentEvent, DeliveryAttempt, OptIn, StatusEvent
 
 
-def list_sections(data: CustomerData) -> list[Section]:
+def list_customer_sections(data: CustomerData) -> list[Section]:
     """Return where something of a customer stands, table by table."""
     customer = data.customer
     theirs = {"checkout__customer": customer}
-    messages = messages_of(data)
+    messages = messages_to_customer(data)
     ids = messages.values_list("pk", flat=True)
+    objects = objects_of_customer(data)
     at_their_number = {"client": customer.client, "phone__in": data.phones}
     return [
         Section(
@@ -119,19 +120,19 @@ def list_sections(data: CustomerData) -> list[Section]:
         Section(
             key="inbound",
             title="Texts from them",
-            rows=inbound_of(data).order_by("pk"),
+            rows=texts_from_customer(data).order_by("pk"),
             fate="Number, words and answer are emptied, also at the provider.",
         ),
         Section(
             key="bad_phones",
             title="Numbers that no text reaches",
-            rows=bad_phones_of(data).order_by("pk"),
+            rows=bad_phones_of_customer(data).order_by("pk"),
             fate="Gone.",
         ),
         Section(
             key="api_requests",
             title="Requests that may be repeated",
-            rows=IdempotencyRecord.objects.filter(object_id__in=objects_of(data)).order_by("pk"),
+            rows=IdempotencyRecord.objects.filter(object_id__in=objects).order_by("pk"),
             fate="Goes by itself three days after it was answered.",
             left_out=frozenset({"fingerprint"}),
         ),
@@ -139,7 +140,7 @@ def list_sections(data: CustomerData) -> list[Section]:
             key="records",
             title="Who did what",
             rows=AuditEvent.objects.filter(
-                object_kind__in=OBJECT_KINDS, object_id__in=objects_of(data)
+                object_kind__in=OBJECT_KINDS, object_id__in=objects
             ).order_by("at", "pk"),
             fate="Stays; a reason that names the customer is emptied.",
         ),

@@ -17,9 +17,9 @@ from credit.selectors.staff import may_export_people
 from credit.services.audit import record_event
 from loyalty.models import Customer, Reward
 from loyalty.selectors.personal_data import CustomerData, read_customer
-from loyalty.selectors.personal_sections import list_sections
+from loyalty.selectors.personal_sections import list_customer_sections
 from loyalty.services.refusals import NoSuchThingError
-from loyalty.services.stated_reasons import read_reason
+from loyalty.services.stated_reasons import read_stated_reason
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -43,13 +43,13 @@ def export_customer(*, user: User, customer_id: UUID, reason: str, now: datetime
     """
     if not may_export_people(user):
         raise CustomerExportNotPermittedError
-    reason = read_reason(reason)
+    reason = read_stated_reason(reason)
     with snapshot():
         try:
             data = read_customer(customer_id=customer_id)
         except Customer.DoesNotExist:
             raise NoSuchThingError from None
-        sections = [read_section(section) for section in list_sections(data)]
+        sections = [read_section(section) for section in list_customer_sections(data)]
         _add_cards(sections, data)
     with transaction():
         record_event(

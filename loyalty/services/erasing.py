@@ -31,15 +31,15 @@ from loyalty.models import Customer, CustomerErasure, Reward
 from loyalty.selectors.personal_data import (
     OBJECT_KINDS,
     CustomerData,
-    bad_phones_of,
-    find_obstacles,
-    inbound_of,
-    messages_of,
-    objects_of,
+    bad_phones_of_customer,
+    find_customer_obstacles,
+    messages_to_customer,
+    objects_of_customer,
     read_customer,
+    texts_from_customer,
 )
 from loyalty.services.refusals import NoSuchThingError, refusal_of, refuse
-from loyalty.services.stated_reasons import read_reason
+from loyalty.services.stated_reasons import read_stated_reason
 from sms.services.forgetting import (
     empty_inbound,
     empty_messages,
@@ -152,16 +152,16 @@ def _forget(
     before: CustomerData, reason: str, *, actor: str, now: datetime
 ) -> tuple[CustomerErasure, bool]:
     """Empty our own tables, once; return the erasure and whether this call did it."""
-    data = _lock_customer(before)
+    data, locked = _lock_customer(before)
     if data.customer.erased_at is not None:
         return CustomerErasure.objects.get(customer=data.customer), False
-    obstacles = find_obstacles(data)
-    messages = list(messages_of(data).values_list("pk", flat=True))
-    if not obstacles and set(messages) - set(messages_of(before).values_list("pk", flat=True)):
+    obstacles = find_customer_obstacles(data)
+    messages = list(messages_to_customer(data).values_list("pk", flat=True))
+    if not obstacles and set(messages) - locked:
         obstacles = ["A message has just been sent to them: look again in a minute."]
     if obstacles:
         raise CustomerInWorkError(errors={"customer": obstacles})
-    texts = list(inbound_of(data).values_list("pk", flat=True))
+    texts = list(texts_from_customer(data).values_list("pk", flat=True))
     left = ids_at_provider(messages=messages, texts=texts)
     _empty(data, messages=messages, texts=texts, now=now)
     erasure = CustomerErasure.objects.create(
@@ -185,26 +185,30 @@ def _forget(
 
 
 @transaction_required
-def _lock_customer(before: CustomerData) -> CustomerData:
-    """Lock what a checkout, a gift card or a text of theirs would lock; read them again."""
+def _lock_customer(before: CustomerData) -> tuple[CustomerData, set[UUID]]:
+    """Lock what a checkout, a gift card or a text of theirs would lock, and read them again.
+
+    :returns: what is kept about them now, and which messages are locked.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
     # Whoever reports on a message holds it before its reward; nobody holds a customer before it.
-    list(messages_of(before).select_for_update(no_key=True).order_by("pk"))
+    messages = messages_to_customer(before).select_for_update(no_key=True).order_by("pk")
+    locked = {one.pk for one in messages}
     Customer.objects.select_for_update(no_key=True).get(pk=before.customer.pk)
     rewards = Reward.objects.filter(customer=before.customer)
     list(rewards.select_for_update(no_key=True).order_by("pk"))
-    return read_customer(customer_id=before.customer.pk)
+    return read_customer(customer_id=before.customer.pk), locked
 
 
 @transaction_required
 def _empty(data: CustomerData, *, messages: list[UUID], texts: list[int], now: datetime) -> None:
     """Take the customer out of every table; what is found by them first."""
-    bad_phones = list(bad_phones_of(data).values_list("pk", flat=True))
+    bad_phones = list(bad_phones_of_customer(data).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT credit_forget_reasons(%s::text[], %s::text[], %s::text[])",
-            [list(OBJECT_KINDS), objects_of(data), data.marks],
+            [list(OBJECT_KINDS), objects_of_customer(data), data.marks],
         )
         cursor.execute(
             "SELECT loyalty_forget_customer(%s, %s::text[], %s)",
@@ -218,7 +222,7 @@ def _empty(data: CustomerData, *, messages: list[UUID], texts: list[int], now: d
 
 
 def _read_reason(reason: str, data: CustomerData) -> str:
-    reason = read_reason(reason)
+    reason = read_stated_reason(reason)
     if any(mark.casefold() in reason.casefold() for mark in data.marks):
         raise refuse("reason", "Leave the customer out: the reason stays when they are forgotten.")
     return reason

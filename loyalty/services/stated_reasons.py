@@ -9,7 +9,7 @@ from loyalty.services.refusals import refuse
 _LONGEST: Final = 500
 
 
-def read_reason(reason: str) -> str:
+def read_stated_reason(reason: str) -> str:
     """Return a reason without the space around it.
 
     :raises ValidationFailedError: there is none, or it is too long (GC-012).
