@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from alerts.selectors.impact import SOURCE_ROLES as INCIDENT_ROLES
 from alerts.selectors.invariants import list_invariants
 from alerts.services.monitors import list_monitors
+from alerts.services.retention import list_rules
 from credit.services.events import EVENTS as CREDIT_EVENTS
 from giftcards.services.order_parties import ROLES as ORDER_ROLES
 
@@ -161,3 +162,30 @@ def check_invariants(**_kwargs: Any) -> list[CheckMessage]:
     except (ImportError, ValueError) as error:
         return [Error(f"INVARIANTS: {error}", id="giftline.E010")]
     return []
+
+
+@register()
+def check_retention_rules(**_kwargs: Any) -> list[CheckMessage]:
+    """Every path in RETENTION_RULES leads to rules, each with a name of its own."""
+    try:
+        list_rules()
+    except (ImportError, ValueError) as error:
+        return [Error(f"RETENTION_RULES: {error}", id="giftline.E014")]
+    return []
+
+
+@register()
+def check_address_holders(**_kwargs: Any) -> list[CheckMessage]:
+    """Every function named in ADDRESS_HOLDERS exists."""
+    problems: list[CheckMessage] = []
+    for kind, path in settings.ADDRESS_HOLDERS.items():
+        try:
+            import_string(path)
+        except ImportError as error:
+            problems.append(
+                Error(
+                    f"ADDRESS_HOLDERS[{kind!r}] names {path}, which can't be imported: {error}",
+                    id="giftline.E015",
+                )
+            )
+    return problems

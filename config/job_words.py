@@ -198,6 +198,11 @@ _WORDS: Final[dict[str, JobWords]] = {
         "Puts every customer into the tier that their points reach.",
         "A changed tier takes effect only with the next purchase.",
     ),
+    "loyalty.tasks.sweep_erasures": _words(
+        "Texts of forgotten customers",
+        "Asks the provider of texts again to empty what it still has of forgotten customers.",
+        "It keeps what it did not empty at once.",
+    ),
     "credit.tasks.rebalance_accounts": _words(
         "Balancing of busy accounts",
         "Evens out the slots of accounts from which many draw at once.",

@@ -34,6 +34,7 @@ PERIODIC_JOBS: Final[dict[str, str]] = {
     "loyalty.tasks.settle_payments": "EVERY_PAYMENT_SETTLING",
     "loyalty.tasks.expire_points": "EVERY_POINTS_EXPIRY",
     "loyalty.tasks.recalculate_tiers": "EVERY_TIER_RECALCULATION",
+    "loyalty.tasks.sweep_erasures": "EVERY_ERASURE_SWEEP",
     "credit.tasks.rebalance_accounts": "EVERY_REBALANCE",
     "credit.tasks.audit_ledger": "EVERY_LEDGER_AUDIT",
     "credit.tasks.clear_answers": "EVERY_KEY_CLEARING",

@@ -28,7 +28,7 @@ class Fate(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What is said of recipients.
+    """What is said of recipients and of customers.
 
     :param kept: the setting that says how long, else in words.
     """
@@ -38,6 +38,7 @@ class Held:
 
 
 _PERSON: Final = Held(fate=Fate.EMPTIED, kept="RETAIN_RECIPIENTS")
+_ACCOUNT: Final = Held(fate=Fate.EMPTIED, kept="as long as they collect points")
 _WORDS: Final = Held(fate=Fate.SEARCHED, kept="for ever: it is a record")
 _MESSAGE: Final = Held(fate=Fate.EMPTIED, kept="RETAIN_MESSAGES")
 _INBOUND: Final = Held(fate=Fate.EMPTIED, kept="RETAIN_INBOUND_TEXTS")
@@ -142,15 +143,15 @@ STAFF: Final[dict[str, str]] = {
     "redemption_canarytry": "network caller request_id",
 }
 
-# Of a client's customers, who collect points: the client keeps their accounts, changes and closes
-# them. Erasing a recipient does not reach them: who was rewarded does not tell whose account it is.
-CUSTOMERS: Final[dict[str, str]] = {
-    "loyalty_customer": "first_name last_name phone email",
+# Of a client's customers, who collect points, each forgotten by themselves: who was rewarded does
+# not tell whose account it is. What texts and records keep of them stands above.
+CUSTOMERS: Final[dict[str, dict[str, Held]]] = {
+    "loyalty_customer": dict.fromkeys(("first_name", "last_name", "phone", "email"), _ACCOUNT),
     # Words of whoever changed points, gave money back or gave points up.
-    "loyalty_loyaltytransaction": "description",
-    "loyalty_refund": "reason",
-    "loyalty_reconciliationitem": "resolution_note",
-    "loyalty_reward": "contact_to",
+    "loyalty_loyaltytransaction": {"description": _WORDS},
+    "loyalty_refund": {"reason": _WORDS},
+    "loyalty_reconciliationitem": {"resolution_note": _WORDS},
+    "loyalty_reward": {"contact_to": _MESSAGE},
 }
 
 # Of nobody: things, organisations, codes of our own, and ids of who did something.
@@ -237,6 +238,7 @@ IMPERSONAL: Final[dict[str, str]] = {
     "loyalty_payment": "gateway currency gateway_reference error",
     "loyalty_reconciliationitem": "currency error resolved_by",
     "loyalty_refund": "currency lines gateway_reference error actor request_id",
+    "loyalty_customererasure": "reason requested_by provider_ids",
     # The link's secret itself is kept nowhere.
     "loyalty_reward": "reason_code source currency contact_method reveal_digest actor request_id",
 }

@@ -71,6 +71,7 @@ NARROWED_PRIVILEGES: Final[dict[str, tuple[str, ...]]] = {
     "loyalty_checkoutline": ("SELECT",),
     "loyalty_reconciliationitem": ("SELECT",),
     "loyalty_customer": ("SELECT", "INSERT", "UPDATE"),
+    "loyalty_customererasure": ("SELECT", "INSERT", "UPDATE"),
     # A payment is begun and ended by the functions; who asks its gateway counts the tries.
     "loyalty_payment": ("SELECT", "UPDATE"),
     "loyalty_refund": ("SELECT",),

@@ -95,6 +95,18 @@ BUSY_TABLES = (
     "alerts_alert",
     "alerts_notice",
 )
+# What of whom is kept how long: the nightly job, alerts/services/retention.py.
+RETENTION_RULES = (
+    "sms.services.retention.RULES",
+    "redemption.services.retention.RULES",
+    "loyalty.services.retention.RULES",
+)
+# Who else may have a number or address, by what they are: whoever forgets one person asks the
+# others before anything of that number goes, see sms/selectors/address_holders.py.
+ADDRESS_HOLDERS = {
+    "recipient": "redemption.selectors.personal_data.is_a_recipients",
+    "customer": "loyalty.selectors.personal_data.is_a_customers",
+}
 # What `manage.py verify` proves: Note [Invariant] in alerts/selectors/invariants.py.
 INVARIANTS = (
     "credit.selectors.invariants.INVARIANTS",

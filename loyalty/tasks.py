@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from loyalty.services import expiry, payments, reconciliation, refund_calls, tiers
+from loyalty.services import erasing, expiry, payments, reconciliation, refund_calls, tiers
 
 # More than a minute's work is left to the next minute.
 _AT_MOST = 1000
@@ -42,3 +42,9 @@ def expire_points() -> dict[str, int]:
 def recalculate_tiers() -> int:
     """Put everybody into the tier that their points reach."""
     return tiers.recalculate_tiers(now=timezone.now())
+
+
+@shared_task(name="loyalty.tasks.sweep_erasures")
+def sweep_erasures() -> int:
+    """Go on with emptying the provider's records of customers who were forgotten."""
+    return erasing.work_off_customer_erasures(now=timezone.now(), limit=_AT_MOST)

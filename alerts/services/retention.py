@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from alerts.transactions import durable, transaction
 
@@ -47,6 +49,25 @@ class RetentionRule:
     def kept_seconds(self) -> float:
         """How long, as it is set."""
         return float(getattr(settings, self.setting))
+
+
+def list_rules() -> tuple[RetentionRule, ...]:
+    """Return the rules of all apps, in the order of ``settings.RETENTION_RULES``.
+
+    :raises ValueError: two rules share a name.
+    """
+    return _import_rules(tuple(settings.RETENTION_RULES))
+
+
+@cache
+def _import_rules(paths: tuple[str, ...]) -> tuple[RetentionRule, ...]:
+    rules: dict[str, RetentionRule] = {}
+    for path in paths:
+        for rule in import_string(path):
+            if rule.name in rules:
+                raise ValueError(f"{path} has a second rule named {rule.name}")
+            rules[rule.name] = rule
+    return tuple(rules.values())
 
 
 def count_due(rule: RetentionRule, *, now: datetime) -> int:

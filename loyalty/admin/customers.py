@@ -17,6 +17,7 @@ from unfold.decorators import action
 from alerts.admin.base import ReadOnlyAdmin, read_key
 from alerts.admin.cells import AMBER, GREEN, GREY, NOTHING, label, link, time_column
 from alerts.admin.dialogs import leave_for
+from alerts.errors import ServiceError
 from credit.models import Client
 from loyalty.admin.adjusting import Adjusting, find_customer_or_404
 from loyalty.admin.customer_tables import (
@@ -25,7 +26,8 @@ from loyalty.admin.customer_tables import (
     table_of_rewards,
     table_of_shortfalls,
 )
-from loyalty.admin.looks import actor_of, name_of, points_column
+from loyalty.admin.forgetting import Forgetting
+from loyalty.admin.looks import actor_of, name_of, points_column, tell_refusal
 from loyalty.models import Customer, LoyaltyTransaction
 from loyalty.selectors.customers import find_customers_by_email, find_customers_named
 from loyalty.services.customers import deactivate_customer, reactivate_customer
@@ -37,10 +39,10 @@ _MOST_FOUND: Final = 1000
 
 
 @admin.register(Customer)
-class CustomerAdmin(Adjusting, ReadOnlyAdmin):
+class CustomerAdmin(Adjusting, Forgetting, ReadOnlyAdmin):
     """Customers, newest first; their points are changed by services alone."""
 
-    actions_detail = ("adjust_points", "deactivate", "reactivate")
+    actions_detail = ("adjust_points", "deactivate", "reactivate", "hand_out", "forget")
     list_display = (
         "name",
         "phone",
@@ -65,6 +67,7 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         ("What they bought", {"fields": ("checkouts",)}),
         ("Gift cards for points", {"fields": ("rewards",)}),
         ("Points that could not be taken back", {"fields": ("shortfalls",)}),
+        ("Forgetting them", {"fields": ("forgotten",)}),
     )  # fmt: skip
     created = time_column("created_at", title="since")
     balance_money = points_column("points_balance", title="balance")
@@ -99,6 +102,8 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
 
     @admin.display(description="state")
     def state(self, customer: Customer) -> SafeString:
+        if customer.erased_at is not None:
+            return label("Forgotten", GREY)
         return label("Open", GREEN) if customer.is_active else label("Closed", GREY)
 
     @admin.display(description="available")
@@ -143,7 +148,7 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
         return bool(
             self.admin_site.has_permission(request)
             and isinstance(key, UUID)
-            and Customer.objects.filter(pk=key, is_active=is_active).exists()
+            and Customer.objects.filter(pk=key, is_active=is_active, erased_at=None).exists()
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -177,10 +182,14 @@ class CustomerAdmin(Adjusting, ReadOnlyAdmin):
     )
     def reactivate(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
         customer = find_customer_or_404(object_id)
-        reactivate_customer(
-            client_id=customer.client_id, customer_id=customer.pk, actor=actor_of(request)
-        )
-        messages.success(request, "The account is open again.")
+        try:
+            reactivate_customer(
+                client_id=customer.client_id, customer_id=customer.pk, actor=actor_of(request)
+            )
+        except ServiceError as error:
+            tell_refusal(request, error)
+        else:
+            messages.success(request, "The account is open again.")
         return leave_for(request, reverse("admin:loyalty_customer_change", args=[customer.pk]))
 
 

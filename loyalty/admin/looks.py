@@ -65,6 +65,8 @@ def points_column(field: str, *, title: str = "", is_change: bool = False) -> Co
 
 def name_of(customer: Customer) -> str:
     """Return what a customer is called; the phone or e-mail address of a nameless one."""
+    if customer.erased_at is not None:
+        return "Forgotten"
     name = f"{customer.first_name} {customer.last_name}".strip()
     return name or customer.phone or customer.email or "Without a name"
 

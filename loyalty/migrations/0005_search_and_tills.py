@@ -4,6 +4,6 @@ from alerts.sqlfiles import install
 
 
 class Migration(migrations.Migration):
-    dependencies = [("loyalty", "0003_gateways")]
+    dependencies = [("loyalty", "0004_forgetting")]
 
     operations = [install("loyalty", "checkout", "search")]

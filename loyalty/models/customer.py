@@ -30,6 +30,8 @@ class Customer(models.Model):
     tier = models.CharField(max_length=40, blank=True, db_default="")
     is_active = models.BooleanField(db_default=True)
     created_at = models.DateTimeField(db_default=Now())
+    # Forgotten: nothing says any more who it was, and nobody uses the account again.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]
@@ -49,6 +51,15 @@ class Customer(models.Model):
             models.CheckConstraint(
                 condition=Q(lifetime_points__gte=0, transactions__gte=0),
                 name="loyalty_customer_counts_never_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None)
+                | Q(first_name="", last_name="", phone="", email="", is_active=False),
+                name="loyalty_customer_forgotten_says_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(points_held=0),
+                name="loyalty_customer_forgotten_holds_nothing",
             ),
         ]
 

@@ -20,7 +20,7 @@ from alerts.transactions import durable, transaction
 from credit.services.idempotency import KeyClaim, keep_answer
 from credit.services.transfers import is_violation_of
 from loyalty.models import Customer
-from loyalty.services.refusals import NoSuchThingError, refuse
+from loyalty.services.refusals import NoSuchThingError, StateForbidsError, refuse
 from sms.phones import PhoneError, parse_phone
 
 log = structlog.get_logger()
@@ -94,6 +94,7 @@ def change_customer(
     """Change what is known of a customer; what is None stays. Safe to repeat.
 
     :raises NoSuchThingError: GC-111.
+    :raises StateForbidsError: GC-115, they were forgotten.
     :raises ValidationFailedError: as for :func:`create_customer`.
     """
     fields = _read(first_name=first_name, last_name=last_name, phone=phone, email=email)
@@ -125,6 +126,7 @@ def reactivate_customer(*, client_id: UUID, customer_id: UUID, actor: str) -> Cu
     """Open a closed account again. Safe to repeat.
 
     :raises NoSuchThingError: GC-111.
+    :raises StateForbidsError: GC-115, they were forgotten.
     """
     customer = _write(client_id, customer_id, {"is_active": True})
     log.info("[LOYALTY] Customer opened again", customer_id=str(customer_id), actor=actor)
@@ -136,12 +138,15 @@ def _write(client_id: UUID, customer_id: UUID, fields: Mapping[str, object]) -> 
     try:
         with transaction():
             if fields:
-                mine.update(**fields)
+                mine.filter(erased_at=None).update(**fields)
             customer = mine.get()
     except Customer.DoesNotExist:
         raise NoSuchThingError from None
     except IntegrityError as error:
         raise _taken(error) from error
+    # Who was forgotten stays so; closed, as somebody may ask once more, they are already.
+    if customer.erased_at is not None and fields != {"is_active": False}:
+        raise StateForbidsError
     return _facts(customer)
 
 

@@ -123,14 +123,18 @@ $$;
 CREATE OR REPLACE TRIGGER loyalty_payment_is_settled_once BEFORE UPDATE ON loyalty_payment
     FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION loyalty_check_payment();
 
--- What was applied or resolved is not owed again.
+-- What was applied or resolved is not owed again; the note of who resolved it may name the
+-- customer, and is emptied when they are forgotten.
 CREATE OR REPLACE FUNCTION loyalty_check_reconciliation() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     v_moving constant text[] := '{error,attempts,last_attempt_at,next_attempt_at,resolved,
         resolved_at,resolved_by,resolution_note}';
 BEGIN
-    IF NOT OLD.resolved AND to_jsonb(NEW) - v_moving = to_jsonb(OLD) - v_moving THEN
+    IF NOT OLD.resolved AND to_jsonb(NEW) - v_moving = to_jsonb(OLD) - v_moving
+        OR NEW.resolution_note = ''
+            AND to_jsonb(NEW) - 'resolution_note' = to_jsonb(OLD) - 'resolution_note'
+    THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'reconciliation % is resolved', OLD.id USING ERRCODE = 'restrict_violation',
@@ -167,8 +171,9 @@ $$;
 CREATE OR REPLACE TRIGGER loyalty_reward_moves_forward BEFORE UPDATE ON loyalty_reward
     FOR EACH ROW WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION loyalty_check_reward();
 
+-- Why points were changed by hand may name the customer: Note [Emptying].
 CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON loyalty_loyaltytransaction
-    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_change();
+    FOR EACH ROW EXECUTE FUNCTION alerts_refuse_all_but_emptying('description');
 CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON loyalty_loyaltytransaction
     FOR EACH STATEMENT EXECUTE FUNCTION alerts_refuse_change();
 

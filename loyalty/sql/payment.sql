@@ -59,13 +59,16 @@ BEGIN
 END
 $$;
 
--- What a gateway has said of a refund for good stays said, and its terms are written once.
+-- What a gateway has said of a refund for good stays said, and its terms are written once; its
+-- reason may name the customer, and is emptied when they are forgotten.
 CREATE OR REPLACE FUNCTION loyalty_check_refund() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     v_moving constant text[] := '{state,gateway_reference,error,tries,next_attempt_at}';
 BEGIN
-    IF OLD.state = 'pending' AND to_jsonb(NEW) - v_moving = to_jsonb(OLD) - v_moving THEN
+    IF OLD.state = 'pending' AND to_jsonb(NEW) - v_moving = to_jsonb(OLD) - v_moving
+        OR NEW.reason = '' AND to_jsonb(NEW) - 'reason' = to_jsonb(OLD) - 'reason'
+    THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'refund % is %', OLD.id, OLD.state

@@ -19,11 +19,14 @@ from redemption.models import CallSession, DeskTask, InboundEvent, Recipient, Re
 from redemption.selectors.people import find_named
 from sms.models import InboundMessage, Message, PhoneHealth
 from sms.phones import PhoneError, parse_phone
+from sms.selectors.address_holders import is_held_besides
 
 # So many people are listed at most: who finds more has to say more.
 MOST_FOUND: Final = 50
 # What a text to them is about.
 ABOUT: Final = ("redemption", "opt_in")
+# What those who know people by an address are told we know them as.
+_KIND: Final = "recipient"
 # What the records call the things that are theirs.
 OBJECT_KINDS: Final = ("recipient", "redemption", "desk_task", "inbound_event")
 
@@ -132,7 +135,19 @@ def _is_shared(
     if others.filter(Q(phone=address) | Q(email=address)).exists():
         return True
     sent = Message.objects.filter(to=address, client=client_id, reference_kind__in=ABOUT)
-    return sent.exclude(reference_id__in=redemption_ids).exists()
+    if sent.exclude(reference_id__in=redemption_ids).exists():
+        return True
+    return is_held_besides(kind=_KIND, client_id=client_id, address=address)
+
+
+def is_a_recipients(*, client_id: UUID | None, address: str) -> bool:
+    """Tell whether a recipient has an address, or was written to there."""
+    has = Q(email__iexact=address) if "@" in address else Q(phone=address)
+    people = Recipient.objects.filter(has, erased_at=None)
+    sent = Message.objects.filter(to=address, reference_kind__in=ABOUT)
+    if client_id is not None:
+        people, sent = people.filter(client=client_id), sent.filter(client=client_id)
+    return people.exists() or sent.exists()
 
 
 def messages_of(person: Person) -> QuerySet[Message]:
@@ -181,8 +196,13 @@ def bad_phones_of(person: Person) -> QuerySet[PhoneHealth]:
     """Return which of their numbers are known to be bad, where no client has others there."""
     phones = _phones(person) - {phone for _, phone in person.shared}
     others = Recipient.objects.filter(phone__in=phones, erased_at=None).exclude(pk__in=person.ids)
+    phones -= set(others.values_list("phone", flat=True))
     return PhoneHealth.objects.filter(
-        phone__in=phones - set(others.values_list("phone", flat=True))
+        phone__in=[
+            phone
+            for phone in phones
+            if not is_held_besides(kind=_KIND, client_id=None, address=phone)
+        ]
     )
 
 

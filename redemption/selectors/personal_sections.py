@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
-from typing import Any
-
-from django.db.models import QuerySet
-
+from alerts.selectors.person_sections import Section
 from credit.models import IdempotencyRecord
 from redemption.models import (
     AttemptLog,
@@ -32,20 +27,6 @@ from redemption.selectors.personal_data import (
     tasks_of,
 )
 from sms.models import ConsentEvent, DeliveryAttempt, OptIn, StatusEvent
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """What one table holds of a person, and what an erasure does to it.
-
-    :param left_out: columns that are never handed out: secrets, and digests that say nothing.
-    """
-
-    key: str
-    title: str
-    rows: QuerySet[Any]
-    fate: str
-    left_out: frozenset[str] = frozenset()
 
 
 def list_sections(person: Person) -> list[Section]:
@@ -205,8 +186,3 @@ def list_sections(person: Person) -> list[Section]:
             fate="Stays; a reason that names the person is emptied.",
         ),
     ]
-
-
-def count_rows(sections: Iterable[Section]) -> dict[str, int]:
-    """Return how many rows there are, by the section's key."""
-    return {section.key: section.rows.count() for section in sections}

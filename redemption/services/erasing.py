@@ -25,6 +25,7 @@ from django.db import OperationalError, connection
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.scope import EVERYTHING, seeing
+from alerts.selectors.person_sections import count_rows
 from alerts.transactions import durable, transaction, transaction_required
 from credit.models import User
 from credit.selectors.staff import may_erase_people
@@ -43,7 +44,7 @@ from redemption.selectors.personal_data import (
     read_person,
     tasks_of,
 )
-from redemption.selectors.personal_sections import count_rows, list_sections
+from redemption.selectors.personal_sections import list_sections
 from redemption.services.cancelling import read_reason
 from sms.models import Message
 from sms.services.forgetting import (

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import io
 import json
-import zipfile
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.core.serializers.json import DjangoJSONEncoder
-from django.template.loader import render_to_string
-
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.keyring import decrypt
 from alerts.scope import EVERYTHING, seeing
+from alerts.selectors.person_sections import Section
+from alerts.services.person_files import pack_person, read_section
 from alerts.transactions import durable, snapshot, transaction
 from credit.models import User
 from credit.selectors.staff import may_export_people
 from credit.services.audit import record_event
 from redemption.models import InboundEvent, Redemption
 from redemption.selectors.personal_data import Person, read_person
-from redemption.selectors.personal_sections import Section, list_sections
+from redemption.selectors.personal_sections import list_sections
 from redemption.services.cancelling import read_reason
 from redemption.services.erasing import PersonUnknownError
 from redemption.services.inbound_events import BODY_CONTEXT
@@ -72,30 +68,19 @@ def export_person(
                 reason=reason,
                 owner=one.client,
             )
-    return _pack(sections, now=now)
+    return pack_person(sections, now=now)
 
 
 def _read(section: Section) -> dict[str, Any]:
-    model = section.rows.model
-    columns = [
-        field
-        for field in model._meta.concrete_fields  # noqa: SLF001  Django's public door
-        if field.name not in section.left_out
-    ]
-    rows = [
-        {field.name.removesuffix("_encrypted"): _value(row, field.attname) for field in columns}
-        for row in section.rows
-    ]
-    return {"key": section.key, "title": section.title, "rows": rows}
+    read = read_section(section)
+    if section.rows.model is InboundEvent:
+        for row in read["rows"]:
+            row["body"] = _open_body(row.pop("body_encrypted"))
+    return read
 
 
-def _value(row: Any, name: str) -> Any:
-    value = getattr(row, name)
-    if isinstance(row, InboundEvent) and name == "body_encrypted":
-        return json.loads(decrypt(value, context=BODY_CONTEXT)) if value else None
-    if isinstance(value, memoryview | bytes):
-        return base64.b64encode(bytes(value)).decode()
-    return value
+def _open_body(body: str) -> Any:
+    return json.loads(decrypt(body, context=BODY_CONTEXT)) if body else None
 
 
 def _add_cards(sections: list[dict[str, Any]], person: Person) -> None:
@@ -109,16 +94,3 @@ def _add_cards(sections: list[dict[str, Any]], person: Person) -> None:
             card = cards.get(row["id"])
             if card is not None:
                 row["card"] = f"{card.brand.name} …{card.last4}"
-
-
-def _pack(sections: list[dict[str, Any]], *, now: datetime) -> bytes:
-    data = {"exported_at": now, "sections": {one["key"]: one["rows"] for one in sections}}
-    filled = [one for one in sections if one["rows"]]
-    page = render_to_string("privacy/person.html", {"exported_at": now, "sections": filled})
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            "data.json", json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
-        )
-        archive.writestr("index.html", page)
-    return file.getvalue()

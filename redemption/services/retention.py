@@ -14,11 +14,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from alerts.scope import EVERYTHING, seeing
-from alerts.services.retention import RetentionRule, apply_rule, count_due
+from alerts.services.retention import RetentionRule, apply_rule, count_due, list_rules
 from alerts.transactions import durable, transaction
 from redemption.models import Erasure, Recipient
 from redemption.services.erasing import work_off_erasures
-from sms.services.retention import RULES as SMS_RULES
 
 log = structlog.get_logger()
 
@@ -28,7 +27,6 @@ _REASON: Final = "Kept as long as RETAIN_RECIPIENTS says"
 _AT_REST: Final = "state IN ('issued', 'delivered', 'confirmed', 'failed', 'cancelled')"
 
 RULES: Final = (
-    *SMS_RULES,
     RetentionRule(
         name="reward_addresses",
         setting="RETAIN_MESSAGES",
@@ -89,11 +87,11 @@ RULES: Final = (
 @durable
 @seeing(EVERYTHING)
 def apply_retention(*, now: datetime) -> dict[str, int]:
-    """Empty what is older than the settings say; return how many rows, by the rule's name.
+    """Empty what is older than the settings say, in all apps; return how many rows, by the rule.
 
     Safe to run twice at once, and to be killed: what is left is found by the next run.
     """
-    done = {rule.name: apply_rule(rule, now=now) for rule in RULES}
+    done = {rule.name: apply_rule(rule, now=now) for rule in list_rules()}
     done["recipients"] = _retire_people(now=now)
     log.info("[PRIVACY] Retention applied", **done)
     return done
@@ -102,7 +100,7 @@ def apply_retention(*, now: datetime) -> dict[str, int]:
 @seeing(EVERYTHING)
 def foresee_retention(*, now: datetime) -> dict[str, int]:
     """Return how many rows a run at ``now`` would empty, by the rule's name; nothing is changed."""
-    due = {rule.name: count_due(rule, now=now) for rule in RULES}
+    due = {rule.name: count_due(rule, now=now) for rule in list_rules()}
     due["recipients"] = _due_people(now=now).count()
     return due
 

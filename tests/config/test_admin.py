@@ -101,6 +101,7 @@ NOT_SHOWN = {
     "loyalty.tier",  # on its programme
     "loyalty.checkoutline",  # on their checkout
     "loyalty.payment",
+    "loyalty.customererasure",  # on their customer
     "alerts.joblease",  # on the jobs' page, as their runs
     "alerts.jobrun",
     "alerts.monitorrun",  # on the monitors' page

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from config.checks import (
+    check_address_holders,
     check_alert_webhook,
     check_client_names,
     check_credit_events,
@@ -12,6 +13,7 @@ from config.checks import (
     check_message_parties,
     check_monitors,
     check_order_parties,
+    check_retention_rules,
 )
 
 
@@ -126,3 +128,32 @@ class TestCheckClientNames:
         settings.CLIENT_NAMES = "credit.selectors.nobody"
         (problem,) = check_client_names()
         assert problem.id == "giftline.E013"
+
+
+class TestCheckRetentionRules:
+    def test_finds_them_all(self) -> None:
+        assert check_retention_rules() == []
+
+    @pytest.mark.parametrize(
+        ("paths", "named"),
+        [
+            (("credit.money.NOTHING",), "NOTHING"),
+            (("sms.services.retention.RULES",) * 2, "second rule named messages"),
+        ],
+    )
+    def test_names_what_is_wrong(self, settings: Any, paths: tuple[str, ...], named: str) -> None:
+        settings.RETENTION_RULES = paths
+        (problem,) = check_retention_rules()
+        assert problem.id == "giftline.E014"
+        assert named in problem.msg
+
+
+class TestCheckAddressHolders:
+    def test_finds_everybody(self) -> None:
+        assert check_address_holders() == []
+
+    def test_names_who_is_missing(self, settings: Any) -> None:
+        settings.ADDRESS_HOLDERS = {"stranger": "credit.money.nobody"}
+        (problem,) = check_address_holders()
+        assert problem.id == "giftline.E015"
+        assert "credit.money.nobody" in problem.msg

@@ -159,6 +159,7 @@ _ITEMS: Final = [
         _RESOLVED,
         "resolved = false, resolved_at = NULL",
         "resolution_note = 'x'",
+        "resolution_note = '', resolved_by = 'x'",
     ),
     *stays(ITEM, OWED),
     *copies_of(
@@ -179,6 +180,8 @@ _ITEMS: Final = [
         "state = 'pending', next_attempt_at = now()",
         "state = 'failed'",
         "gateway_reference = 're_2'",
+        "reason = 'x'",
+        "reason = '', error = 'x'",
     ),
     *changes_to(
         "loyalty_refund_moves_forward",

@@ -14,6 +14,7 @@ CUSTOMER: Final = "loyalty_customer"
 POINTS: Final = "loyalty_loyaltytransaction"
 ARTICLE: Final = "loyalty_stockitem"
 SESSION: Final = "loyalty_registersession"
+ERASURE: Final = "loyalty_customererasure"
 
 # A point is worth a cent, and is earned for each dollar.
 SHOP: Final = f"""
@@ -56,6 +57,7 @@ REWARDED: Final = SHOP + (
     " false, NULL, '\\x0102', now(), ARRAY[]::text[], 'test', '', NULL, NULL, NULL, now())"
     f" FROM {CUSTOMER} c, giftcards_denomination d;"
 )
+FORGOTTEN: Final = SHOP + f"SELECT loyalty_forget_customer(id, ARRAY['x'], now()) FROM {CUSTOMER};"
 BEGUN: Final = SHOP + begin(NEW, "A-2", 3000)
 # What it earns was earned already: so its points can't be posted, and are owed.
 _OWED_ID: Final = "'00000000-0000-4000-8000-000000000001'"
@@ -169,6 +171,30 @@ CUSTOMERS: Final = [
         f" gen_random_uuid(), '', 'test', now()) FROM {CUSTOMER}",
     ),
     *changes_to("loyalty_customer_counts_never_negative", CUSTOMER, SHOP, "lifetime_points = -1"),
+    *changes_to(
+        "loyalty_customer_forgotten_says_nothing",
+        CUSTOMER,
+        FORGOTTEN,
+        "first_name = 'Ana'",
+        "last_name = 'Sample'",
+        "phone = '+12025550124'",
+        "email = 'ana@example.com'",
+        "is_active = true",
+    ),
+    # While a checkout holds 3,000 of their points.
+    *changes_to(
+        "loyalty_customer_forgotten_holds_nothing",
+        CUSTOMER,
+        BEGUN,
+        "phone = '', is_active = false, erased_at = now()",
+    ),
+    *changes_to(
+        "loyalty_customer_stays_forgotten",
+        CUSTOMER,
+        FORGOTTEN,
+        "erased_at = NULL",
+        "erased_at = now() + interval '1 day'",
+    ),
     *stays(CUSTOMER, SHOP),
 ]
 
@@ -231,9 +257,30 @@ TRANSACTIONS: Final = [
         balance_before="t.balance_after + 1",
         balance_after="t.balance_after + 6",
     ),
+    # Emptied and nothing else, and not beside something else.
     Forbidden("refuse_change", POINTS, f"{SOLD} UPDATE {POINTS} SET description = 'x'"),
+    Forbidden("refuse_change", POINTS, f"{SOLD} UPDATE {POINTS} SET description = '', actor = 'x'"),
     Forbidden("refuse_change", POINTS, f"{SOLD} DELETE FROM {POINTS}"),
     Forbidden("refuse_truncate", POINTS, f"TRUNCATE {POINTS} CASCADE"),
 ]
 
-LOYALTY: Final = [*PROGRAMS, *CUSTOMERS, *TRANSACTIONS]
+_PROMISED: Final = FORGOTTEN + (
+    f"INSERT INTO {ERASURE} (id, customer_id, reason, requested_by, erased_at, provider_ids,"
+    " next_attempt_at) SELECT gen_random_uuid(), id, 'asked', 'user:1', now(), '{SM1}', now()"
+    f" FROM {CUSTOMER};"
+)
+ERASURES: Final = [
+    *changes_to(
+        "loyalty_erasure_stays",
+        ERASURE,
+        _PROMISED,
+        "reason = 'other'",
+        "requested_by = 'user:2'",
+        "erased_at = now() + interval '1 day'",
+        "provider_ids = '{SM1,SM2}'",
+    ),
+    *changes_to("loyalty_erasure_goes_on_until_done", ERASURE, _PROMISED, "next_attempt_at = NULL"),
+    *stays(ERASURE, _PROMISED),
+]
+
+LOYALTY: Final = [*PROGRAMS, *CUSTOMERS, *TRANSACTIONS, *ERASURES]

@@ -33,6 +33,10 @@ class TestTheApplication:
         "statement",
         [
             "UPDATE loyalty_loyaltytransaction SET points = 0",
+            "UPDATE loyalty_loyaltytransaction SET description = ''",
+            "UPDATE loyalty_refund SET reason = ''",
+            "UPDATE loyalty_reconciliationitem SET resolution_note = ''",
+            "DELETE FROM loyalty_customererasure",
             "DELETE FROM loyalty_loyaltytransaction",
             "INSERT INTO loyalty_loyaltytransaction DEFAULT VALUES",
             "UPDATE loyalty_checkout SET loyalty = 'none'",

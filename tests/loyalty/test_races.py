@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -26,6 +26,7 @@ from tests.races import Locked, run_at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+T = TypeVar("T")
 CROWD = 50
 GROUP = 20
 _HELD = "loyalty_customer_held_within_balance"
@@ -33,7 +34,7 @@ _WITHIN = "(points_held >= 0 AND points_balance >= points_held)"
 _ACCOUNTED = "loyalty_customer_points_are_accounted"
 
 
-def patiently(work: Callable[[], CheckoutResult]) -> CheckoutResult:
+def patiently(work: Callable[[], T]) -> T:
     """Do what a till does when it is told that something else is still running: ask again."""
     while True:
         with contextlib.suppress(StillRunningError):

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from redemption.services.retention import RULES, apply_retention, foresee_retention
+from alerts.services.retention import list_rules
+from redemption.services.retention import apply_retention, foresee_retention
 
 _PEOPLE = "people of campaigns that ended, as if each had asked to be forgotten"
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         is_dry = options["dry_run"]
         now = timezone.now()
         counts = foresee_retention(now=now) if is_dry else apply_retention(now=now)
-        about = {rule.name: (rule.setting, rule.words) for rule in RULES}
+        about = {rule.name: (rule.setting, rule.words) for rule in list_rules()}
         about["recipients"] = ("RETAIN_RECIPIENTS", _PEOPLE)
         for name, count in counts.items():
             setting, words = about[name]
