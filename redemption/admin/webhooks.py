@@ -46,6 +46,7 @@ from alerts.services.webhook_events import EVENTS
 from credit.models import Agency, Client
 from credit.selectors.viewers import Viewer
 from redemption.services.webhook_endpoints import (
+    SecretUnreadableError,
     create_endpoint,
     delete_endpoint,
     rotate_endpoint_secret,
@@ -238,6 +239,10 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                     endpoint_id=endpoint.pk,
                     overlap=timedelta(hours=form.cleaned_data["hours"]),
                     now=timezone.now(),
+                )
+            except SecretUnreadableError:
+                form.add_error(
+                    "hours", "The secret in use can't be read, and so can't go on: end it at once."
                 )
             except ServiceError:
                 form.add_error(
