@@ -93,7 +93,7 @@ def _guessed_slowly(now: datetime) -> Iterator[Finding]:
         .order_by("form")
     )
     standing = find_standing(kind=_SHARE)
-    for row in counts.filter(attempts__gte=at_least * BETTER):
+    for row in counts.filter(attempts__gte=int(at_least * BETTER)):
         # What stands ends by a margin, of the share and of how many tries say it.
         part = BETTER if f"{_SHARE}:{row['form']}" in standing else 1
         is_many = row["attempts"] >= at_least * part
