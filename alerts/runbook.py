@@ -141,6 +141,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "webhook_disabled": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "webhook_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
     "notices_failing": Problem(chapter=Chapter.WEBHOOK_FAILING),
+    "notice_unsendable": Problem(chapter=Chapter.WEBHOOK_FAILING),
 }
 # Kinds by how they begin, for those that are made of several; the longest that fits decides.
 _FAMILIES: Final[dict[str, Problem]] = {

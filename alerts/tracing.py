@@ -34,7 +34,13 @@ def tracing(request_id: str) -> Iterator[None]:
         yield
 
 
-def request_headers() -> dict[str, str]:
-    """Return the header that tells a vendor which request of ours a call belongs to, if any."""
+def current_request_id() -> str:
+    """Return the id that the lines of the log have now, to be kept or sent on; "" without one."""
     request_id = str(get_contextvars().get("request_id", ""))
-    return {HEADER: request_id} if _SENDABLE.fullmatch(request_id) else {}
+    return request_id if _SENDABLE.fullmatch(request_id) else ""
+
+
+def request_headers() -> dict[str, str]:
+    """Return the header that tells who is called which request of ours it is for, if any."""
+    request_id = current_request_id()
+    return {HEADER: request_id} if request_id else {}

@@ -166,7 +166,7 @@ IMPERSONAL: Final[dict[str, str]] = {
     "alerts_joblease": "job task host error_type error_words switch_reason",
     "alerts_ratecount": "key times",
     # Events name a recipient by id alone.
-    "alerts_webhookdelivery": "event_type dedupe_key body tries",
+    "alerts_webhookdelivery": "event_type dedupe_key body request_id tries",
     "alerts_webhookendpoint": "url description events secret_encrypted previous_secret_encrypted"
     " reason last_error",
     "alerts_webhooklevel": "key level",

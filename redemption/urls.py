@@ -7,6 +7,7 @@ from redemption.dashboard.campaign_reports import campaign_report, campaign_repo
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
+from redemption.dashboard.client_webhooks import client_webhooks
 from redemption.dashboard.daily import (
     daily_report,
     daily_report_csv,
@@ -77,6 +78,7 @@ urlpatterns: list[URLPattern] = [
     path("client/<uuid:client_id>/", client_overview, name="client-overview"),
     path("client/<uuid:client_id>/brands/", client_brands, name="client-brands"),
     path("client/<uuid:client_id>/warning/", client_warning, name="client-warning"),
+    path("client/<uuid:client_id>/webhooks/", client_webhooks, name="client-webhooks"),
     path(
         "client/<uuid:client_id>/campaigns/<uuid:campaign_id>/budget/",
         client_budget,

@@ -34,6 +34,8 @@ class WebhookEndpoint(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
     # Why it is not active.
     reason = models.CharField(max_length=200, blank=True, db_default="")
+    # Not called until then, for a reason of ours.
+    resting_until = models.DateTimeField(null=True, blank=True)
     # Since the first failure after the last success.
     failing_since = models.DateTimeField(null=True, blank=True)
     # Since something was given up for good.
@@ -106,6 +108,8 @@ class WebhookDelivery(models.Model):
     dedupe_key = models.CharField(max_length=160)
     # As it is signed and sent.
     body = models.TextField()
+    # The request that caused it, if any: Note [Request id].
+    request_id = models.CharField(max_length=64, blank=True, db_default="")
     state = models.CharField(max_length=16, choices=State, default=State.PENDING)
     # Since it began, or was replayed; one that nobody knows the end of counts.
     attempts = models.PositiveIntegerField(db_default=0)

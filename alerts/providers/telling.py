@@ -43,3 +43,11 @@ class NotTakenError(Exception):
 
     def __str__(self) -> str:
         return self.reason
+
+
+@dataclasses.dataclass(eq=False)
+class UnforeseenError(NotTakenError):
+    """A mistake of ours kept a notice from being sent, whatever it was.
+
+    :param reason: its type and where it came about; never its own words, which may quote secrets.
+    """

@@ -15,7 +15,13 @@ from alerts.selectors.database import (
     read_connections,
     read_database_size,
 )
-from alerts.services.monitors import Finding, register_monitor
+from alerts.services.monitors import (
+    BETTER,
+    Finding,
+    find_standing,
+    is_critical,
+    register_monitor,
+)
 
 _RUNNING: Final = "slow_statement_running"
 _SLOW: Final = "slow_statements"
@@ -116,16 +122,28 @@ def _size() -> Iterator[Finding]:
 
 
 def _connections() -> Iterator[Finding]:
-    limit = settings.THRESHOLDS.connections_percent
     used, most = read_connections()
-    if used * 100 >= limit * most:
-        is_grave = used * 100 >= _CRITICAL_PERCENT * most
+    standing = find_standing(kind=_CONNECTIONS).get(_CONNECTIONS)
+    severity = grade_connections(used=used, most=most, standing=standing)
+    if severity is not None:
         yield Finding(
             kind=_CONNECTIONS,
-            severity=Alert.Severity.CRITICAL if is_grave else Alert.Severity.WARNING,
+            severity=severity,
             subject=f"{used} of {most} connections to the database are in use",
             message="Who comes when all are in use is turned away. Run fewer processes, put"
             " PgBouncer in between, or raise max_connections.",
             data={"used": used, "most": most},
             dedupe_key=_CONNECTIONS,
         )
+
+
+def grade_connections(*, used: int, most: int, standing: Finding | None) -> Alert.Severity | None:
+    """Say how grave it is that so many connections are in use; None where it is not.
+
+    :param standing: the alert that there is: it ends, or gets less grave, by a margin.
+    """
+    warn_at = settings.THRESHOLDS.connections_percent * (1 if standing is None else BETTER)
+    grave_at = _CRITICAL_PERCENT * (BETTER if is_critical(standing) else 1)
+    if used * 100 < warn_at * most:
+        return None
+    return Alert.Severity.CRITICAL if used * 100 >= grave_at * most else Alert.Severity.WARNING

@@ -28,6 +28,8 @@ from alerts.services.alerts import raise_alert
 
 # As the partial indexes have it, so that resolved alerts cost nothing.
 UNRESOLVED: Final = (Alert.State.OPEN, Alert.State.ACKNOWLEDGED)
+# To what part of its threshold a figure has to fall for an alert to end, or to get less grave.
+BETTER: Final = 0.9
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ import structlog
 from django.db import connection
 
 from alerts.models import Notice
-from alerts.providers.telling import NotTakenError
+from alerts.providers.telling import NotTakenError, UnforeseenError
 from alerts.services.failing_places import note_failure, note_success
+from alerts.services.unsendable import note_mended, note_unsendable
 from alerts.transactions import durable, transaction
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ def record_success(*, notice: Notice, now: datetime) -> None:
     """Note that a notice was taken; one that is no longer our try is left alone."""
     _write(notice, state=Notice.State.SENT, sent_at=now, next_attempt_at=None, last_error="")
     note_success(notice=notice, now=now)
+    note_mended(notice=notice, now=now)
     log.info("[NOTICE] Sent", notice_id=notice.pk, channel=notice.channel, tries=notice.tries)
 
 
@@ -77,8 +79,11 @@ def record_failure(*, notice: Notice, error: NotTakenError, now: datetime) -> No
         if error.retry_after_seconds:
             with connection.cursor() as cursor:
                 cursor.execute(_POSTPONE, [again_at, notice.channel, notice.target])
-    note_failure(notice=notice, is_given_up=is_over, reason=error.reason, now=now)
-    log.warning(
+    is_ours = isinstance(error, UnforeseenError)
+    note = note_unsendable if is_ours else note_failure
+    note(notice=notice, is_given_up=is_over, reason=error.reason, now=now)
+    # A mistake of ours is an error, which the tracker is told of.
+    (log.error if is_ours else log.warning)(
         "[NOTICE] Given up" if is_over else "[NOTICE] Not taken",
         notice_id=notice.pk,
         channel=notice.channel,

@@ -21,7 +21,8 @@ from typing import Final
 from django.conf import settings
 
 from alerts.models import Notice
-from alerts.providers.telling import NotTakenError
+from alerts.providers.telling import NotTakenError, UnforeseenError
+from alerts.services.job_endings import describe_error
 from alerts.services.notice_claims import (
     claim_notices,
     put_notice_back,
@@ -29,6 +30,7 @@ from alerts.services.notice_claims import (
     record_success,
 )
 from alerts.services.telling import prepare_call
+from alerts.services.unsendable import UNFORESEEN
 from alerts.transactions import durable
 
 BATCH_SIZE: Final = 20
@@ -92,13 +94,8 @@ class _Batch:
         """Send notices and record what became of each as soon as it is known."""
         calls = dict(self._begin(notices, threads))
         sent = 0
-        surprise: BaseException | None = None
         for future in as_completed(calls):
             notice = calls[future]
-            if future.exception() is not None:
-                # A mistake of ours: the others of the batch are not to suffer from it.
-                surprise = future.exception()
-                continue
             outcome = future.result()
             if outcome is Outcome.SENT:
                 record_success(notice=notice, now=self._clock())
@@ -108,8 +105,6 @@ class _Batch:
                 put_notice_back(notice=notice, wait_seconds=wait, now=self._clock())
             else:
                 record_failure(notice=notice, error=outcome, now=self._clock())
-        if surprise is not None:
-            raise surprise
         return sent
 
     def _begin(
@@ -120,6 +115,9 @@ class _Batch:
                 call = prepare_call(notice)
             except NotTakenError as error:
                 record_failure(notice=notice, error=error, now=self._clock())
+                continue
+            except Exception as error:  # noqa: BLE001  whatever it is, the others go out
+                record_failure(notice=notice, error=_unforeseen(error), now=self._clock())
                 continue
             yield threads.submit(self._try, notice, call), notice
 
@@ -133,7 +131,14 @@ class _Batch:
             if not error.is_permanent:
                 self._silent[place] = error.retry_after_seconds
             return error
+        except Exception as error:  # noqa: BLE001  as above; and the place is not to blame
+            return _unforeseen(error)
         return Outcome.SENT
+
+
+def _unforeseen(error: Exception) -> UnforeseenError:
+    kind, where = describe_error(error)
+    return UnforeseenError(f"{UNFORESEEN}: {kind}, {where}")
 
 
 def _clock_from(now: datetime) -> Clock:

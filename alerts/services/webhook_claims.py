@@ -35,6 +35,7 @@ class DueDelivery:
     delivery_id: UUID
     event_id: UUID
     body: str
+    request_id: str
     attempt: int
     endpoint: DueEndpoint
 
@@ -50,6 +51,7 @@ _CLAIM: Final = """
             WHERE d.endpoint_id = e.id AND d.next_attempt_at <= %(now)s
             ORDER BY d.next_attempt_at LIMIT 1) first
         WHERE e.state = 'active' AND e.id <> ALL (%(busy)s)
+            AND coalesce(e.resting_until <= %(now)s, true)
         ORDER BY is_failing, first.due_at LIMIT %(endpoints)s
     ), due AS (
         SELECT d.id AS delivery_id, waiting.* FROM waiting CROSS JOIN LATERAL (
@@ -62,8 +64,9 @@ _CLAIM: Final = """
     UPDATE alerts_webhookdelivery w
         SET next_attempt_at = %(leased_until)s, attempts = w.attempts + 1
         FROM due WHERE w.id = due.delivery_id
-        RETURNING w.id, w.event_id, w.body, w.attempts, due.id, due.url, due.secret_encrypted,
-            due.previous_secret_encrypted, due.previous_secret_until, due.is_failing
+        RETURNING w.id, w.event_id, w.body, w.request_id, w.attempts, due.id, due.url,
+            due.secret_encrypted, due.previous_secret_encrypted, due.previous_secret_until,
+            due.is_failing
 """
 _GIVE_BACK: Final = """
     UPDATE alerts_webhookdelivery SET next_attempt_at = %s, attempts = attempts - 1
@@ -96,6 +99,7 @@ def claim_webhooks(
             delivery_id=delivery_id,
             event_id=event_id,
             body=body,
+            request_id=request_id,
             attempt=attempt,
             endpoint=DueEndpoint(
                 endpoint_id=endpoint_id,
@@ -107,7 +111,7 @@ def claim_webhooks(
             ),
         )
         for (
-            delivery_id, event_id, body, attempt,
+            delivery_id, event_id, body, request_id, attempt,
             endpoint_id, url, secret, previous, until, is_failing,
         ) in rows
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from alerts.errors import ServiceError
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from alerts.queue import ring_bell
 from alerts.services.webhook_events import TEST_EVENT
+from alerts.tracing import current_request_id
 from alerts.transactions import durable, transaction, transaction_required
 
 SEND_TASK: Final = "alerts.tasks.send_webhooks"
@@ -94,6 +95,7 @@ def promise_test_event(*, endpoint: WebhookEndpoint, now: datetime) -> WebhookDe
         dedupe_key=f"{TEST_EVENT}:{event_id}",
         body=f'{{"type": "{TEST_EVENT}", "timestamp": "{at}",'
         f' "data": {{"endpoint_id": "{endpoint.pk}"}}}}',
+        request_id=current_request_id(),
         next_attempt_at=now,
         created_at=now,
     )

@@ -21,6 +21,7 @@ from django.db import connection
 
 from alerts.models import WebhookLevel
 from alerts.scope import EVERYTHING, seeing
+from alerts.tracing import current_request_id
 from alerts.transactions import transaction_required
 
 # What may be subscribed to, and what it says.
@@ -66,7 +67,7 @@ def emit_webhook(
     with seeing(EVERYTHING), connection.cursor() as cursor:
         cursor.execute(
             "SELECT alerts_emit_webhook(%s, %s || coalesce(%s, pg_current_xact_id()::text), %s, %s,"
-            " %s, %s)",
+            " %s, %s, %s)",
             [
                 event_type,
                 f"{event_type}:{subject}:",
@@ -75,6 +76,7 @@ def emit_webhook(
                 agency_id,
                 json.dumps(data),
                 now,
+                current_request_id(),
             ],
         )
         (count,) = cursor.fetchone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -18,8 +19,12 @@ log = structlog.get_logger()
 
 FAILING: Final = "webhook_failing"
 DISABLED: Final = "webhook_disabled"
+UNREADABLE: Final = "webhook_secret_unreadable"
 GONE_REASON: Final = "It answered 410 Gone: nobody wants to hear of events there any more."
+UNREADABLE_REASON: Final = "Not called. Its signing secret can't be read; the operators know."
 _GONE: Final = 410
+# Whoever gives the key back is in no hurry of seconds.
+_REST: Final = timedelta(minutes=15)
 # Of one delivery, replays included; the oldest go first.
 _TRIES_KEPT: Final = 40
 
@@ -73,6 +78,42 @@ def record_webhook_outcome(
         milliseconds=outcome.milliseconds,
         given_up=is_over and not outcome.is_success,
     )
+
+
+@durable
+def record_unreadable_secret(*, endpoint_id: UUID, now: datetime) -> None:
+    """Let an endpoint rest whose secret can't be decrypted, and tell the operators once.
+
+    The fault is ours: its events use up none of their tries, and are sent once the secret can be
+    read again or was rotated.
+    """
+    with transaction():
+        endpoint = (
+            WebhookEndpoint.objects.select_for_update(no_key=True)
+            .filter(pk=endpoint_id)
+            .order_by("pk")
+            .first()
+        )
+        if endpoint is None:
+            return
+        endpoint.resting_until = now + _REST
+        endpoint.failing_since = endpoint.failing_since or now
+        endpoint.last_error, endpoint.last_error_at = UNREADABLE_REASON, now
+        endpoint.save(
+            update_fields=["resting_until", "failing_since", "last_error", "last_error_at"]
+        )
+        raise_alert(
+            kind=UNREADABLE,
+            severity=Alert.Severity.WARNING,
+            subject="A webhook endpoint's signing secret can't be read",
+            message="Nothing is sent there, and nothing is given up. Give back the key that is "
+            "missing in CARD_ENCRYPTION_KEYS; a quarter of an hour later its events go out. If it "
+            "is lost, rotate the endpoint's secret without an overlap and hand out the new one.",
+            data={"endpoint_id": endpoint.pk},
+            dedupe_key=f"{UNREADABLE}:{endpoint.pk}",
+            client_id=endpoint.client_id,
+            now=now,
+        )
 
 
 def _changes_endpoint(due: DueDelivery, outcome: Outcome) -> bool:
@@ -150,7 +191,7 @@ def _disable(endpoint: WebhookEndpoint, now: datetime) -> None:
 @transaction_required
 def settle_endpoint(*, endpoint: WebhookEndpoint, now: datetime) -> None:
     """Take back that an endpoint is failing, and the alerts that said so."""
-    endpoint.failing_since = endpoint.flagged_at = None
-    endpoint.save(update_fields=["failing_since", "flagged_at"])
-    for kind in (FAILING, DISABLED):
+    endpoint.failing_since = endpoint.flagged_at = endpoint.resting_until = None
+    endpoint.save(update_fields=["failing_since", "flagged_at", "resting_until"])
+    for kind in (FAILING, DISABLED, UNREADABLE):
         resolve_alert(dedupe_key=f"{kind}:{endpoint.pk}", now=now)

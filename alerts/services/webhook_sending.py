@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
 from django.conf import settings
 
 from alerts.keyring import DecryptionError, decrypt
@@ -29,11 +28,10 @@ from alerts.services.webhook_claims import (
     claim_webhooks,
     give_webhooks_back,
 )
-from alerts.services.webhook_records import record_webhook_outcome
+from alerts.services.webhook_records import record_unreadable_secret, record_webhook_outcome
 from alerts.services.webhook_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT, sign_webhook
+from alerts.tracing import request_headers, tracing
 from alerts.transactions import durable
-
-log = structlog.get_logger()
 
 THREADS: Final = 16
 CALLS_PER_ENDPOINT: Final = 4
@@ -107,10 +105,17 @@ class _Run:
         for due in sorted(claimed, key=lambda due: due.endpoint.is_failing):
             key = due.endpoint.endpoint_id
             if key not in secrets:
-                secrets[key] = _secrets_of(due.endpoint, now=now)
-            if not secrets[key]:
-                self._tired.add(key)
+                secrets[key] = self._open_secrets(due.endpoint, now)
             self._waiting.append((due, secrets[key], now + _START_WINDOW))
+
+    def _open_secrets(self, endpoint: DueEndpoint, now: datetime) -> list[str]:
+        try:
+            return _secrets_of(endpoint, now=now)
+        except DecryptionError:
+            # Its events go back and wait; nobody else's do.
+            self._tired.add(endpoint.endpoint_id)
+            record_unreadable_secret(endpoint_id=endpoint.endpoint_id, now=now)
+            return []
 
     def _begin(self, threads: ThreadPoolExecutor) -> None:
         back: list[DueDelivery] = []
@@ -140,9 +145,11 @@ class _Run:
         signed = sign_webhook(
             secrets_in_use=secrets, event_id=str(due.event_id), body=body, now=self._clock()
         )
+        with tracing(due.request_id):
+            traced = request_headers()
         return call_webhook(
             url=due.endpoint.url,
-            headers={"Content-Type": "application/json", "User-Agent": _AGENT, **signed},
+            headers={"Content-Type": "application/json", "User-Agent": _AGENT, **signed, **traced},
             body=body,
             timeout_seconds=settings.WEBHOOK_TIMEOUT,
             door=self._door,
@@ -155,22 +162,25 @@ class _Run:
         self._count += 1
         if not outcome.is_success:
             self._tired.add(due.endpoint.endpoint_id)
-        record_webhook_outcome(
-            due=due, outcome=outcome, schedule=settings.WEBHOOK_RETRY_SCHEDULE, now=self._clock()
-        )
+        with tracing(due.request_id):
+            record_webhook_outcome(
+                due=due,
+                outcome=outcome,
+                schedule=settings.WEBHOOK_RETRY_SCHEDULE,
+                now=self._clock(),
+            )
 
 
 def _secrets_of(endpoint: DueEndpoint, *, now: datetime) -> list[str]:
-    """Return what to sign with; nothing where it can't be read, which stops nobody else."""
+    """Return what to sign with.
+
+    :raises DecryptionError: one of them can't be read.
+    """
     sealed = [(endpoint.secret_encrypted, SECRET_CONTEXT)]
     until = endpoint.previous_secret_until
     if endpoint.previous_secret_encrypted and until is not None and now < until:
         sealed.append((endpoint.previous_secret_encrypted, PREVIOUS_CONTEXT))
-    try:
-        return [decrypt(secret, context=context) for secret, context in sealed]
-    except DecryptionError:
-        log.exception("[WEBHOOK] Secret unreadable", endpoint_id=str(endpoint.endpoint_id))
-        return []
+    return [decrypt(secret, context=context) for secret, context in sealed]
 
 
 def _clock_from(now: datetime) -> Callable[[], datetime]:

@@ -38,7 +38,7 @@ from loyalty.selectors.personal_data import (
     read_customer,
     texts_from_customer,
 )
-from loyalty.services.refusals import NoSuchThingError, refusal_of, refuse
+from loyalty.services.refusals import NoSuchThingError, refusal_from, refuse
 from loyalty.services.stated_reasons import read_stated_reason
 from sms.services.forgetting import (
     empty_inbound,
@@ -102,7 +102,7 @@ def forget_customer(
         with transaction():
             erasure, is_first = _forget(data, reason, actor=f"user:{user.pk}", now=now)
     except OperationalError as error:
-        refusal = refusal_of(error)
+        refusal = refusal_from(error)
         if refusal is error:
             raise
         raise refusal from error

@@ -53,7 +53,19 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     finished = time_column("finished_at")
     next_try = time_column("next_attempt_at", title="next try")
     fieldsets = (
-        (None, {"fields": ("event_type", "address", "state_label", "event_id", "created")}),
+        (
+            None,
+            {
+                "fields": (
+                    "event_type",
+                    "address",
+                    "state_label",
+                    "event_id",
+                    "request_id",
+                    "created",
+                )
+            },
+        ),
         ("Tries", {"fields": ("all_tries", "next_try", "finished")}),
         ("What is sent", {"fields": ("body",)}),
     )

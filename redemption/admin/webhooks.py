@@ -39,6 +39,7 @@ from alerts.services.webhook_deliveries import replay_failed
 from credit.selectors.viewers import Viewer
 from redemption.admin.webhook_forms import NewEndpointForm, OverlapForm, SinceForm
 from redemption.services.webhook_endpoints import (
+    SecretUnreadableError,
     create_endpoint,
     delete_endpoint,
     rotate_endpoint_secret,
@@ -181,6 +182,10 @@ class WebhookEndpointAdmin(ReadOnlyAdmin):
                     endpoint_id=endpoint.pk,
                     overlap=timedelta(hours=form.cleaned_data["hours"]),
                     now=timezone.now(),
+                )
+            except SecretUnreadableError:
+                form.add_error(
+                    "hours", "The secret in use can't be read, and so can't go on: end it at once."
                 )
             except ServiceError:
                 form.add_error(

@@ -56,6 +56,7 @@ _DELIVERY: Final[dict[str, Any]] = {
             "reason": None,
         },
     },
+    "request_id": "0f3c5f0a9d6b4e21a7c8d9e0f1a2b3c4",
     "next_attempt_at": None,
     "created_at": "2026-03-02T15:30:01.250000Z",
     "finished_at": "2026-03-02T15:30:35Z",

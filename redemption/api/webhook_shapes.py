@@ -112,6 +112,10 @@ class DeliveryOutput(_Output):
     state = serializers.ChoiceField(choices=WebhookDelivery.State.values)
     tries = TryOutput(many=True)
     body = serializers.DictField()
+    request_id = serializers.CharField(
+        allow_null=True,
+        help_text="The request that caused it, which its calls carry as `X-Request-ID`.",
+    )
     next_attempt_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -145,6 +149,7 @@ def print_delivery(delivery: WebhookDelivery) -> dict[str, Any]:
         "state": delivery.state,
         "tries": delivery.tries,
         "body": json.loads(delivery.body),
+        "request_id": delivery.request_id or None,
         "next_attempt_at": delivery.next_attempt_at,
         "created_at": delivery.created_at,
         "finished_at": delivery.finished_at,

@@ -188,7 +188,8 @@ class RotateView(APIView):
         summary="Rotate a webhook endpoint's secret",
         description="Answers with the new secret, which is shown now only. Until the overlap ends"
         " every call carries two signatures, of the old and of the new one. 409 GC-115: the one"
-        f" before is still good; with `overlap_hours` 0 both end at once.{_SCOPE}",
+        " before is still good, or the one in use can't be read any more; with `overlap_hours` 0"
+        f" both end at once.{_SCOPE}",
         request=RotationRequest,
         responses={200: EndpointSecretOutput, **_DECIDING},
         parameters=[OPTIONAL_KEY_HEADER],

@@ -55,6 +55,7 @@ def client_context(client: OpenClient, *, current: str) -> dict[str, Any]:
         ("client-overview", _("Overview")),
         ("client-brands", _("Brands and cards")),
         ("client-warning", _("Low-credit warning")),
+        ("client-webhooks", _("Webhooks")),
     ]
     tabs = [
         Link(

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
-from alerts.keyring import decrypt, encrypt
+from alerts.keyring import DecryptionError, decrypt, encrypt
 from alerts.models import WebhookDelivery, WebhookEndpoint
 from alerts.providers.outgoing_addresses import Door
 from alerts.queue import ring_bell
@@ -26,6 +28,7 @@ from credit.models import Agency, Client
 from credit.selectors.viewers import Viewer, viewing
 from credit.services.audit import record_event
 from credit.services.idempotency import KeyClaim, hold_key, keep_answer
+from credit.services.transfers import is_violation_of
 from redemption.selectors.webhook_endpoints import (
     EndpointNotFoundError,
     find_endpoint,
@@ -35,7 +38,7 @@ from redemption.selectors.webhook_endpoints import (
 )
 from redemption.services.webhook_checks import check_address, check_events
 
-# Of one organisation: every event is a row for each that wants it.
+# Of one organisation, as its guard in the database has it (alerts/sql/webhook_guards.sql).
 MOST_ENDPOINTS: Final = 20
 DEFAULT_OVERLAP_HOURS: Final = 24
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -50,6 +53,15 @@ class SecretRotatingError(ServiceError):
     code: ClassVar = ErrorCode.STATE_FORBIDS
 
     until: datetime
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SecretUnreadableError(ServiceError):
+    """The secret in use can't be decrypted: it can't go on beside a new one."""
+
+    code: ClassVar = ErrorCode.STATE_FORBIDS
+
+    endpoint_id: UUID
 
 
 @durable
@@ -92,14 +104,7 @@ def create_endpoint(
             previous_secret_encrypted="",
             created_at=now,
         )
-        same = WebhookEndpoint.objects.filter(
-            client_id=endpoint.client_id, agency_id=endpoint.agency_id
-        )
-        if same.count() >= MOST_ENDPOINTS:
-            raise ValidationFailedError(
-                errors={"url": [f"There are {MOST_ENDPOINTS} endpoints already."]}
-            )
-        endpoint.save(force_insert=True)
+        _insert(endpoint)
         _record(endpoint, "created", viewer, now, after=_facts(endpoint))
         if claim is not None:
             keep_answer(
@@ -189,6 +194,7 @@ def rotate_endpoint_secret(
         is under way.
     :raises EndpointNotFoundError: GC-111, out of the viewer's sight.
     :raises SecretRotatingError: GC-115, the one before is still good.
+    :raises SecretUnreadableError: GC-115, the one in use can't be read, and so can't overlap.
     """
     secret = make_webhook_secret()
     with viewing(viewer), transaction():
@@ -198,10 +204,8 @@ def rotate_endpoint_secret(
         until = endpoint.previous_secret_until
         if overlap and until is not None and now < until:
             raise SecretRotatingError(until=until)
-        old = decrypt(endpoint.secret_encrypted, context=SECRET_CONTEXT)
-        endpoint.previous_secret_encrypted = (
-            encrypt(old, context=PREVIOUS_CONTEXT) if overlap else ""
-        )
+        # Without an overlap the old one isn't read: who has lost its key can still rotate.
+        endpoint.previous_secret_encrypted = _seal_as_previous(endpoint) if overlap else ""
         endpoint.previous_secret_until = now + min(overlap, LONGEST_OVERLAP) if overlap else None
         endpoint.secret_encrypted = encrypt(secret, context=SECRET_CONTEXT)
         endpoint.secret_number += 1
@@ -209,6 +213,8 @@ def rotate_endpoint_secret(
             update_fields=["secret_encrypted", "secret_number", "previous_secret_encrypted",
                            "previous_secret_until"]
         )  # fmt: skip
+        if endpoint.resting_until is not None:
+            settle_endpoint(endpoint=endpoint, now=now)
         ends = endpoint.previous_secret_until
         after = {"old_good_until": ends.isoformat() if ends else None}
         _record(endpoint, "rotated", viewer, now, after=after)
@@ -303,6 +309,25 @@ def _owner(
     if viewer.agency_ids:
         return Agency.objects.get(pk=next(iter(sorted(viewer.agency_ids))))
     return clients.get(pk=next(iter(sorted(viewer.client_ids))))
+
+
+def _insert(endpoint: WebhookEndpoint) -> None:
+    try:
+        endpoint.save(force_insert=True)
+    except IntegrityError as error:
+        if not is_violation_of("alerts_webhook_owner_has_room", error):
+            raise
+        raise ValidationFailedError(
+            errors={"url": [f"There are {MOST_ENDPOINTS} endpoints already."]}
+        ) from None
+
+
+def _seal_as_previous(endpoint: WebhookEndpoint) -> str:
+    try:
+        secret = decrypt(endpoint.secret_encrypted, context=SECRET_CONTEXT)
+    except DecryptionError:
+        raise SecretUnreadableError(endpoint_id=endpoint.pk) from None
+    return encrypt(secret, context=PREVIOUS_CONTEXT)
 
 
 def _lock(viewer: Viewer, endpoint_id: UUID) -> WebhookEndpoint:

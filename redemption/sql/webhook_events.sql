@@ -21,20 +21,22 @@ BEGIN
         AND v_before NOT IN ('issued', 'delivered', 'confirmed')
     THEN
         PERFORM alerts_emit_webhook('redemption.issued', 'redemption.issued:' || NEW.id,
-            NEW.client_id, v_agency_id, format(v_data, 'issued'), coalesce(NEW.issued_at, now()));
+            NEW.client_id, v_agency_id, format(v_data, 'issued'), coalesce(NEW.issued_at, now()),
+            NEW.request_id);
     END IF;
     IF NEW.state IN ('delivered', 'confirmed') AND v_before NOT IN ('delivered', 'confirmed') THEN
         PERFORM alerts_emit_webhook('redemption.delivered', 'redemption.delivered:' || NEW.id,
             NEW.client_id, v_agency_id, format(v_data, NEW.state),
-            coalesce(NEW.delivered_at, now()));
+            coalesce(NEW.delivered_at, now()), NEW.request_id);
     ELSIF NEW.state = 'failed' THEN
         PERFORM alerts_emit_webhook('redemption.failed', 'redemption.failed:' || NEW.id,
-            NEW.client_id, v_agency_id, format(v_data, NEW.state), coalesce(NEW.failed_at, now()));
+            NEW.client_id, v_agency_id, format(v_data, NEW.state), coalesce(NEW.failed_at, now()),
+            NEW.request_id);
     ELSIF NEW.state LIKE 'waiting\_%' THEN
         -- It may come to wait for the same thing again, in another transaction.
         PERFORM alerts_emit_webhook('redemption.waiting',
             format('redemption.waiting:%s:%s:%s', NEW.id, NEW.state, pg_current_xact_id()),
-            NEW.client_id, v_agency_id, format(v_data, NEW.state), now());
+            NEW.client_id, v_agency_id, format(v_data, NEW.state), now(), NEW.request_id);
     END IF;
     RETURN NULL;
 END

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -15,6 +15,9 @@ from django.conf import settings as django_settings
 from django.db import connection
 from pytest_django import Settings
 
+from alerts.models import Alert
+from alerts.services.database_monitor import grade_connections
+from alerts.services.monitors import Finding
 from tests.alerts.monitoring import facts, look, told, told_by_slack
 
 __all__ = ["told_by_slack"]
@@ -99,3 +102,59 @@ class TestConnections:
                 break
             time.sleep(0.05)
         assert told() == [("opened", "warning"), ("resolved", "warning")]
+
+    def test_that_hover_are_told_of_once(self, settings: Settings) -> None:
+        def tolerate(percent: float) -> None:
+            settings.THRESHOLDS = replace(
+                settings.THRESHOLDS, connections_percent=cast("int", percent)
+            )
+
+        with ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(connect())
+            tolerate(10)
+            assert look("database", now=NOW) == [("database_connections", "warning")]
+            data = facts("database_connections")
+            share = data["used"] * 100 / data["most"]
+            # Fewer than are too many, by less than a tenth.
+            tolerate(share * 1.05)
+            assert look("database", now=NOW) == [("database_connections", "warning")]
+            assert told() == [("opened", "warning")]
+            tolerate(share * 1.25)
+            assert look("database", now=NOW) == []
+            # The same number again is not too many for who was not told of it.
+            tolerate(share * 1.05)
+            assert look("database", now=NOW) == []
+        assert told() == [("opened", "warning"), ("resolved", "warning")]
+
+
+class TestGradeConnections:
+    """Of 1,000, with a warning at 80 percent; 95 percent are an emergency."""
+
+    @pytest.mark.parametrize(
+        ("standing", "used", "severity"),
+        [
+            (None, 799, None),
+            (None, 800, "warning"),
+            (None, 949, "warning"),
+            (None, 950, "critical"),
+            ("warning", 720, "warning"),
+            ("warning", 719, None),
+            ("warning", 949, "warning"),
+            ("warning", 950, "critical"),
+            ("critical", 855, "critical"),
+            ("critical", 854, "warning"),
+            ("critical", 719, None),
+        ],
+    )
+    def test_holds_what_was_said_until_it_is_a_tenth_better(
+        self, settings: Settings, standing: str | None, used: int, severity: str | None
+    ) -> None:
+        settings.THRESHOLDS = replace(settings.THRESHOLDS, connections_percent=80)
+        before = standing and Finding(
+            kind="database_connections",
+            severity=Alert.Severity(standing),
+            subject="",
+            dedupe_key="database_connections",
+        )
+        assert grade_connections(used=used, most=1000, standing=before or None) == severity

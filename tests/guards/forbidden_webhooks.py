@@ -26,7 +26,27 @@ def _delivery(**changes: str) -> str:
     return copy_row(DELIVERY, **{"id": NEW, "dedupe_key": "'pool.low:2'", **changes})
 
 
+_TWENTY: Final = """
+INSERT INTO alerts_webhookendpoint (id, client_id, url, events, secret_encrypted, state)
+    SELECT gen_random_uuid(), {owner}, 'https://hooks.acorn.example/', '{{pool.low}}', 'sealed',
+        'disabled'
+    FROM generate_series(1, 20);
+"""
+
 WEBHOOKS: Final = [
+    # Counted with the one that is there; the guard sees what its own statement has added.
+    Forbidden(
+        "alerts_webhook_owner_has_room",
+        ENDPOINT,
+        _TWENTY.format(owner=f"(SELECT client_id FROM {ENDPOINT} LIMIT 1)"),
+    ),
+    # Given to who has no room for it.
+    Forbidden(
+        "alerts_webhook_owner_has_room",
+        ENDPOINT,
+        _TWENTY.format(owner="null")
+        + f"UPDATE {ENDPOINT} SET client_id = null WHERE client_id IS NOT NULL",
+    ),
     Forbidden("alerts_webhook_of_one_organisation", ENDPOINT, _endpoint(agency_id=NEW)),
     Forbidden("alerts_webhook_state_known", ENDPOINT, _endpoint(state="'asleep'")),
     # A secret that never ends, and an end of nothing.

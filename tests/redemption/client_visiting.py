@@ -43,6 +43,7 @@ def pages_of(world: World) -> list[str]:
         reverse("client-overview", args=[client_id]),
         reverse("client-brands", args=[client_id]),
         reverse("client-warning", args=[client_id]),
+        reverse("client-webhooks", args=[client_id]),
         reverse("client-budget", args=[client_id, campaign_id]),
     ]
 

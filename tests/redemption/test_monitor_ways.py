@@ -265,7 +265,7 @@ class TestWatchAttack:
         assert not Alert.objects.exists()
         assert look("attack", now=moment(3000)) == [("attack_unknown_codes", "warning")]
         assert told() == [("opened", "warning")]
-        for number in range(40):
+        for number in range(46):
             attempt(address=f"12.3.0.{number}", at=2990 + number / 10)
         assert look("attack", now=moment(3000)) == []
         assert told() == [("opened", "warning"), ("resolved", "warning")]

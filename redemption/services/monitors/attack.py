@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q
 
 from alerts.models import Alert
-from alerts.services.monitors import Finding, find_standing, register_monitor
+from alerts.services.monitors import BETTER, Finding, find_standing, is_critical, register_monitor
 from redemption.models import AddressAllow, AddressBlock, AttemptLog, Campaign, FormBreaker
 from redemption.services.form_alerts import KIND, PROXY, describe_slow_form
 
@@ -47,10 +47,12 @@ def _blocked(now: datetime) -> Iterator[Finding]:
     )
     if not blocked:
         return
+    standing = find_standing(kind=_BLOCKED).get(_BLOCKED)
+    is_grave = blocked >= _MANY * (BETTER if is_critical(standing) else 1)
     are = "1 address is" if blocked == 1 else f"{blocked} addresses are"
     yield Finding(
         kind=_BLOCKED,
-        severity=Alert.Severity.CRITICAL if blocked >= _MANY else Alert.Severity.WARNING,
+        severity=Alert.Severity.CRITICAL if is_grave else Alert.Severity.WARNING,
         subject=f"{are} blocked for guessing codes",
         message="Strangers there may try no code for a while. Look them up under Blocked addresses:"
         " is one of them an office's, a shop's or a proxy's, lift the block and allow it.",
@@ -90,8 +92,12 @@ def _guessed_slowly(now: datetime) -> Iterator[Finding]:
         )
         .order_by("form")
     )
-    for row in counts.filter(attempts__gte=at_least):
-        if row["unknown"] * 100 >= settings.SLOW_FORM_SHARE * row["attempts"]:
+    standing = find_standing(kind=_SHARE)
+    for row in counts.filter(attempts__gte=int(at_least * BETTER)):
+        # What stands ends by a margin, of the share and of how many tries say it.
+        part = BETTER if f"{_SHARE}:{row['form']}" in standing else 1
+        is_many = row["attempts"] >= at_least * part
+        if is_many and row["unknown"] * 100 >= settings.SLOW_FORM_SHARE * part * row["attempts"]:
             yield _share_of(row["form"], row["attempts"], row["unknown"])
 
 

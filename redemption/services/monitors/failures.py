@@ -11,7 +11,7 @@ from django.db import connection
 
 from alerts.codes import ErrorCode
 from alerts.models import Alert
-from alerts.services.monitors import Finding, register_monitor
+from alerts.services.monitors import BETTER, Finding, find_standing, is_critical, register_monitor
 
 _KIND: Final = "provisioning_failures"
 _ALL_FAIL: Final = "redemptions_failing"
@@ -59,12 +59,16 @@ def watch_failures(*, now: datetime) -> Iterable[Finding]:
     at_most, seconds = settings.THRESHOLDS.failures
     codes = [code.code for code in _CODES]
     counts = count_failures(since=now - timedelta(seconds=seconds), now=now)
-    by_code = {code: count for code, count in counts.items() if count > at_most}
+    standing = find_standing(kind=_KIND)
     with connection.cursor() as cursor:
         cursor.execute(_ALL, {"since": now - _JUST_NOW, "now": now, "codes": codes})
         decided, failed = cursor.fetchone()
-    for code, count in by_code.items():
-        yield _of_code(ErrorCode.from_code(code), count, at_most, seconds)
+    for name, count in counts.items():
+        code = ErrorCode.from_code(name)
+        before = standing.get(_key_of(code))
+        if count > at_most * (1 if before is None else BETTER):
+            is_grave = count > _CRITICAL_FACTOR * at_most * (BETTER if is_critical(before) else 1)
+            yield _of_code(code, count, at_most, seconds, is_grave=is_grave)
     if failed > at_most and not decided:
         yield Finding(
             kind=_ALL_FAIL,
@@ -84,13 +88,19 @@ def count_failures(*, since: datetime, now: datetime) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _of_code(code: ErrorCode, count: int, at_most: int, seconds: float) -> Finding:
-    is_grave = count > _CRITICAL_FACTOR * at_most
+def _of_code(
+    code: ErrorCode, count: int, at_most: int, seconds: float, *, is_grave: bool
+) -> Finding:
     return Finding(
         kind=_KIND,
         severity=Alert.Severity.CRITICAL if is_grave else Alert.Severity.WARNING,
         subject=f"{count} redemptions failed with {code}: {code.title}",
-        message=f"More than {at_most} in {seconds / 60:g} minutes. {code.operator} {code.action}",
+        message=f"In {seconds / 60:g} minutes; more than {at_most} are too many. {code.operator}"
+        f" {code.action}",
         data={"code": code.code, "count": count, "seconds": seconds},
-        dedupe_key=f"{_KIND}:{code}",
+        dedupe_key=_key_of(code),
     )
+
+
+def _key_of(code: ErrorCode) -> str:
+    return f"{_KIND}:{code}"

@@ -10,14 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 from alerts.models import Alert
-from alerts.services.monitors import Finding, find_standing, is_critical, register_monitor
+from alerts.services.monitors import BETTER, Finding, find_standing, is_critical, register_monitor
 
 _KIND: Final = "slow_redemptions"
 _WINDOW: Final = timedelta(minutes=15)
 # Of fewer the slowest of twenty is an accident.
 _AT_LEAST: Final = 20
-# How far below its threshold the figure has to come for an alert to end, or to get less grave.
-_BETTER: Final = 0.9
 
 # From stock, what its steps in the database took, waits for locks included; bought on the spot,
 # from the order to its card. Who waits for stock, an opt-in or an approval is waited for by
@@ -57,8 +55,8 @@ def watch_speed(*, now: datetime) -> Iterable[Finding]:
         count, median, p95 = cursor.fetchone()
     thresholds = settings.THRESHOLDS
     standing = find_standing(kind=_KIND).get(_KIND)
-    slow = thresholds.slow_seconds * (1 if standing is None else _BETTER)
-    very_slow = thresholds.very_slow_seconds * (_BETTER if is_critical(standing) else 1)
+    slow = thresholds.slow_seconds * (1 if standing is None else BETTER)
+    very_slow = thresholds.very_slow_seconds * (BETTER if is_critical(standing) else 1)
     if count < _AT_LEAST or p95 <= slow:
         return
     is_grave = p95 > very_slow

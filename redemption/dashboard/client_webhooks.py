@@ -1,0 +1,148 @@
+"""Which addresses are told what happens at a client, what they were sent, and sending it again."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from alerts.models import WebhookDelivery, WebhookEndpoint
+from alerts.selectors.webhooks import DeliveryRate, delivery_rates
+from alerts.services.webhook_deliveries import WebhookNotReadyError
+from credit.dashboard.access import page_for
+from credit.selectors.viewers import Viewer
+from redemption.dashboard.client import OpenClient, client_context, open_client
+from redemption.dashboard.frame import CLIENT_ROLES, say
+from redemption.selectors.webhook_endpoints import visible_endpoints
+from redemption.services.webhook_endpoints import replay_webhook
+
+_LATEST: Final = 10
+_DELIVERIES: Final = {
+    WebhookDelivery.State.PENDING: ("warn", gettext_lazy("On its way")),
+    WebhookDelivery.State.DELIVERED: ("good", gettext_lazy("Delivered")),
+    WebhookDelivery.State.FAILED: ("bad", gettext_lazy("Given up")),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One event: what it is, how it stands and what the receiver said last.
+
+    :param said: in the words of the log, which are English.
+    """
+
+    delivery_id: UUID
+    event: str
+    at: datetime
+    tone: str
+    state: str
+    tries: int
+    said: str
+    may_replay: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPanel:
+    """An endpoint with the newest of what it was sent."""
+
+    endpoint: WebhookEndpoint
+    tone: str
+    state: str
+    arrived: str
+    deliveries: tuple[DeliveryRow, ...]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page_for(*CLIENT_ROLES)
+def client_webhooks(request: HttpRequest, viewer: Viewer, client_id: UUID) -> HttpResponse:
+    """Show a client's endpoints with their latest events; on POST, send one of them once more."""
+    client = open_client(viewer, client_id)
+    if request.method == "POST":
+        _replay(request, viewer, client)
+        return redirect(request.path)
+    context = {
+        **client_context(client, current="client-webhooks"),
+        "panels": _panels(viewer, client, timezone.now()),
+    }
+    return render(request, "client/webhooks.html", context)
+
+
+def _replay(request: HttpRequest, viewer: Viewer, client: OpenClient) -> None:
+    try:
+        delivery_id = UUID(request.POST.get("delivery", ""))
+        delivery = WebhookDelivery.objects.get(
+            pk=delivery_id, endpoint__in=_endpoints(viewer, client)
+        )
+    except (ValueError, WebhookDelivery.DoesNotExist) as missing:
+        raise Http404 from missing
+    try:
+        replay_webhook(
+            viewer=viewer,
+            endpoint_id=delivery.endpoint_id,
+            delivery_id=delivery.pk,
+            now=timezone.now(),
+        )
+    except WebhookNotReadyError:
+        messages.info(request, _("It is on its way already, or its address is switched off."))
+    else:
+        say(request, _("“%(event)s” is on its way once more.") % {"event": delivery.event_type})
+
+
+def _endpoints(viewer: Viewer, client: OpenClient) -> Any:
+    own = visible_endpoints(viewer).filter(client_id=client.client_id)
+    return own.defer("secret_encrypted", "previous_secret_encrypted")
+
+
+def _panels(viewer: Viewer, client: OpenClient, now: datetime) -> list[EndpointPanel]:
+    endpoints = list(_endpoints(viewer, client))
+    rates = delivery_rates(endpoint_ids=[one.pk for one in endpoints], now=now)
+    return [_panel(one, client, rates.get(one.pk, DeliveryRate())) for one in endpoints]
+
+
+def _panel(endpoint: WebhookEndpoint, client: OpenClient, rate: DeliveryRate) -> EndpointPanel:
+    # One by one, each by the index of an endpoint's newest: there are twenty at most.
+    newest = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("-created_at", "-pk")
+    may_replay = client.may_change and endpoint.state != WebhookEndpoint.State.DISABLED
+    tone, state = _standing(endpoint)
+    return EndpointPanel(
+        endpoint=endpoint,
+        tone=tone,
+        state=state,
+        arrived="–" if rate.percent is None else f"{rate.percent} %",
+        deliveries=tuple(_row(one, may_replay=may_replay) for one in newest[:_LATEST]),
+    )
+
+
+def _standing(endpoint: WebhookEndpoint) -> tuple[str, str]:
+    if endpoint.state == WebhookEndpoint.State.DISABLED:
+        return "bad", _("Switched off")
+    if endpoint.state == WebhookEndpoint.State.PAUSED:
+        return "warn", _("Paused")
+    if endpoint.failing_since is not None:
+        return "bad", _("Failing")
+    return "good", _("Working")
+
+
+def _row(delivery: WebhookDelivery, *, may_replay: bool) -> DeliveryRow:
+    tone, state = _DELIVERIES[WebhookDelivery.State(delivery.state)]
+    last = delivery.tries[-1] if delivery.tries else None
+    said = "" if last is None else last["error"] or f"Answered {last['status']}."
+    return DeliveryRow(
+        delivery_id=delivery.pk,
+        event=delivery.event_type,
+        at=delivery.created_at,
+        tone=tone,
+        state=str(state),
+        tries=len(delivery.tries),
+        said=said,
+        may_replay=may_replay and delivery.state != WebhookDelivery.State.PENDING,
+    )
