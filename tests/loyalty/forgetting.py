@@ -45,7 +45,7 @@ def someone_known(shop: Shop, world: World) -> Customer:
         points=5,
         adjustment_id=uuid4(),
         reason=f"{FIRST} had waited",
-        actor="user:1",
+        actor="system",
         now=NOW,
     )
     bought = shop.buy(shop.cart(customer, mugs=1, points=100))
