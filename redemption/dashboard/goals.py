@@ -21,7 +21,7 @@ from redemption.dashboard.frame import with_query
 from redemption.dashboard.message_filters import read_message_filters
 from redemption.dashboard.meters import Meter, draw_meter
 from redemption.dashboard.periods import Period
-from redemption.dashboard.report_files import write_cells
+from redemption.dashboard.report_files import percent_cell, write_cells
 from redemption.dashboard.report_filters import (
     REPORT_ROLES,
     period_links,
@@ -159,7 +159,7 @@ def _delivery(goals: Goals, url: str) -> GoalRow:
         ),
         url=url,
         limit=f">={DELIVERY_TARGET * 100:g}",
-        number=_percent(share),
+        number=percent_cell(share),
         of=goals.tried,
     )
 
@@ -206,7 +206,7 @@ def _stuck(goals: Goals) -> GoalRow:
         % {"time": wait_words(settings.STUCK_AFTER)},
         url="",
         limit=f"<{STUCK_TARGET * 100:g}",
-        number=_percent(share),
+        number=percent_cell(share),
         of=goals.issued,
     )
 
@@ -281,10 +281,6 @@ def _words(goals: Goals) -> GoalRow:
         ),
         url="",
         limit="100",
-        number=_percent(share),
+        number=percent_cell(share),
         of=total,
     )
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.2f}"
