@@ -20,7 +20,7 @@ from credit.selectors.viewers import Viewer
 from redemption.dashboard.frame import with_query
 from redemption.dashboard.meters import Meter, draw_meter
 from redemption.dashboard.report_asking import Asked, asked_context, read_asked, report_file
-from redemption.dashboard.report_files import Cells, write_cells
+from redemption.dashboard.report_files import Cells, percent_cell, write_cells
 from redemption.dashboard.report_filters import REPORT_ROLES
 from redemption.dashboard.report_words import share_words, wait_words
 from redemption.selectors.goals import (
@@ -134,7 +134,7 @@ def _delivery(goals: Goals, url: str) -> GoalRow:
         ),
         url=url,
         limit=f">={DELIVERY_TARGET * 100:g}",
-        number=_percent(share),
+        number=percent_cell(share),
         of=goals.tried,
     )
 
@@ -181,7 +181,7 @@ def _stuck(goals: Goals) -> GoalRow:
         % {"time": wait_words(settings.STUCK_AFTER)},
         url="",
         limit=f"<{STUCK_TARGET * 100:g}",
-        number=_percent(share),
+        number=percent_cell(share),
         of=goals.issued,
     )
 
@@ -256,10 +256,6 @@ def _words(goals: Goals) -> GoalRow:
         ),
         url="",
         limit="100",
-        number=_percent(share),
+        number=percent_cell(share),
         of=total,
     )
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.2f}"

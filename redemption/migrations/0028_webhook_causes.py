@@ -5,7 +5,7 @@ from alerts.sqlfiles import install
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("redemption", "0026_clearing"),
+        ("redemption", "0027_code_age"),
         ("alerts", "0012_webhook_causes"),
     ]
 

@@ -123,6 +123,9 @@ class Redemption(models.Model):
     browser_digest = models.BinaryField(max_length=32, null=True, blank=True)
     request_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
+    # From the code's making to the request, rounded up: redemption_code_age_hours. A fact of that
+    # moment too, so that a report over a year need not look at the recipients.
+    code_age_hours = models.PositiveIntegerField(editable=False)
     issued_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)

@@ -15,21 +15,12 @@ from redemption.selectors.histograms import percentile_of
 from redemption.selectors.reward_days import Clients
 from redemption.selectors.spans import ONE_DAY, midnight
 
-_HOUR: Final = 3_600
-# From the code to the request, rounded up: to whole hours in the first two days, to whole days
-# after. A thousand different waits are a handful of numbers, and rounding keeps their order. Not
-# extract(), which counts in numerics: over a year's rewards that takes as long as all the rest.
-_ROUNDED: Final = """
-    CASE WHEN r.created_at - p.created_at <= interval '48 hours'
-        THEN greatest(0, ceil(date_part('epoch', r.created_at - p.created_at) / 3600))
-        ELSE ceil(date_part('epoch', r.created_at - p.created_at) / 86400) * 24 END::integer
-"""
 _STANDS: Final = "r.state IN ('issued', 'delivered', 'confirmed')"
 _CAME: Final = """
-    SELECT r.campaign_id, r.door, r.currency, {rounded} AS hours, count(*),
+    SELECT r.campaign_id, r.door, r.currency, r.code_age_hours, count(*),
         count(*) FILTER (WHERE {stands}),
         coalesce(sum(r.charged_minor) FILTER (WHERE {stands}), 0)
-    FROM redemption_redemption r JOIN redemption_recipient p ON p.id = r.recipient_id
+    FROM redemption_redemption r
     WHERE r.client_id = ANY (%(clients)s) {campaign}
         AND r.created_at >= %(start)s AND r.created_at < %(end)s AND NOT r.is_test
     GROUP BY 1, 2, 3, 4
@@ -85,9 +76,7 @@ def compare_campaigns(
     with connection.cursor() as cursor:
         cursor.execute(_CODES.format(campaign=campaign), parameters)
         codes = dict(cursor.fetchall())
-        cursor.execute(
-            _CAME.format(campaign=campaign, rounded=_ROUNDED, stands=_STANDS), parameters
-        )
+        cursor.execute(_CAME.format(campaign=campaign, stands=_STANDS), parameters)
         came: dict[UUID, list[tuple[Any, ...]]] = defaultdict(list)
         for row in cursor.fetchall():
             came[row[0]].append(row[1:])

@@ -121,17 +121,17 @@ _KEYS: Final[dict[MessageGroup, str]] = {
     "campaign": "coalesce(campaign_id::text, '')",
     "channel": "channel",
 }
+_PART: Final = "CASE grouping({key}) WHEN 1 THEN 'all' ELSE 'group' END"
 # Everything, and by what was asked for, in one statement: what is not kept is counted once.
 _TOTALS: Final = """
     WITH counted AS MATERIALIZED ({counted}
-    ), keyed AS (
-        SELECT g.part, g.key, counted.* FROM counted CROSS JOIN LATERAL (VALUES
-            ('all', ''), ('group', {key})) g (part, key)
     ), summed AS (
-        SELECT part, key, {sums}, sum(price) AS price FROM keyed GROUP BY part, key
+        SELECT {part} AS part, coalesce({key}, '') AS key, {sums}, sum(price) AS price
+        FROM counted GROUP BY GROUPING SETS (({key}), ()) HAVING count(*) > 0
     ), waited AS (
-        SELECT part, key, w.wait, sum(w.times) AS times
-        FROM keyed, unnest(waits, wait_counts) w (wait, times) GROUP BY part, key, w.wait
+        SELECT {part} AS part, coalesce({key}, '') AS key, w.wait, sum(w.times) AS times
+        FROM counted, unnest(waits, wait_counts) w (wait, times)
+        GROUP BY GROUPING SETS (({key}, w.wait), (w.wait))
     ), ranked AS (
         SELECT part, key, wait,
             sum(times) OVER (PARTITION BY part, key ORDER BY wait) AS until_here,
@@ -177,7 +177,10 @@ def total_messages(
     key = _KEYS[group]
     found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     with connection.cursor() as cursor:
-        cursor.execute(_TOTALS.format(counted=statement, key=key, sums=sums), parameters)
+        cursor.execute(
+            _TOTALS.format(counted=statement, part=_PART.format(key=key), key=key, sums=sums),
+            parameters,
+        )
         for part, name, numbers in cursor.fetchall():
             found[part][name] = json.loads(numbers)
     return MessageTotals(

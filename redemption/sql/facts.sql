@@ -28,8 +28,8 @@ $$;
 CREATE OR REPLACE FUNCTION redemption_check_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF (NEW.recipient_id, NEW.condition_id, NEW.client_id, NEW.campaign_id)
-        <> (OLD.recipient_id, OLD.condition_id, OLD.client_id, OLD.campaign_id)
+    IF (NEW.recipient_id, NEW.condition_id, NEW.client_id, NEW.campaign_id, NEW.code_age_hours)
+        <> (OLD.recipient_id, OLD.condition_id, OLD.client_id, OLD.campaign_id, OLD.code_age_hours)
     THEN
         RAISE EXCEPTION 'redemption % belongs to its recipient and condition', OLD.id
             USING ERRCODE = 'restrict_violation';

@@ -96,7 +96,7 @@ BEGIN
             WHERE r.code_digest = p_code_digest;
     END IF;
     SELECT r.id, r.first_name, r.last_name, r.approval, r.is_test OR c.test_mode AS is_test,
-            c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
+            r.created_at, c.id AS campaign_id, c.status, c.starts_at, c.ends_at, c.claim_expires_at,
             c.account_id, c.own_account_id, c.opt_in_required, c.approval_required,
             c.queue_when_empty, c.locale, c.second_factor, c.cap_per_day, c.cap_per_recipient,
             cl.id AS client_id, cl.name AS client_name, cl.agency_id,
@@ -309,15 +309,16 @@ BEGIN
     IF v_waiting.id IS NULL THEN
         INSERT INTO redemption_redemption
             (id, client_id, campaign_id, recipient_id, condition_id, card_id, transaction_id,
-             state, reason_code, door, actor, source, face_value_minor, cost_minor,
-             charged_minor, currency, debits, is_test, contact_method, contact_to, ip_address,
-             user_agent, browser_digest, request_id, created_at, issued_at, delivered_at)
+             state, reason_code, door, actor, source, face_value_minor, cost_minor, charged_minor,
+             currency, debits, is_test, contact_method, contact_to, ip_address, user_agent,
+             browser_digest, request_id, created_at, code_age_hours, issued_at, delivered_at)
         VALUES (redemption_id, client_id, campaign_id, v_recipient.id, v_offer.id, card_id,
             v_transaction_id,
             CASE WHEN p_disclose AND state = 'issued' THEN 'delivered' ELSE state END,
             coalesce(reason_code, ''), p_door, p_actor, coalesce(source, ''), face_value_minor,
             v_card.cost_minor, charged_minor, currency, v_debits, is_test, p_contact_method,
-            p_contact_to, p_ip, p_user_agent, p_browser_digest, p_request_id, p_now, issued_at,
+            p_contact_to, p_ip, p_user_agent, p_browser_digest, p_request_id, p_now,
+            redemption_code_age_hours(p_now - v_recipient.created_at), issued_at,
             CASE WHEN p_disclose AND state = 'issued' THEN p_now END);
     ELSIF (state, coalesce(reason_code, ''), p_contact_method, p_contact_to) <> (v_waiting.state,
         v_waiting.reason_code, v_waiting.contact_method, v_waiting.contact_to)

@@ -4,16 +4,32 @@
 -- From the claim to the hand-over, in seconds, rounded up: to whole seconds, and from 100 on to
 -- two digits, so that a thousand waits are a handful of numbers. Rounding keeps the order: the
 -- percentile of what is rounded is the percentile, rounded.
+--
+-- date_part() and not extract(), which counts in numerics: over a year's rewards that takes as
+-- long as all the rest. Whole numbers and millionths of them are exact enough in a double.
 CREATE OR REPLACE FUNCTION redemption_wait_seconds(p_wait interval) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- One expression, so that PostgreSQL puts it in the place of the call.
     SELECT (CASE WHEN p_wait IS NULL THEN NULL
-        WHEN extract(epoch FROM p_wait) <= 0 THEN 0
-        WHEN extract(epoch FROM p_wait) <= 99 THEN ceil(extract(epoch FROM p_wait))
-        ELSE ceil(ceil(extract(epoch FROM p_wait))
-                / power(10::numeric, length(ceil(extract(epoch FROM p_wait))::text) - 2))
-            * power(10::numeric, length(ceil(extract(epoch FROM p_wait))::text) - 2)
+        WHEN p_wait <= interval '0' THEN 0
+        WHEN p_wait <= interval '99 s' THEN ceil(date_part('epoch', p_wait))
+        WHEN p_wait <= interval '1000 s' THEN ceil(ceil(date_part('epoch', p_wait)) / 1e1) * 1e1
+        WHEN p_wait <= interval '10000 s' THEN ceil(ceil(date_part('epoch', p_wait)) / 1e2) * 1e2
+        WHEN p_wait <= interval '100000 s' THEN ceil(ceil(date_part('epoch', p_wait)) / 1e3) * 1e3
+        ELSE ceil(ceil(date_part('epoch', p_wait))
+                / power(10::float, length(ceil(date_part('epoch', p_wait))::bigint::text) - 2))
+            * power(10::float, length(ceil(date_part('epoch', p_wait))::bigint::text) - 2)
         END)::integer
+$$;
+
+-- How old a code was when its reward was asked for, in hours, rounded up: to whole hours in the
+-- first two days, to whole days after. As above: a handful of numbers, in the same order. Clocks
+-- that differ make no code younger than nothing.
+CREATE OR REPLACE FUNCTION redemption_code_age_hours(p_age interval) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (CASE WHEN p_age <= interval '0' THEN 0
+        WHEN p_age <= interval '48 hours' THEN ceil(date_part('epoch', p_age) / 3600)
+        ELSE ceil(date_part('epoch', p_age) / 86400) * 24 END)::integer
 $$;
 
 -- Count the rewards that were issued in a span and stand, of some clients: for each pool whoever

@@ -182,6 +182,7 @@ REDEMPTIONS: Final = [
             "condition_id = gen_random_uuid()",
             "client_id = gen_random_uuid()",
             "campaign_id = gen_random_uuid()",
+            "code_age_hours = code_age_hours + 1",
             "state = 'waiting_stock'",
             "state = 'pending'",
             "charged_minor = 1",

@@ -113,7 +113,7 @@ FROM crowd WHERE card_id IS NOT NULL AND charged_minor > 0;
 INSERT INTO redemption_redemption (id, client_id, campaign_id, recipient_id, condition_id, card_id,
     transaction_id, state, reason_code, door, actor, source, face_value_minor, cost_minor,
     charged_minor, currency, debits, is_test, contact_method, contact_to, ip_address, request_id,
-    created_at, issued_at, delivered_at, confirmed_at, failed_at, cancelled_at)
+    created_at, code_age_hours, issued_at, delivered_at, confirmed_at, failed_at, cancelled_at)
 SELECT id, client_id, campaign_id, recipient_id, condition_id, CASE WHEN stands THEN card_id END,
     CASE WHEN card_id IS NOT NULL AND charged_minor > 0 THEN pg_temp.made('transaction', n) END,
     state,
@@ -133,7 +133,8 @@ SELECT id, client_id, campaign_id, recipient_id, condition_id, CASE WHEN stands 
     CASE contact WHEN 'sms' THEN '+1202' || 2000000 + n
         WHEN 'email' THEN 'person' || n || '@example.com' ELSE '' END,
     CASE WHEN door = 'web' THEN ('198.51.' || n % 256 || '.' || n / 256 % 256)::inet END,
-    'crowd-' || n, at, issued_at, delivered_at,
+    'crowd-' || n, at, redemption_code_age_hours(interval '20 days' * pace), issued_at,
+    delivered_at,
     CASE WHEN state = 'confirmed' THEN least(delivered_at + interval '1 day' * pace, {until}) END,
     CASE WHEN state = 'failed' THEN least(at + interval '2 hours' * slowness, {until}) END,
     CASE WHEN state = 'cancelled' THEN least(at + interval '9 days' * slowness, {until}) END

@@ -251,9 +251,10 @@ def make_failed(world: World, count: int) -> None:
         owner.execute("SELECT set_config('giftline.scope', '*', false)")
         owner.execute(
             "INSERT INTO redemption_redemption (id, client_id, campaign_id, recipient_id,"
-            " condition_id, state, door, actor, currency, contact_method, request_id, created_at)"
+            " condition_id, state, door, actor, currency, contact_method, request_id, created_at,"
+            " code_age_hours)"
             " SELECT gen_random_uuid(), %s, %s, %s, %s, 'failed', 'api', 'system', 'USD', 'none',"
-            " 'request-1', %s + make_interval(secs => n) FROM generate_series(1, %s) n",
+            " 'request-1', %s + make_interval(secs => n), 0 FROM generate_series(1, %s) n",
             [
                 world.client.pk,
                 world.campaign.pk,

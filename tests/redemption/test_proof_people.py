@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
 from redemption.models import CallSession
 from tests.redemption.crowd import REDEMPTIONS, Crowd, crowd, needs_crowd
+from tests.redemption.measuring import MEASURED_FROM, find_slow
 from tests.redemption.messaging import ask_plainly
 from tests.redemption.test_proof_flow import View, views_of
 from tests.staff import make_platform_admin, sign_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), needs_crowd]
 
-# From so many redemptions on the clock is looked at: a small crowd tells nothing of it.
-_MEASURED_FROM = 100_000
-_MOST_MILLISECONDS = 500
 _STANDS = "r.state IN ('issued', 'delivered', 'confirmed') AND NOT r.is_test"
 _THEIRS = """
     AND (%s::uuid IS NULL OR {row}.client_id = %s) AND (%s::uuid IS NULL OR c.agency_id = %s)
@@ -253,28 +248,15 @@ def name_of(row: dict[str, str], level: str) -> str:
     return f"{row['region']}|{row['place']}" if level == "city" else row["place"]
 
 
-@pytest.mark.skipif(REDEMPTIONS < _MEASURED_FROM, reason="measured by make report-proof")
 class TestSpeed:
+    @pytest.mark.skipif(REDEMPTIONS < MEASURED_FROM, reason="measured by make report-proof")
     def test_of_each_page_is_under_half_a_second(self) -> None:
-        people = crowd(counted=True)
-        browser = sign_in(make_platform_admin())
+        pool = crowd(counted=True).pools[0].pk
         pages = (
             *PAGES,
             "/reports/pools/",
             "/reports/pools/pools.csv",
-            f"/reports/pools/{people.pools[0].pk}/",
-            f"/reports/pools/{people.pools[0].pk}/days.csv",
+            f"/reports/pools/{pool}/",
+            f"/reports/pools/{pool}/days.csv",
         )
-        slow = []
-        for page in pages:
-            took = min(milliseconds(browser, page) for _ in range(3))
-            sys.stdout.write(f"{page:56} {took:6.0f} ms\n")
-            if took > _MOST_MILLISECONDS:
-                slow.append(page)
-        assert slow == []
-
-
-def milliseconds(browser: Any, page: str) -> float:
-    began = time.perf_counter()
-    assert browser.get(page).status_code == 200, page
-    return (time.perf_counter() - began) * 1000
+        assert find_slow(sign_in(make_platform_admin()), pages) == {}

@@ -124,6 +124,11 @@ COUNTERS: Final = {
         " ARRAY[]::bigint[])",
         "SELECT '2026-01-02'",
     ),
+    "code-ages": Corruption(
+        "UPDATE redemption_redemption SET code_age_hours = code_age_hours + 1"
+        " WHERE id = '{issued}'",
+        one("{issued}"),
+    ),
     "daily-claims": Corruption(
         "UPDATE redemption_dailyclaims SET claims = claims + 1",
         "SELECT campaign_id || ' ' || day FROM redemption_dailyclaims",

@@ -47,11 +47,11 @@ WHERE a.id = spent.account_id;
 
 INSERT INTO redemption_redemption (id, client_id, campaign_id, recipient_id, condition_id, card_id,
     transaction_id, state, door, actor, source, face_value_minor, cost_minor, charged_minor,
-    currency, debits, contact_method, contact_to, request_id, created_at, issued_at, delivered_at,
-    confirmed_at)
+    currency, debits, contact_method, contact_to, request_id, created_at, code_age_hours, issued_at,
+    delivered_at, confirmed_at)
 SELECT id, client_id, campaign_id, recipient_id, condition_id, card_id, transaction_id,
     CASE WHEN is_confirmed THEN 'confirmed' ELSE 'delivered' END, 'web', 'customer', 'csv', 2500,
-    2400, 2500, 'USD', 1, 'sms', '+12025550123', 'r', at, at, at + interval '3 seconds',
+    2400, 2500, 'USD', 1, 'sms', '+12025550123', 'r', at, 0, at, at + interval '3 seconds',
     CASE WHEN is_confirmed THEN at + interval '9 seconds' END
 FROM reward;
 

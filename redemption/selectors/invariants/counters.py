@@ -87,6 +87,15 @@ COUNTERS: Final = (
             UNION SELECT day FROM (SELECT * FROM live EXCEPT SELECT * FROM kept) less""",  # noqa: S608  ours
     ),
     Invariant(
+        name="code-ages",
+        sentence="A redemption says how old its code was when it was asked for.",
+        things="redemption",
+        query="""
+            SELECT r.id FROM redemption_redemption r
+            JOIN redemption_recipient p ON p.id = r.recipient_id
+            WHERE r.code_age_hours <> redemption_code_age_hours(r.created_at - p.created_at)""",
+    ),
+    Invariant(
         name="daily-claims",
         sentence="A capped campaign has counted as many claims of a day as there are.",
         things="campaign and day",
