@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alerts.codes import ErrorCode
 from alerts.errors import ValidationFailedError
 from credit.api.answers import respond, respond_under_key
 from credit.api.authentication import ApiKeyAuthentication, require_scope
@@ -26,10 +27,10 @@ from loyalty.api import examples
 from loyalty.api.asking import SCOPE, SCOPE_WORDS, TAGS, client_of, find
 from loyalty.api.outputs import CustomerOutput, PointsOutput
 from loyalty.api.printing import print_customer, print_points
-from loyalty.api.shapes import CustomerRequest, CustomersQuery
+from loyalty.api.shapes import CustomerChange, CustomerRequest, CustomersQuery
 from loyalty.models import Customer
 from loyalty.selectors.customers import customers_of, transactions_of
-from loyalty.services.customers import create_customer
+from loyalty.services.customers import change_customer, create_customer
 from sms.phones import PhoneError, parse_phone
 
 _READING = problems(401, 403, 404)
@@ -118,6 +119,31 @@ class CustomerView(APIView):
     def get(self, request: Request, customer_id: UUID) -> Response:
         viewer = require_scope(request, SCOPE).viewer
         return respond(print_customer(find(customers_of(viewer=viewer), customer_id)))
+
+    @extend_schema(
+        operation_id="change_customer",
+        summary="Change a customer's name, phone number or e-mail address",
+        description="What is not given stays as it is. 409 GC-115: they were forgotten."
+        f"{SCOPE_WORDS}",
+        request=CustomerChange,
+        responses={
+            200: CustomerOutput,
+            **problems(401, 403, 404, ErrorCode.STATE_FORBIDS, 413, 415),
+        },
+        examples=examples.CHANGE,
+        tags=TAGS,
+    )
+    def patch(self, request: Request, customer_id: UUID) -> Response:
+        partner = require_scope(request, SCOPE)
+        body = read_body(CustomerChange, request)
+        customers = customers_of(viewer=partner.viewer)
+        change_customer(
+            client_id=find(customers, customer_id).client_id,
+            customer_id=customer_id,
+            actor=partner.actor,
+            **body,
+        )
+        return respond(print_customer(find(customers.all(), customer_id)))
 
 
 class PointsView(APIView):

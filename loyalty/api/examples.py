@@ -55,4 +55,8 @@ NEW_CUSTOMER = [
     ),
     example_answer("Added", _NEW, "201"),
 ]
+CHANGE = [
+    example_request("A new number", {"phone": "+12025550123"}),
+    example_answer("Changed", _ANA),
+]
 POINTS = [example_answer("Points of an order", example_page(_EARNED))]

@@ -49,6 +49,15 @@ class CustomerRequest(_OfClient):
     email = TextField(required=False, allow_blank=True, max_length=254, default="")
 
 
+class CustomerChange(StrictSerializer):
+    first_name = TextField(required=False, allow_blank=True, max_length=80)
+    last_name = TextField(required=False, allow_blank=True, max_length=80)
+    phone = TextField(
+        required=False, allow_blank=True, max_length=40, help_text="Kept as E.164; empty: none."
+    )
+    email = TextField(required=False, allow_blank=True, max_length=254)
+
+
 class CustomersQuery(ListQuery):
     client_id = IdField(required=False, help_text=_OF_CLIENT)
     phone = serializers.CharField(required=False, max_length=40, help_text="With this number.")

@@ -29,6 +29,7 @@ DEMANDED = {
     "GET /loyalty/customers/": {"loyalty"},
     "POST /loyalty/customers/": {"loyalty"},
     "GET /loyalty/customers/{customer_id}/": {"loyalty"},
+    "PATCH /loyalty/customers/{customer_id}/": {"loyalty"},
     "GET /loyalty/customers/{customer_id}/transactions/": {"loyalty"},
     "POST /loyalty/quotes/": {"loyalty"},
     "GET /loyalty/reconciliation/": {"loyalty"},

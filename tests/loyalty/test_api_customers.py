@@ -100,6 +100,49 @@ class TestCreate:
         assert Customer.objects.count() == 2
 
 
+class TestChange:
+    def change(self, partner: Partner, customer: Customer, body: dict[str, Any]) -> Any:
+        path = f"/api/v1/loyalty/customers/{customer.pk}/"
+        return partner.http.patch(
+            path, body, content_type="application/json", headers=partner.headers
+        )
+
+    def test_changes_what_is_given_and_nothing_else(self, shop: Shop, till: Partner) -> None:
+        ana = shop.customer(340, phone="+12025550123", email="ana@example.com")
+        before = till.get(f"/loyalty/customers/{ana.pk}/").json()
+        response = self.change(till, ana, {"phone": "(202) 555-0177", "last_name": "Ray"})
+        assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+        assert response.json() == {**before, "phone": "+12025550177", "last_name": "Ray"}
+        assert self.change(till, ana, {"email": ""}).json()["email"] == ""
+        assert till.get(f"/loyalty/customers/{ana.pk}/").json()["phone"] == "+12025550177"
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"phone": "12"}, "phone"),
+            ({"phone": "+12025550177"}, "phone"),
+            ({"points_balance": 100}, "points_balance"),
+            ({"is_active": False}, "is_active"),
+        ],
+    )
+    def test_names_what_is_wrong(
+        self, shop: Shop, till: Partner, body: dict[str, Any], field: str
+    ) -> None:
+        shop.customer(phone="+12025550177")
+        ana = shop.customer(phone="+12025550123")
+        problem = assert_problem(self.change(till, ana, body), 400, "GC-012")
+        assert list(problem["errors"]) == [field]
+        ana.refresh_from_db()
+        assert ana.phone == "+12025550123"
+
+    def test_is_not_for_a_stranger(self, shop: Shop) -> None:
+        ana = shop.customer()
+        elsewhere = Partner(build_world(name="Pine").client, ("loyalty",))
+        assert_problem(self.change(elsewhere, ana, {"first_name": "Eve"}), 404, "GC-111")
+        ana.refresh_from_db()
+        assert ana.first_name == "Ana"
+
+
 class TestList:
     def test_finds_by_phone_and_address(self, shop: Shop, till: Partner) -> None:
         ana = shop.customer(phone="+12025550123", email="ana@example.com")
