@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from alerts.selectors.person_sections import Section
 from credit.models import AuditEvent, IdempotencyRecord
 from loyalty.models import (
@@ -22,17 +24,14 @@ from loyalty.selectors.personal_data import (
     objects_of_customer,
     texts_from_customer,
 )
-from sms.models import ConsentEvent, DeliveryAttempt, OptIn, StatusEvent
+from sms.selectors.personal_sections import list_message_sections
 
 
 def list_customer_sections(data: CustomerData) -> list[Section]:
     """Return where something of a customer stands, table by table."""
     customer = data.customer
     theirs = {"checkout__customer": customer}
-    messages = messages_to_customer(data)
-    ids = messages.values_list("pk", flat=True)
     objects = objects_of_customer(data)
-    at_their_number = {"client": customer.client, "phone__in": data.phones}
     return [
         Section(
             key="customer",
@@ -85,49 +84,11 @@ def list_customer_sections(data: CustomerData) -> list[Section]:
             "when and for how much stays: the ledger stands on it.",
             left_out=frozenset({"reveal_digest"}),
         ),
-        Section(
-            key="messages",
-            title="Texts and e-mails to them",
-            rows=messages.order_by("created_at", "pk"),
-            fate="Whom it went to and what it said are emptied, also at the provider. That it was "
-            "sent stays.",
-        ),
-        Section(
-            key="attempts",
-            title="Tries to send them",
-            rows=DeliveryAttempt.objects.filter(message__in=ids).order_by("message", "number"),
-            fate="Stays, without the provider's words.",
-        ),
-        Section(
-            key="status_events",
-            title="What the provider reported",
-            rows=StatusEvent.objects.filter(message__in=ids).order_by("pk"),
-            fate="Stays: it holds states and times only.",
-        ),
-        Section(
-            key="opt_ins",
-            title="Consent to texts",
-            rows=OptIn.objects.filter(**at_their_number).order_by("pk"),
-            fate="Gone. A STOP is kept by the number's digest, and goes on being honoured.",
-            left_out=frozenset({"link_digest"}),
-        ),
-        Section(
-            key="consents",
-            title="Consent, step by step",
-            rows=ConsentEvent.objects.filter(**at_their_number).order_by("pk"),
-            fate="The number and the reason are emptied; that somebody agreed or refused stays.",
-        ),
-        Section(
-            key="inbound",
-            title="Texts from them",
-            rows=texts_from_customer(data).order_by("pk"),
-            fate="Number, words and answer are emptied, also at the provider.",
-        ),
-        Section(
-            key="bad_phones",
-            title="Numbers that no text reaches",
-            rows=bad_phones_of_customer(data).order_by("pk"),
-            fate="Gone.",
+        *list_message_sections(
+            messages=messages_to_customer(data),
+            consent=Q(client=customer.client, phone__in=data.phones),
+            inbound=texts_from_customer(data),
+            bad_phones=bad_phones_of_customer(data),
         ),
         Section(
             key="api_requests",

@@ -26,16 +26,13 @@ from redemption.selectors.personal_data import (
     records_of,
     tasks_of,
 )
-from sms.models import ConsentEvent, DeliveryAttempt, OptIn, StatusEvent
+from sms.selectors.personal_sections import list_message_sections
 
 
 def list_sections(person: Person) -> list[Section]:
     """Return where something of a person stands, table by table."""
     reward = {"redemption__in": person.redemption_ids}
-    messages = messages_of(person)
-    ids = messages.values_list("pk", flat=True)
     events = events_of(person)
-    by_phone = at_their_address(person, "client", "phone")
     secret = frozenset({"code_digest", "code_encrypted"})
     codes = [bytes(one.code_digest) for one in person.recipients]
     return [
@@ -74,51 +71,11 @@ def list_sections(person: Person) -> list[Section]:
             rows=Replacement.objects.filter(**reward).order_by("pk"),
             fate="Stays; a reason that names the person is emptied.",
         ),
-        Section(
-            key="messages",
-            title="Texts and e-mails to them",
-            rows=messages.order_by("created_at", "pk"),
-            fate="Whom it went to and what it said are emptied, also at the provider. That it was "
-            "sent stays.",
-        ),
-        Section(
-            key="attempts",
-            title="Tries to send them",
-            rows=DeliveryAttempt.objects.filter(message__in=ids).order_by("message", "number"),
-            fate="Stays, without the provider's words.",
-        ),
-        Section(
-            key="status_events",
-            title="What the provider reported",
-            rows=StatusEvent.objects.filter(message__in=ids).order_by("pk"),
-            fate="Stays: it holds states and times only.",
-        ),
-        Section(
-            key="opt_ins",
-            title="Consent to texts",
-            rows=OptIn.objects.filter(by_phone).order_by("pk"),
-            fate="Gone. A STOP is kept by the number's digest, and goes on being honoured.",
-            left_out=frozenset({"link_digest"}),
-        ),
-        Section(
-            key="consents",
-            title="Consent, step by step",
-            rows=ConsentEvent.objects.filter(at_their_address(person, "client", "phone")).order_by(
-                "pk"
-            ),
-            fate="The number and the reason are emptied; that somebody agreed or refused stays.",
-        ),
-        Section(
-            key="inbound",
-            title="Texts from them",
-            rows=inbound_of(person).order_by("pk"),
-            fate="Number, words and answer are emptied, also at the provider.",
-        ),
-        Section(
-            key="bad_phones",
-            title="Numbers that no text reaches",
-            rows=bad_phones_of(person).order_by("pk"),
-            fate="Gone.",
+        *list_message_sections(
+            messages=messages_of(person),
+            consent=at_their_address(person, "client", "phone"),
+            inbound=inbound_of(person),
+            bad_phones=bad_phones_of(person),
         ),
         Section(
             key="calls",
