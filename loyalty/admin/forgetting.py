@@ -17,10 +17,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.admin.base import read_key
 from alerts.admin.cells import AMBER, label, link_to_named, moment
+from alerts.admin.person_forms import ReasonForm, personal_data_file, typed_word
 from alerts.errors import ServiceError
 from credit.models import User
 from credit.selectors.staff import may_erase_people, may_export_people
@@ -39,27 +39,10 @@ from loyalty.services.erasing import CONFIRMATION, forget_customer
 _PAGE = "admin/loyalty/customer_data.html"
 
 
-class ReasonForm(forms.Form):
-    """Why."""
-
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Kept with your name. Say how they asked, not who they are: “by e-mail, ticket"
-        " 4711”.",
-        error_messages={"required": "Say why, for whoever asks later."},
-    )
-
-
 class ForgetForm(ReasonForm):
     """Why, and the word that nobody types by mistake."""
 
-    confirmation = forms.CharField(
-        max_length=20,
-        label=f"Type “{CONFIRMATION}”: nobody can undo it",
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        error_messages={"required": f"Type the word {CONFIRMATION}."},
-    )
+    confirmation = typed_word(CONFIRMATION)
 
 
 class Forgetting:
@@ -181,9 +164,7 @@ def _export(request: HttpRequest, customer: Customer, form: ReasonForm) -> HttpR
     except ServiceError as error:
         _explain(form, error)
         return None
-    answer = HttpResponse(archive, content_type="application/zip")
-    answer["Content-Disposition"] = f'attachment; filename="personal-data-{now:%Y-%m-%d}.zip"'
-    return answer
+    return personal_data_file(archive, now=now)
 
 
 def _forget(request: HttpRequest, customer: Customer, form: ForgetForm) -> bool:

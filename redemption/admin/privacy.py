@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -15,7 +15,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from alerts.admin.base import ReadOnlyAdmin, read_key
 from alerts.admin.cells import (
@@ -29,6 +28,7 @@ from alerts.admin.cells import (
     table,
     time_column,
 )
+from alerts.admin.person_forms import ReasonForm, personal_data_file, typed_word
 from alerts.errors import ServiceError, ValidationFailedError
 from credit.models import User
 from credit.selectors.staff import may_erase_people, may_export_people
@@ -39,29 +39,11 @@ from redemption.selectors.personal_sections import list_sections
 from redemption.services.erasing import CONFIRMATION, PersonInWorkError, erase_person
 from redemption.services.person_export import export_person
 
-_WHY: Final = "Kept with your name. Say how they asked, not who they are: “by e-mail, ticket 4711”."
-
-
-class ReasonForm(forms.Form):
-    """Why."""
-
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        error_messages={"required": "Say why, for whoever asks later."},
-        help_text=_WHY,
-    )
-
 
 class EraseForm(ReasonForm):
     """Why, and the word that nobody types by mistake."""
 
-    confirmation = forms.CharField(
-        max_length=20,
-        label=f"Type “{CONFIRMATION}”: nobody can undo it",
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        error_messages={"required": f"Type the word {CONFIRMATION}."},
-    )
+    confirmation = typed_word(CONFIRMATION)
 
 
 @admin.register(Erasure)
@@ -191,9 +173,7 @@ def _export(request: HttpRequest, person: Person, form: ReasonForm) -> HttpRespo
     except ServiceError as error:
         _explain(form, error)
         return None
-    answer = HttpResponse(archive, content_type="application/zip")
-    answer["Content-Disposition"] = f'attachment; filename="personal-data-{now:%Y-%m-%d}.zip"'
-    return answer
+    return personal_data_file(archive, now=now)
 
 
 def _erase(request: HttpRequest, person: Person, form: EraseForm) -> bool:
