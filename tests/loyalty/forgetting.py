@@ -15,12 +15,10 @@ from loyalty.services.contacts import Contact
 from loyalty.services.erasing import forget_customer
 from loyalty.services.reconciliation import replay_item
 from loyalty.services.refunds import refund_checkout
-from sms.models import DeliveryAttempt, InboundMessage, Message, PhoneHealth
-from sms.services.consents import Proof, revoke_consent
 from tests.loyalty.deeds import ask_database
 from tests.loyalty.rewarding import take
 from tests.loyalty.shop import NOW, Shop, points_out_of_order
-from tests.redemption.forgetting import settle_texts
+from tests.redemption.forgetting import leave_texts
 from tests.world import World
 
 _BEGIN: Final = (
@@ -66,7 +64,7 @@ def someone_known(shop: Shop, world: World) -> Customer:
     given = take(shop, world, customer, contact=Contact(method="sms", to=PHONE))
     # To a number that stands nowhere else.
     take(shop, world, customer, contact=Contact(method="sms", to=OTHER_PHONE))
-    _text(shop)
+    leave_texts(shop.client)
     assert given.card is not None
     with transaction():
         for kind, key in (("customer", customer.pk), ("card", given.card.card_id)):
@@ -81,37 +79,6 @@ def someone_known(shop: Shop, world: World) -> Customer:
             )
     customer.refresh_from_db()
     return customer
-
-
-def _text(shop: Shop) -> None:
-    settle_texts()
-    message = Message.objects.get(to=PHONE)
-    DeliveryAttempt.objects.create(
-        message=message,
-        number=1,
-        provider_id="SM1",
-        status="undelivered",
-        error_code="30003",
-        error_message=f"{PHONE} is switched off",
-        requested_at=NOW,
-    )
-    Message.objects.filter(pk=message.pk).update(preview=f"Hi {FIRST}, your card")
-    PhoneHealth.objects.create(phone=PHONE, error_code="30003", failed_at=NOW)
-    InboundMessage.objects.create(
-        provider_id="SM2",
-        client=shop.client,
-        from_number=PHONE,
-        to_number="+12025550100",
-        body=f"This is {FIRST}, STOP",
-        reply=f"Goodbye {FIRST}",
-    )
-    with transaction():
-        revoke_consent(
-            client_ids=[shop.client.pk],
-            phone=PHONE,
-            proof=Proof(way="text: STOP", reason=f"{LAST} has had enough"),
-            now=NOW,
-        )
 
 
 def forget(operator: User, customer: Customer, **changes: Any) -> CustomerErasure:

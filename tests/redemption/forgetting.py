@@ -12,7 +12,7 @@ from django.test import Client as Browser
 
 from alerts.keyring import encrypt
 from alerts.transactions import transaction
-from credit.models import User
+from credit.models import Client, User
 from credit.services.audit import record_event
 from redemption.models import (
     CallSession,
@@ -82,13 +82,14 @@ def someone_known(world: World) -> Recipient:
     )
     replace(result, reason=f"{FIRST} says it is empty")
     Redemption.objects.filter(pk=result.redemption_id).update(browser_digest=b"b" * 32)
-    _text(world)
+    leave_texts(world.client)
     _call(world, person, result.redemption_id)
     _report(world, result.redemption_id)
     return Recipient.objects.get(pk=person.pk)
 
 
-def _text(world: World) -> None:
+def leave_texts(client: Client) -> None:
+    """Let what goes to and comes from their number name them, as far as it can."""
     settle_texts()
     message = Message.objects.filter(to=PHONE).order_by("created_at")[0]
     DeliveryAttempt.objects.create(
@@ -104,7 +105,7 @@ def _text(world: World) -> None:
     PhoneHealth.objects.create(phone=PHONE, error_code="30003", failed_at=NOW)
     InboundMessage.objects.create(
         provider_id="SM2",
-        client=world.client,
+        client=client,
         from_number=PHONE,
         to_number="+12025550100",
         body=f"This is {FIRST}, STOP",
@@ -112,7 +113,7 @@ def _text(world: World) -> None:
     )
     with transaction():
         revoke_consent(
-            client_ids=[world.client.pk],
+            client_ids=[client.pk],
             phone=PHONE,
             proof=Proof(way="text: STOP", reason=f"{LAST} has had enough"),
             now=NOW,
