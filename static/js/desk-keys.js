@@ -38,6 +38,7 @@
   // ---- A scanner is a keyboard that types faster than people: what comes in a burst is a code.
   const BURST_MS = 45;
   let burst = "";
+  let pressedAt = null;
   let timer = 0;
   const isHeldBack = (event) => {
     if (event.key === "Enter" && burst.length > 2) {
@@ -50,6 +51,8 @@
       return true;
     }
     if (event.key.length !== 1 || event.key === " " || event.key === "?") return false;
+    // A digit means what had the focus when it was pressed, whatever the page did meanwhile.
+    if (!burst) pressedAt = event.target;
     burst += event.key;
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -67,7 +70,8 @@
   };
 
   const pressDigit = (digit) => {
-    const here = document.activeElement?.closest("[data-digits]");
+    const from = pressedAt?.isConnected ? pressedAt : document.activeElement;
+    const here = from?.closest("[data-digits]");
     const group = here ?? one("#desk-work [data-digits]:not([data-end])");
     const choice = group?.querySelector(`[data-digit="${digit}"]`);
     if (!choice) return;

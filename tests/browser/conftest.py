@@ -96,10 +96,12 @@ class Visitor:
         """Tell whether nothing sticks out to the side."""
         size = self.page.viewport_size
         assert size is not None
+        self.page.wait_for_load_state()
         # On a busy machine a page may still be settling; what counts is how it ends.
         for _ in range(30):
-            # Not window.innerWidth: a phone's grows with what sticks out.
-            wide: int = self.page.evaluate("document.scrollingElement.scrollWidth")
+            # Not window.innerWidth: a phone's grows with what sticks out. A page that is only
+            # arriving has no element to measure yet.
+            wide: float = self.page.evaluate("document.scrollingElement?.scrollWidth ?? Infinity")
             if wide <= size["width"]:
                 return True
             self.page.wait_for_timeout(100)

@@ -240,6 +240,25 @@ class TestKeys:
         page.keyboard.press("Alt+z")
         expect(page.get_by_role("heading", name="Ana Sample")).to_be_visible()
 
+    def test_mean_what_had_the_cursor_when_they_were_pressed(
+        self, world: World, visitor: Visitor
+    ) -> None:
+        _recipient, code = someone(world)
+        page = visitor.page
+        find_field(page).fill(code)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Ana Sample")).to_be_visible()
+        page.keyboard.press("Alt+e")
+        # The page moves the cursor before the key is known not to come from a scanner.
+        page.evaluate(
+            """() => {
+                const key = { key: "6", bubbles: true, cancelable: true };
+                document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+                document.querySelector("#give [name=condition_number]").focus();
+            }"""
+        )
+        expect(page.get_by_text("Call ended.")).to_be_visible()
+
 
 class TestNetwork:
     def test_away_is_said_and_the_next_press_goes_on(self, world: World, visitor: Visitor) -> None:

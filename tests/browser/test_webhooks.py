@@ -45,6 +45,7 @@ class TestAnEndpoint:
             assert operator.fits()
             assert send(later=60) == 1
             page.get_by_role("link", name="All that it was sent").click()
+            expect(page.get_by_role("link", name="redemption.issued").first).to_be_visible()
             assert operator.fits()
             page.get_by_role("link", name="redemption.issued").first.click()
             expect(page.get_by_text("down for maintenance")).to_be_visible()
