@@ -59,7 +59,8 @@
       }
       setTimeout(step);
     };
-    step();
+    // Never within the event of the press: a form ignores being sent while it is being sent.
+    setTimeout(step);
   };
 
   const field = (name) => form.elements.namedItem(name);

@@ -65,6 +65,23 @@ class TestSlowedForm:
         # One press, one look-up.
         assert AttemptLog.objects.count() == 1
 
+    def test_takes_it_also_where_the_first_number_is_a_good_one(
+        self,
+        browser: Browser,
+        contexts: list[BrowserContext],
+        site: str,
+        world: World,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(slowing, "WORK_BITS", 1)
+        (code,) = world.invite()
+        slow_down()
+        visitor = Visitor(browser, contexts, width=390)
+        visitor.page.goto(f"{site}/redeem/")
+        visitor.page.get_by_label("Your code").fill(code)
+        visitor.page.get_by_role("button", name="Continue").click()
+        expect(visitor.page.get_by_label("Mobile number")).to_be_visible()
+
     def test_goes_on_by_itself_with_a_code_that_was_being_typed(
         self, browser: Browser, contexts: list[BrowserContext], site: str, world: World
     ) -> None:
