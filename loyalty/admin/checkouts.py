@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.utils.safestring import SafeString
+from typing import Any
+from uuid import UUID
 
-from alerts.admin.base import ReadOnlyAdmin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+
+from alerts.admin.base import ReadOnlyAdmin, read_key
 from alerts.admin.cells import (
     AMBER,
     GREEN,
@@ -20,6 +29,8 @@ from alerts.admin.cells import (
     time_column,
     whole,
 )
+from alerts.admin.dialogs import leave_for
+from alerts.errors import ServiceError
 from credit.admin.amounts import money_column
 from credit.money import display_amount
 from loyalty.admin.looks import (
@@ -31,8 +42,11 @@ from loyalty.admin.looks import (
     loyalty_label,
     points,
     points_column,
+    tell_refusal,
 )
 from loyalty.models import Checkout, Payment, ReconciliationItem, Refund, RegisterSession, StockItem
+from loyalty.providers import NotConfiguredError
+from loyalty.services.payments import settle_payment
 
 _STEP_COLOURS = {"ok": GREEN, "approved": GREEN, "failed": RED, "declined": RED}
 
@@ -41,6 +55,7 @@ _STEP_COLOURS = {"ok": GREEN, "approved": GREEN, "failed": RED, "declined": RED}
 class CheckoutAdmin(ReadOnlyAdmin):
     """Checkouts, newest first; written by the database's functions."""
 
+    actions_detail = ("ask_gateway",)
     list_display = (
         "order_number",
         "state_label",
@@ -171,3 +186,49 @@ class CheckoutAdmin(ReadOnlyAdmin):
                 for step in row.steps
             ],
         )
+
+    def has_ask_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether the end of this checkout's payment is still unknown."""
+        key = read_key("UUIDField", str(object_id))
+        return bool(
+            self.admin_site.has_permission(request)
+            and isinstance(key, UUID)
+            and _unknown_payments().filter(checkout=key).exists()
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Ask the gateway now",
+        icon="contact_support",
+        permissions=["ask"],
+        dialog={
+            "title": "Ask what became of this payment",
+            "description": "A job asks too, at least once an hour. Nothing is charged by asking, "
+            "however often.",
+            "form_submit_text": "Ask now",
+        },
+    )
+    def ask_gateway(self, request: HttpRequest, _form: Any, object_id: str) -> HttpResponse:
+        payment = get_object_or_404(Payment, checkout=object_id)
+        try:
+            settle_payment(payment_id=payment.pk, now=timezone.now())
+        except NotConfiguredError:
+            messages.error(request, "This gateway is not set up here, so nobody could be asked.")
+        except ServiceError as error:
+            tell_refusal(request, error)
+        else:
+            _tell_outcome(request, Payment.objects.get(pk=payment.pk))
+        return leave_for(request, reverse("admin:loyalty_checkout_change", args=[object_id]))
+
+
+def _unknown_payments() -> QuerySet[Payment]:
+    return Payment.objects.filter(state=Payment.State.UNKNOWN)
+
+
+def _tell_outcome(request: HttpRequest, payment: Payment) -> None:
+    """Say what the gateway told of a payment."""
+    if payment.state == Payment.State.UNKNOWN:
+        messages.warning(request, "The gateway can't tell yet. A job goes on asking.")
+    elif payment.state == Payment.State.APPROVED:
+        messages.success(request, "It was paid. The checkout is settled.")
+    else:
+        messages.success(request, "It was not paid. What was held is free again.")

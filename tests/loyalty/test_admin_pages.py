@@ -13,13 +13,18 @@ import pytest
 from django.core.management import call_command
 from django.test import Client as Browser
 from django.urls import reverse
+from pytest_django import Settings
 
+from loyalty.emulator import Emulator
 from loyalty.models import Checkout, ReconciliationItem
 from loyalty.selectors.days import count_points_by_day
 from loyalty.selectors.integrity import check_points
+from tests.credit.partners import Partner
 from tests.database import owner_url
+from tests.loyalty.charging import BLIND, card_sale
 from tests.loyalty.deeds import use_shop
 from tests.loyalty.shop import NOW, Shop, points_of, points_out_of_order
+from tests.loyalty.till import post
 from tests.staff import make_agency_manager, make_platform_admin, sign_in
 from tests.world import World, build_world
 
@@ -48,6 +53,61 @@ class TestCheckout:
         for step in row.steps:
             assert step["name"].replace("_", " ") in html
             assert f">{step['milliseconds']:.3f}<" in html
+
+
+class TestPayment:
+    """A payment that nobody knows the end of, asked about by a press."""
+
+    @pytest.fixture
+    def checkout(self, world: World, shop: Shop, stripe: Emulator) -> Checkout:
+        stripe.set_faults([{"action": "timeout", "seconds": 3.0}])
+        till = Partner(world.client, ("loyalty",))
+        body = post(till, "/checkouts/", card_sale(shop, shop.customer(340))).json()
+        return Checkout.objects.get(pk=body["id"])
+
+    def ask(self, who: Browser, checkout: Checkout) -> Any:
+        url = reverse("admin:loyalty_checkout_ask_gateway", args=[checkout.pk])
+        return who.post(url, {"_form_submitted": "True"})
+
+    def page_of(self, who: Browser, checkout: Checkout) -> str:
+        return words_of(who.get(reverse("admin:loyalty_checkout_change", args=[checkout.pk])))
+
+    def test_is_settled_without_a_second_charge(
+        self, checkout: Checkout, stripe: Emulator, operator: Browser
+    ) -> None:
+        assert "Ask the gateway now" in self.page_of(operator, checkout)
+        stripe.release()
+        self.ask(operator, checkout)
+        html = self.page_of(operator, checkout)
+        assert "It was paid. The checkout is settled." in html
+        assert "Ask the gateway now" not in html
+        checkout.refresh_from_db()
+        assert checkout.state == "completed"
+        assert stripe.taken() == 1400
+        # A second press is answered, and changes nothing.
+        self.ask(operator, checkout)
+        assert stripe.taken() == 1400
+
+    def test_stays_unknown_while_the_gateway_cannot_tell(
+        self, checkout: Checkout, stripe: Emulator, operator: Browser
+    ) -> None:
+        stripe.set_faults([BLIND])
+        self.ask(operator, checkout)
+        assert "can't tell yet" in self.page_of(operator, checkout)
+        checkout.refresh_from_db()
+        assert checkout.state == "payment_unknown"
+
+    def test_says_where_the_gateway_is_not_set_up(
+        self, checkout: Checkout, operator: Browser, settings: Settings
+    ) -> None:
+        settings.STRIPE_API_KEY = ""
+        self.ask(operator, checkout)
+        assert "not set up here" in self.page_of(operator, checkout)
+
+    def test_is_nobody_elses(self, checkout: Checkout, stripe: Emulator, world: World) -> None:
+        asked = dict(stripe.requests)
+        assert self.ask(sign_in(make_agency_manager(world.agency)), checkout).status_code == 404
+        assert stripe.requests == asked
 
 
 class TestReconciliation:
