@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +23,8 @@ _ERROR_LENGTH: Final = 200
 # Of one alert a place hears in order: that it is over not before that it began.
 _CLAIM: Final = """
     WITH due AS (
-        SELECT id FROM alerts_notice notice
+        SELECT id, leased_until IS NOT NULL AND give_up_at <= %(now)s AS is_abandoned
+        FROM alerts_notice notice
         WHERE state = 'queued' AND next_attempt_at <= %(now)s
             AND NOT EXISTS (
                 SELECT 1 FROM alerts_notice earlier
@@ -34,7 +36,7 @@ _CLAIM: Final = """
     UPDATE alerts_notice notice
     SET tries = tries + 1, next_attempt_at = %(leased_until)s, leased_until = %(leased_until)s
     FROM due WHERE notice.id = due.id
-    RETURNING notice.id
+    RETURNING notice.id, due.is_abandoned
 """
 _POSTPONE: Final = """
     UPDATE alerts_notice SET next_attempt_at = greatest(next_attempt_at, least(%s, give_up_at))
@@ -42,13 +44,29 @@ _POSTPONE: Final = """
 """
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedNotices:
+    """Notices that are ours to send until their lease ends.
+
+    :param abandoned: not to be sent: their time is up, and the last who had them never said what
+        became of it. Whatever stops who sends them would stop us too.
+    """
+
+    due: list[Notice]
+    abandoned: list[Notice]
+
+
 @durable
-def claim_notices(*, limit: int, now: datetime, leased_until: datetime) -> list[Notice]:
+def claim_notices(*, limit: int, now: datetime, leased_until: datetime) -> ClaimedNotices:
     """Take up to ``limit`` due notices, the longest due first; two callers never get the same."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, {"limit": limit, "now": now, "leased_until": leased_until})
-        ids = [key for (key,) in cursor.fetchall()]
-    return list(Notice.objects.filter(pk__in=ids).select_related("alert", "route").order_by("pk"))
+        is_abandoned: dict[int, bool] = dict(cursor.fetchall())
+    found = Notice.objects.filter(pk__in=is_abandoned).select_related("alert", "route")
+    claimed = ClaimedNotices(due=[], abandoned=[])
+    for notice in found.order_by("pk"):
+        (claimed.abandoned if is_abandoned[notice.pk] else claimed.due).append(notice)
+    return claimed
 
 
 @durable

@@ -41,6 +41,8 @@ _LEASE_MARGIN: Final = timedelta(seconds=20)
 # Then the periodic task ends and the next one goes on.
 RUN_TIME: Final = timedelta(seconds=50)
 
+_ABANDONED: Final = UnforeseenError(f"{UNFORESEEN}: whoever sends it is stopped each time")
+
 Clock = Callable[[], datetime]
 Place = tuple[str, str]
 
@@ -68,10 +70,12 @@ def send_due_notices(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
             claimed = claim_notices(
                 limit=batch_size, now=started_at, leased_until=started_at + notice_lease()
             )
-            if not claimed:
+            if not claimed.due and not claimed.abandoned:
                 break
+            for notice in claimed.abandoned:
+                record_failure(notice=notice, error=_ABANDONED, now=clock())
             batch = _Batch(clock, started_at + START_WINDOW, silent)
-            sent += batch.work(claimed, threads)
+            sent += batch.work(claimed.due, threads)
     return sent
 
 

@@ -63,12 +63,14 @@ class Adjusting:
     admin_site: Any
     opts: Any
 
-    def has_adjust_permission(self, request: HttpRequest, _object_id: Any = None) -> bool:
-        """Tell whether whoever looks has the right to adjust points."""
+    def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether whoever looks may adjust points, of somebody who was not forgotten."""
+        key = read_key("UUIDField", str(object_id))
         return (
             self.admin_site.has_permission(request)
             and isinstance(request.user, User)
             and may_adjust_points(request.user)
+            and not Customer.objects.filter(pk=key, erased_at__isnull=False).exists()
         )
 
     @action(  # type: ignore[untyped-decorator]

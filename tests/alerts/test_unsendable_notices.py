@@ -11,9 +11,9 @@ from pytest_django import Settings
 from alerts.models import Alert, Notice
 from alerts.selectors.notices import list_failing_places
 from alerts.services.failing_places import TRIES_BEFORE_ALERT
-from alerts.services.notice_claims import RETRY_SECONDS
+from alerts.services.notice_claims import RETRY_SECONDS, claim_notices
 from alerts.services.routes import send_again
-from alerts.services.sending import send_due_notices
+from alerts.services.sending import notice_lease, send_due_notices
 from tests.alerts.noticing import NOW, SIGNING_SECRET, raise_one, tell_slack, tell_webhook
 from tests.alerts.receivers import Receiver, receiving
 from tests.loglines import catch_log
@@ -114,6 +114,22 @@ class TestSendDueNotices:
         (place,) = list_failing_places(now=now)
         assert (place.channel, place.given_up) == ("Webhook", 1)
         assert place.last_error.startswith(MISTAKE)
+
+    def test_gives_up_what_stops_whoever_sends_it(self, slack: Receiver) -> None:
+        raise_one()
+        lease = notice_lease()
+        its_end = NOW + timedelta(days=1)
+        # Whoever takes it never writes down what became of it, the last one when its time is up.
+        for now in (NOW, NOW + lease, its_end):
+            claimed = claim_notices(limit=1, now=now, leased_until=now + lease)
+            assert len(claimed.abandoned if now == its_end else claimed.due) == 1
+        # As a worker comes upon it after the next lease.
+        raise_one(dedupe_key="pool_empty:other", now=its_end)
+        assert send_due_notices(now=its_end + lease) >= 1
+        first = Notice.objects.order_by("pk")[0]
+        assert (first.state, first.next_attempt_at, first.leased_until) == ("failed", None, None)
+        assert "is stopped each time" in first.last_error
+        assert [(severity, state) for severity, state, _ in unsendable()] == [("warning", "open")]
 
     def test_takes_the_alert_back_with_the_last_that_goes_out(
         self, slack: Receiver, machine: Receiver, settings: Settings

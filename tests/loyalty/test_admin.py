@@ -20,8 +20,10 @@ from loyalty.models import (
     Tier,
 )
 from tests.loyalty.deeds import refund
+from tests.loyalty.forgetting import forget
 from tests.loyalty.shop import Shop, history_of, points_of
 from tests.races import overtake
+from tests.redemption.forgetting import make_operator
 from tests.staff import form_data, make_agency_manager, make_platform_admin, sign_in
 from tests.world import World, build_world
 
@@ -104,6 +106,13 @@ class TestAdjustPoints:
         row = LoyaltyTransaction.objects.get(customer=ana, number=2)
         assert (row.type, row.description) == ("adjusted", "Counted again")
         assert row.actor.startswith("user:")
+
+    def test_is_not_offered_for_who_was_forgotten(self, shop: Shop, operator: Browser) -> None:
+        ana = shop.customer()
+        address = url_of(Customer, "adjust_points", ana.pk)
+        assert address in words_of(operator.get(url_of(Customer, "change", ana.pk)))
+        forget(make_operator(), ana)
+        assert address not in words_of(operator.get(url_of(Customer, "change", ana.pk)))
 
     def test_writes_a_second_press_once(self, shop: Shop, operator: Browser) -> None:
         ana = shop.customer()
