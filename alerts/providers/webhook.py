@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 from datetime import datetime
-from typing import Final
 
 from alerts.providers.posting import post
 from alerts.providers.telling import Telling
-
-_PREFIX: Final = "whsec_"
+from alerts.signatures import signed_headers
 
 
 def send_to_webhook(
@@ -22,19 +18,13 @@ def send_to_webhook(
     :raises NotTakenError: it was not taken, or nobody knows.
     """
     body = write_body(telling)
-    message_id = str(telling.delivery_id)
-    timestamp = int(now.timestamp())
+    signed = signed_headers(
+        secrets_in_use=[secret], event_id=str(telling.delivery_id), body=body, now=now
+    )
     post(
         url,
         body=body,
-        headers={
-            "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(
-                secret=secret, message_id=message_id, timestamp=timestamp, body=body
-            ),
-        },
+        headers={"Content-Type": "application/json", **signed},
         timeout_seconds=timeout_seconds,
     )
 
@@ -61,10 +51,3 @@ def write_body(telling: Telling) -> bytes:
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
-
-
-def sign(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the signature: ``v1,`` and the HMAC-SHA256 of ``id.timestamp.body`` in base64."""
-    key = base64.b64decode(secret.removeprefix(_PREFIX))
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"

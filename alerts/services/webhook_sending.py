@@ -29,10 +29,12 @@ from alerts.services.webhook_claims import (
     give_webhooks_back,
 )
 from alerts.services.webhook_records import record_unreadable_secret, record_webhook_outcome
-from alerts.services.webhook_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT, sign_webhook
+from alerts.signatures import signed_headers
 from alerts.tracing import request_headers, tracing
 from alerts.transactions import durable
 
+SECRET_CONTEXT: Final = "alerts_webhookendpoint.secret"  # noqa: S105  where it is kept
+PREVIOUS_CONTEXT: Final = "alerts_webhookendpoint.previous_secret"
 THREADS: Final = 16
 CALLS_PER_ENDPOINT: Final = 4
 _MOST_WAITING: Final = 1000
@@ -142,7 +144,7 @@ class _Run:
 
     def _call(self, due: DueDelivery, secrets: list[str]) -> Outcome:
         body = due.body.encode()
-        signed = sign_webhook(
+        signed = signed_headers(
             secrets_in_use=secrets, event_id=str(due.event_id), body=body, now=self._clock()
         )
         with tracing(due.request_id):

@@ -1,12 +1,7 @@
-"""Is an event really its source's? Signatures as Standard Webhooks has them.
-
-``webhook-signature: v1,base64(HMAC-SHA256("id.timestamp.body"))``, several by space while the
-sender rotates; the key is what stands after ``whsec_`` in base64.
-"""
+"""Is an event really its source's? Signatures as :mod:`alerts.signatures` has them."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hmac
 import secrets
@@ -17,18 +12,17 @@ from alerts.codes import ErrorCode
 from alerts.errors import ServiceError
 from alerts.keyring import decrypt
 from alerts.scope import EVERYTHING, seeing
+from alerts.signatures import SECRET_BYTES, key_of, sign
 from redemption.models import EventSource, InboundEvent
 
-PREFIX: Final = "whsec_"
 SECRET_CONTEXT: Final = "redemption_eventsource.secret"  # noqa: S105  where it is kept
 PREVIOUS_CONTEXT: Final = "redemption_eventsource.previous_secret"
 # How far the sender's clock may be off, or a recorded call be played back.
 TOLERANCE: Final = timedelta(minutes=5)
-_SECRET_BYTES: Final = 32
 _LONGEST_ID: Final = 255
 _MOST_SIGNATURES: Final = 10
 # What an unknown source's events are checked with, so that it takes as long as for a known one.
-_NOBODYS_KEY: Final = secrets.token_bytes(_SECRET_BYTES)
+_NOBODYS_KEY: Final = secrets.token_bytes(SECRET_BYTES)
 
 Signature = InboundEvent.Signature
 
@@ -50,11 +44,6 @@ class SignedCall:
     body: bytes
 
 
-def make_secret() -> str:
-    """Return a new secret as a sender's library takes it."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-
-
 @seeing(EVERYTHING)
 def authenticate_source(
     *, name: str, call: SignedCall, now: datetime
@@ -69,7 +58,9 @@ def authenticate_source(
     found: Signature | None = None
     # Every signature with every key, whatever was found: how long it takes tells nothing.
     for kind, key in keys or [(None, _NOBODYS_KEY)]:
-        expected = _sign(key, call.event_id, call.timestamp, call.body).encode()
+        expected = sign(
+            key, event_id=call.event_id, timestamp=call.timestamp, body=call.body
+        ).encode()
         for signature in given:
             is_same = hmac.compare_digest(expected, signature.encode(errors="replace"))
             found = kind if is_same and found is None else found
@@ -90,22 +81,13 @@ def _find(name: str) -> EventSource | None:
 
 def _keys_of(source: EventSource, *, now: datetime) -> list[tuple[Signature | None, bytes]]:
     keys: list[tuple[Signature | None, bytes]] = [
-        (Signature.CURRENT, _key_of(decrypt(source.secret_encrypted, context=SECRET_CONTEXT)))
+        (Signature.CURRENT, key_of(decrypt(source.secret_encrypted, context=SECRET_CONTEXT)))
     ]
     until = source.previous_secret_until
     if source.previous_secret_encrypted and until is not None and now < until:
         previous = decrypt(source.previous_secret_encrypted, context=PREVIOUS_CONTEXT)
-        keys.append((Signature.PREVIOUS, _key_of(previous)))
+        keys.append((Signature.PREVIOUS, key_of(previous)))
     return keys
-
-
-def _key_of(secret: str) -> bytes:
-    return base64.b64decode(secret.removeprefix(PREFIX))
-
-
-def _sign(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
-    signed = f"{event_id}.{timestamp}.".encode(errors="replace") + body
-    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
 
 
 def _is_proper(call: SignedCall, *, now: datetime) -> bool:

@@ -13,12 +13,13 @@ from django.db import IntegrityError
 from alerts.codes import ErrorCode
 from alerts.errors import ServiceError, ValidationFailedError
 from alerts.keyring import decrypt, encrypt
+from alerts.signatures import make_secret
 from alerts.transactions import durable, savepoint, transaction
 from credit.models import Client
 from credit.services.audit import record_event
 from redemption.models import Campaign, EventSource
 from redemption.services.event_bodies import OWN_SHAPE, REQUIRED, PathError, parse_path
-from redemption.services.event_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT, make_secret
+from redemption.services.event_signatures import PREVIOUS_CONTEXT, SECRET_CONTEXT
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 

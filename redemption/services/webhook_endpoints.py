@@ -18,11 +18,8 @@ from alerts.providers.outgoing_addresses import Door
 from alerts.queue import ring_bell
 from alerts.services.webhook_deliveries import SEND_TASK, promise_test_event, replay_delivery
 from alerts.services.webhook_records import settle_endpoint
-from alerts.services.webhook_signatures import (
-    PREVIOUS_CONTEXT,
-    SECRET_CONTEXT,
-    make_webhook_secret,
-)
+from alerts.services.webhook_sending import PREVIOUS_CONTEXT, SECRET_CONTEXT
+from alerts.signatures import make_secret
 from alerts.transactions import durable, transaction
 from credit.models import Agency, Client
 from credit.selectors.viewers import Viewer, viewing
@@ -89,7 +86,7 @@ def create_endpoint(
         owner = _owner(viewer, client_id, agency_id)
     # Its name is looked up, which may take seconds: not within the transaction.
     check_address(url, door=door)
-    secret = make_webhook_secret()
+    secret = make_secret()
     with viewing(viewer), transaction():
         if claim is not None:
             hold_key(claim=claim)
@@ -196,7 +193,7 @@ def rotate_endpoint_secret(
     :raises SecretRotatingError: GC-115, the one before is still good.
     :raises SecretUnreadableError: GC-115, the one in use can't be read, and so can't overlap.
     """
-    secret = make_webhook_secret()
+    secret = make_secret()
     with viewing(viewer), transaction():
         if claim is not None:
             hold_key(claim=claim)

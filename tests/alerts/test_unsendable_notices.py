@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SECOND = timedelta(seconds=1)
 # No base64: signing with it fails in a way that nobody has foreseen.
 BROKEN_SECRET = "whsec_A"
-MISTAKE = "A mistake of ours: Error, at alerts/providers/webhook.py:"
+MISTAKE = "A mistake of ours: Error, at alerts/signatures.py:"
 
 
 @pytest.fixture

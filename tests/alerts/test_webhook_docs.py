@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from alerts.services.webhook_events import EVENTS, TEST_EVENT
-from alerts.services.webhook_signatures import make_webhook_secret, sign_webhook
+from alerts.signatures import make_secret, signed_headers
 from config.environment import PROJECT_DIR
 from tests.alerts.hooking import Receiver, deliveries, now_and, send, subscribe
 from tests.redemption.asking import ask
@@ -45,15 +45,15 @@ class TestPage:
         assert waits == list(settings.WEBHOOK_RETRY_SCHEDULE)
 
     def test_has_a_function_that_knows_our_signatures(self) -> None:
-        check, secret, other = check_of_the_page(), make_webhook_secret(), make_webhook_secret()
+        check, secret, other = check_of_the_page(), make_secret(), make_secret()
         body = b'{"type": "pool.low"}'
         for in_use in ([secret], [other, secret]):
-            signed = sign_webhook(secrets_in_use=in_use, event_id="e1", body=body, now=now_and())
+            signed = signed_headers(secrets_in_use=in_use, event_id="e1", body=body, now=now_and())
             assert check(secret, signed, body)
-            assert not check(make_webhook_secret(), signed, body)
+            assert not check(make_secret(), signed, body)
             assert not check(secret, signed, body + b" ")
             assert not check(secret, {**signed, "webhook-id": "e2"}, body)
-        old = sign_webhook(
+        old = signed_headers(
             secrets_in_use=[secret],
             event_id="e1",
             body=body,
