@@ -7,7 +7,6 @@ from redemption.dashboard.campaign_reports import campaign_report, campaign_repo
 from redemption.dashboard.client_brands import client_brands
 from redemption.dashboard.client_budget import client_budget
 from redemption.dashboard.client_overview import client_home, client_overview
-from redemption.dashboard.client_webhooks import client_webhooks
 from redemption.dashboard.daily import (
     daily_report,
     daily_report_csv,
@@ -29,6 +28,7 @@ from redemption.dashboard.pool_trends import (
     pool_trends_csv,
 )
 from redemption.dashboard.reports import card_report, card_report_csv, reports
+from redemption.dashboard.webhooks import agency_webhooks, client_webhooks
 from redemption.views import desk, desk_actions, desk_side
 from redemption.views.again import link_again
 from redemption.views.embedding import embedded
@@ -60,6 +60,7 @@ urlpatterns: list[URLPattern] = [
         name="agency-brand",
     ),
     path("agency/<uuid:agency_id>/warning/", agency_warning, name="agency-warning"),
+    path("agency/<uuid:agency_id>/webhooks/", agency_webhooks, name="agency-webhooks"),
     path("accounts/<uuid:account_id>/allocate/", allocate.allocate, name="allocate"),
     path("statements/<uuid:account_id>/", statements.statement, name="statement"),
     path(

@@ -70,6 +70,7 @@ class Adjusting:
             self.admin_site.has_permission(request)
             and isinstance(request.user, User)
             and may_adjust_points(request.user)
+            and isinstance(key, UUID)
             and not Customer.objects.filter(pk=key, erased_at__isnull=False).exists()
         )
 

@@ -49,6 +49,7 @@ def agency_context(viewer: Viewer, agency: OpenAgency, *, current: str) -> dict[
         ("agency-page", _("Overview"), agency.agency_id),
         ("agency-brands", _("Brands and prices"), agency.agency_id),
         ("agency-warning", _("Low-credit warning"), agency.agency_id),
+        ("agency-webhooks", _("Webhooks"), agency.agency_id),
     ]
     if agency.account_id is not None:
         pages.append(("statement", _("Statement"), agency.account_id))

@@ -20,7 +20,7 @@ from alerts.models import WebhookDelivery, WebhookEndpoint
 from alerts.providers.outgoing_addresses import Door
 from alerts.services.webhook_events import EVENTS
 from alerts.services.webhook_sending import send_due_webhooks
-from credit.models import Client
+from credit.models import Agency, Client
 from credit.selectors.viewers import SYSTEM
 from redemption.services.webhook_endpoints import create_endpoint
 
@@ -137,13 +137,15 @@ def subscribe(
     client: Client | None,
     url: str,
     *events: str,
+    agency: Agency | None = None,
     door: Door = SANDBOX,
     now: datetime | None = None,
 ) -> tuple[WebhookEndpoint, str]:
-    """Make an endpoint of a client (None: the platform's) for some events, or for all."""
+    """Make an endpoint of a client or an agency (neither: the platform's)."""
     return create_endpoint(
         viewer=SYSTEM,
         client_id=None if client is None else client.pk,
+        agency_id=None if agency is None else agency.pk,
         url=url,
         events=events or EVENTS,
         description="",

@@ -76,6 +76,7 @@ class TestStranger:
             "csv": reverse("agency-clients-csv", args=[world.agency.pk]),
             "brands": reverse("agency-brands", args=[world.agency.pk]),
             "warning": reverse("agency-warning", args=[world.agency.pk]),
+            "webhooks": reverse("agency-webhooks", args=[world.agency.pk]),
             "allocate": reverse("allocate", args=[account.pk]),
             "statement": reverse("statement", args=[account.pk]),
             "file": reverse("statement-csv", args=[account.pk]),

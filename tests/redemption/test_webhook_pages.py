@@ -1,4 +1,4 @@
-"""The page on which a client's people see whom it has told what happens, and send it again."""
+"""The page on which a client's or an agency's people see whom they told what, and send it again."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def receiver() -> Iterator[Receiver]:
 
 def page_of(world: World) -> str:
     return reverse("client-webhooks", args=[world.client.pk])
+
+
+def agency_page_of(world: World) -> str:
+    return reverse("agency-webhooks", args=[world.agency.pk])
 
 
 def deliver(endpoint: WebhookEndpoint) -> WebhookDelivery:
@@ -141,3 +145,47 @@ class TestReplaying:
         assert "Replay" not in page
         switch_endpoint(viewer=SYSTEM, endpoint_id=endpoint.pk, is_active=True, now=now_and())
         assert "Replay" in text_of(manager_of(world).get(page_of(world)))
+
+
+class TestAgency:
+    """The same page of an agency, whose own endpoints hear of all its clients."""
+
+    @pytest.fixture
+    def delivery(self, world: World, receiver: Receiver) -> WebhookDelivery:
+        endpoint, _ = subscribe(None, f"{receiver.url}/agencys", agency=world.agency)
+        return deliver(endpoint)
+
+    def test_shows_its_own_and_not_its_clients(
+        self, world: World, receiver: Receiver, delivery: WebhookDelivery
+    ) -> None:
+        subscribe(world.client, f"{receiver.url}/clients")
+        subscribe(None, f"{receiver.url}/platforms")
+        manager = person(Role.AGENCY_MANAGER, agency=world.agency)
+        page = text_of(manager.get(agency_page_of(world)))
+        assert f"{receiver.url}/agencys" in page
+        assert f"told what happens at {world.agency.name}" in page
+        assert page.count(delivery.event_type) == 1
+        assert "/clients" not in page
+        assert "/platforms" not in page
+        assert f"{receiver.url}/agencys" not in text_of(manager.get(page_of(world)))
+
+    def test_sends_an_event_once_more(
+        self, world: World, receiver: Receiver, delivery: WebhookDelivery
+    ) -> None:
+        manager = person(Role.AGENCY_MANAGER, agency=world.agency)
+        body = {"delivery": str(delivery.pk)}
+        # By its own page alone.
+        assert manager.post(page_of(world), body).status_code == 404
+        page = text_of(manager.post(agency_page_of(world), body, follow=True))
+        assert "is on its way once more" in page
+        send(later=1)
+        assert [post.id for post in receiver.posts] == [str(delivery.event_id)] * 2
+
+    def test_is_for_its_managers(self, world: World, delivery: WebhookDelivery) -> None:
+        body = {"delivery": str(delivery.pk)}
+        for browser, status in (
+            (manager_of(world), 404),
+            (person(Role.AGENCY_MANAGER, agency=build_world(name="Birch").agency), 404),
+            (person(Role.AUDITOR, agency=world.agency), 403),
+        ):
+            assert browser.post(agency_page_of(world), body).status_code == status

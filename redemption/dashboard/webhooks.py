@@ -1,4 +1,4 @@
-"""Which addresses are told what happens at a client, what they were sent, and sending it again."""
+"""Which addresses a client or an agency has told what happens, what they were sent, and again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,8 +21,9 @@ from alerts.selectors.webhooks import DeliveryRate, delivery_rates
 from alerts.services.webhook_deliveries import WebhookNotReadyError
 from credit.dashboard.access import page_for
 from credit.selectors.viewers import Viewer
-from redemption.dashboard.client import OpenClient, client_context, open_client
-from redemption.dashboard.frame import CLIENT_ROLES, say
+from redemption.dashboard.client import client_context, open_client
+from redemption.dashboard.frame import AGENCY_ROLES, CLIENT_ROLES, say
+from redemption.dashboard.places import agency_context, open_agency
 from redemption.selectors.webhook_endpoints import visible_endpoints
 from redemption.services.webhook_endpoints import replay_webhook
 
@@ -61,27 +63,58 @@ class EndpointPanel:
     deliveries: tuple[DeliveryRow, ...]
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Owner:
+    """Whose page is open: its endpoints alone, and whether who looks may change anything."""
+
+    name: str
+    endpoints: QuerySet[WebhookEndpoint]
+    may_change: bool
+    context: dict[str, Any]
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @page_for(*CLIENT_ROLES)
 def client_webhooks(request: HttpRequest, viewer: Viewer, client_id: UUID) -> HttpResponse:
     """Show a client's endpoints with their latest events; on POST, send one of them once more."""
     client = open_client(viewer, client_id)
+    owner = _Owner(
+        name=client.facts.name,
+        endpoints=visible_endpoints(viewer).filter(client_id=client.client_id),
+        may_change=client.may_change,
+        context=client_context(client, current="client-webhooks"),
+    )
+    return _answer(request, viewer, owner)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page_for(*AGENCY_ROLES)
+def agency_webhooks(request: HttpRequest, viewer: Viewer, agency_id: UUID) -> HttpResponse:
+    """Do the same for an agency's own endpoints, which hear of all its clients."""
+    agency = open_agency(viewer, agency_id)
+    owner = _Owner(
+        name=agency.name,
+        endpoints=visible_endpoints(viewer).filter(agency_id=agency.agency_id),
+        may_change=agency.may_change,
+        context=agency_context(viewer, agency, current="agency-webhooks"),
+    )
+    return _answer(request, viewer, owner)
+
+
+def _answer(request: HttpRequest, viewer: Viewer, owner: _Owner) -> HttpResponse:
     if request.method == "POST":
-        _replay(request, viewer, client)
+        _replay(request, viewer, owner)
         return redirect(request.path)
-    context = {
-        **client_context(client, current="client-webhooks"),
-        "panels": _panels(viewer, client, timezone.now()),
-    }
-    return render(request, "client/webhooks.html", context)
+    panels = _panels(owner, timezone.now())
+    return render(
+        request, "webhooks.html", {**owner.context, "owner_name": owner.name, "panels": panels}
+    )
 
 
-def _replay(request: HttpRequest, viewer: Viewer, client: OpenClient) -> None:
+def _replay(request: HttpRequest, viewer: Viewer, owner: _Owner) -> None:
     try:
         delivery_id = UUID(request.POST.get("delivery", ""))
-        delivery = WebhookDelivery.objects.get(
-            pk=delivery_id, endpoint__in=_endpoints(viewer, client)
-        )
+        delivery = WebhookDelivery.objects.get(pk=delivery_id, endpoint__in=owner.endpoints)
     except (ValueError, WebhookDelivery.DoesNotExist) as missing:
         raise Http404 from missing
     try:
@@ -97,21 +130,16 @@ def _replay(request: HttpRequest, viewer: Viewer, client: OpenClient) -> None:
         say(request, _("“%(event)s” is on its way once more.") % {"event": delivery.event_type})
 
 
-def _endpoints(viewer: Viewer, client: OpenClient) -> Any:
-    own = visible_endpoints(viewer).filter(client_id=client.client_id)
-    return own.defer("secret_encrypted", "previous_secret_encrypted")
-
-
-def _panels(viewer: Viewer, client: OpenClient, now: datetime) -> list[EndpointPanel]:
-    endpoints = list(_endpoints(viewer, client))
+def _panels(owner: _Owner, now: datetime) -> list[EndpointPanel]:
+    endpoints = list(owner.endpoints.defer("secret_encrypted", "previous_secret_encrypted"))
     rates = delivery_rates(endpoint_ids=[one.pk for one in endpoints], now=now)
-    return [_panel(one, client, rates.get(one.pk, DeliveryRate())) for one in endpoints]
+    return [_panel(one, owner, rates.get(one.pk, DeliveryRate())) for one in endpoints]
 
 
-def _panel(endpoint: WebhookEndpoint, client: OpenClient, rate: DeliveryRate) -> EndpointPanel:
+def _panel(endpoint: WebhookEndpoint, owner: _Owner, rate: DeliveryRate) -> EndpointPanel:
     # One by one, each by the index of an endpoint's newest: there are twenty at most.
     newest = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("-created_at", "-pk")
-    may_replay = client.may_change and endpoint.state != WebhookEndpoint.State.DISABLED
+    may_replay = owner.may_change and endpoint.state != WebhookEndpoint.State.DISABLED
     tone, state = _standing(endpoint)
     return EndpointPanel(
         endpoint=endpoint,
