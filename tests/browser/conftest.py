@@ -1,15 +1,21 @@
 """A real Chromium against a real server, with texts that go to the shipped emulator."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import pytest
+from django.conf import settings as django_settings
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
     Page,
+    Playwright,
     expect,
     sync_playwright,
 )
@@ -19,9 +25,12 @@ from pytest_django.live_server_helper import LiveServer
 from credit.models import User
 from sms.emulator import Emulator
 from tests.sms.emulator_fixture import ACCOUNT_SID, AUTH_TOKEN, FROM_NUMBER
-from tests.staff import make_platform_admin
+from tests.staff import make_platform_admin, sign_in
 
-PASSWORD = "correct-horse-battery"
+# Where somebody wants to look at the pages: PICTURES=/some/folder pytest tests/browser
+PICTURES = os.environ.get("PICTURES", "")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 FLAGS = [
     "--no-sandbox",
@@ -37,17 +46,44 @@ FLAGS = [
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     # Playwright's own event loop runs in this thread, which Django takes for asynchronous code.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+        chromium = Chromium(playwright, program)
+        yield chromium
+        chromium.quit()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Browser:
+    """One Chromium for all tests, in which each has contexts of its own."""
+    return chromium.start()
+
+
+class Chromium:
+    """A Chromium that is started when it is needed, and again where it has died."""
+
+    def __init__(self, playwright: Playwright, program: str) -> None:
+        self._playwright, self._program = playwright, program
+        self._running: Browser | None = None
+
+    def start(self) -> Browser:
+        """Return the one that runs, or a new one."""
+        if self._running is None or not self._running.is_connected():
+            self._running = self._playwright.chromium.launch(
+                executable_path=self._program, args=FLAGS
+            )
+        return self._running
+
+    def quit(self) -> None:
+        """Close the one that runs, if any."""
+        if self._running is not None:
+            self._running.close()
 
 
 @pytest.fixture
@@ -76,6 +112,7 @@ class Visitor:
     def __init__(
         self, browser: Browser, contexts: list[BrowserContext], *, width: int, js: bool = True
     ) -> None:
+        self.width = width
         self.context = browser.new_context(
             viewport={"width": width, "height": 844},
             java_script_enabled=js,
@@ -107,15 +144,36 @@ class Visitor:
             self.page.wait_for_timeout(100)
         return False
 
-    def enter_admin(self, site: str, user: User) -> None:
-        """Sign in by the form, as somebody who has a password, and be at the admin's first page."""
-        user.set_password(PASSWORD)
-        user.save()
-        self.page.goto(f"{site}/admin/")
-        self.page.get_by_label("User name").fill(user.username)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
+    def be(self, user: User, site: str) -> None:
+        """Be signed in already; the form is tested in test_sign_in."""
+        name = django_settings.SESSION_COOKIE_NAME
+        value = sign_in(user).cookies[name].value
+        self.context.add_cookies([{"name": name, "value": value, "url": site}])
+
+    def look_at(self, address: str, *, picture: str = "") -> None:
+        """Open a page, with all that it folds, and hold it to its width in light and in dark.
+
+        It is there, and complains about nothing; ``picture`` is the name it may be kept under.
+        """
+        answer = self.page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        for summary in self.page.locator("summary:visible").all():
+            summary.click()
+        for scheme in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            assert self.fits(), (address, scheme)
+            if picture:
+                self.keep_picture(f"{picture}-{scheme}")
+        self.page.emulate_media(color_scheme="light")
+        assert self.complaints == [], address
+
+    def keep_picture(self, name: str) -> None:
+        """Keep what is on screen where PICTURES names a folder."""
+        if PICTURES:
+            path = Path(PICTURES) / f"{name}-{self.width}.png"
+            # Hiding the caret would need a style that the pages' policy refuses.
+            self.page.screenshot(path=path, full_page=True, caret="initial")
 
     def open_actions(self) -> None:
         """Show the buttons of a page of the admin: on a phone they are behind one."""
@@ -128,7 +186,7 @@ class Visitor:
 def operator(
     request: pytest.FixtureRequest, browser: Browser, contexts: list[BrowserContext], site: str
 ) -> Visitor:
-    """A platform admin who has just signed in by the form."""
+    """A platform admin who is signed in."""
     visitor = Visitor(browser, contexts, width=request.param)
-    visitor.enter_admin(site, make_platform_admin())
+    visitor.be(make_platform_admin(), site)
     return visitor

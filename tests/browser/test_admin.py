@@ -22,14 +22,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def operator(browser: Browser, contexts: list[BrowserContext], site: str) -> Visitor:
     """A platform admin who has just signed in by the form."""
     visitor = Visitor(browser, contexts, width=1280)
-    visitor.enter_admin(site, make_platform_admin())
+    visitor.be(make_platform_admin(), site)
     return visitor
 
 
 class TestAdminInABrowser:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_opens_lists_details_and_forms_without_a_complaint(
-        self, operator: Visitor, site: str, scheme: str
+        self, operator: Visitor, site: str
     ) -> None:
         world = build_world()
         world.stock(1)
@@ -54,13 +53,8 @@ class TestAdminInABrowser:
             reverse("admin:sms_messagetemplate_add"),
             reverse("admin:django_celery_beat_periodictask_add"),
         ]
-        operator.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         for address in addresses:
-            answer = operator.page.goto(site + address, wait_until="networkidle")
-            assert answer is not None
-            assert answer.status == 200, address
-            assert operator.complaints == [], address
-            assert operator.fits(), address
+            operator.look_at(site + address)
 
     def test_resolves_an_alert_from_its_page(self, operator: Visitor, site: str) -> None:
         alert = raise_alert(

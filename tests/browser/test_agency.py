@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -20,13 +18,10 @@ from giftcards.models import AgencyBrand, AgencyPrice, Brand, Denomination
 from redemption.models import Campaign, Redemption
 from redemption.services.redeem import Caller, Contact, redeem
 from tests.browser.conftest import Visitor
-from tests.people import PASSWORD, make_person
+from tests.people import make_person
 from tests.world import World, build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-# For a look at the pages: SHOTS=/some/folder pytest tests/browser/test_agency.py
-SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture
@@ -85,57 +80,38 @@ class Visit:
         self.browser, self.contexts, self.site, self.world = browser, contexts, site, world
         self.agency_account = Account.objects.get(level="agency", agency=world.agency)
 
-    def sign_in(self, *, width: int, scheme: str = "light", js: bool = True) -> Visitor:
+    def sign_in(self, *, width: int, js: bool = True) -> Visitor:
         user = make_person()
         Membership.objects.create(
             user=user, role=Membership.Role.AGENCY_MANAGER, agency=self.world.agency
         )
         visitor = Visitor(self.browser, self.contexts, width=width, js=js)
-        visitor.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        visitor.page.goto(f"{self.site}/login/")
-        visitor.page.get_by_label("User name").fill(user.username)
-        visitor.page.get_by_label("Password").fill(PASSWORD)
-        visitor.page.get_by_role("button", name="Sign in").click()
-        visitor.page.wait_for_url("**/agency/")
+        visitor.be(user, self.site)
+        visitor.page.goto(f"{self.site}/agency/")
         return visitor
-
-    def shoot(self, visitor: Visitor, name: str) -> None:
-        if SHOTS:
-            # Hiding the caret would need a style that the pages' policy refuses.
-            visitor.page.screenshot(
-                path=Path(SHOTS) / f"{name}.png", full_page=True, caret="initial"
-            )
 
 
 class TestAgencyInABrowser:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [320, 1280])
-    def test_fits_and_complains_about_nothing(
-        self, visit: Visit, world: World, width: int, scheme: str
-    ) -> None:
-        visitor = visit.sign_in(width=width, scheme=scheme)
+    def test_fits_and_complains_about_nothing(self, visit: Visit, world: World, width: int) -> None:
+        visitor = visit.sign_in(width=width)
         agency, account = world.agency.pk, world.account.pk
         addresses = {
             "overview": "/agency/",
             "allocate": reverse("allocate", args=[visit.agency_account.pk]),
             "brands": reverse("agency-brands", args=[agency]),
             "warning": reverse("agency-warning", args=[agency]),
+            "webhooks": reverse("agency-webhooks", args=[agency]),
             "statement": reverse("statement", args=[account]),
             "own-statement": reverse("statement", args=[visit.agency_account.pk]),
             "empty": reverse("statement", args=[account]) + "?from=2020-01-01&to=2020-01-31",
             "home": "/welcome/",
         }
         for name, address in addresses.items():
-            answer = visitor.page.goto(visit.site + address, wait_until="networkidle")
-            assert answer is not None
-            assert answer.status == 200, name
-            visit.shoot(visitor, f"{name}-{width}-{scheme}")
-            assert visitor.fits(), name
-            assert visitor.complaints == [], name
+            visitor.look_at(visit.site + address, picture=name)
         if width == 320:
             visitor.page.get_by_role("button", name="Menu").click()
             expect(visitor.page.get_by_role("button", name="Sign out")).to_be_visible()
-            visit.shoot(visitor, f"menu-{width}-{scheme}")
             assert visitor.fits()
 
     @pytest.mark.parametrize("width", [320, 1280])
@@ -149,16 +125,16 @@ class TestAgencyInABrowser:
         dialog.get_by_label("Amount in USD").fill("1250.5")
         expect(dialog.locator("[data-after=from]")).to_have_text("$2,949.50")
         expect(dialog.locator("[data-after=to]")).to_have_text("$2,175.50")
-        visit.shoot(visitor, f"dialog-{width}")
+        visitor.keep_picture("dialog")
         dialog.get_by_label("Amount in USD").fill("9999")
         expect(dialog.locator("[data-after=from]")).to_have_text("-$5,799.00")
         dialog.get_by_role("button", name="Continue").click()
         expect(dialog.get_by_text("Acorn Agency has only $4,200.00 to give.")).to_be_visible()
-        visit.shoot(visitor, f"dialog-error-{width}")
+        visitor.keep_picture("dialog-error")
         dialog.get_by_label("Amount in USD").fill("1250.5")
         dialog.get_by_role("button", name="Continue").click()
         expect(dialog.get_by_role("heading", name="Move $1,250.50?")).to_be_visible()
-        visit.shoot(visitor, f"dialog-review-{width}")
+        visitor.keep_picture("dialog-review")
         assert world.balance() == 92_500
         dialog.get_by_role("button", name="Change it").click()
         expect(dialog.get_by_label("Amount in USD")).to_have_value("1250.5")
@@ -166,7 +142,7 @@ class TestAgencyInABrowser:
         dialog.get_by_role("button", name="Move $1,250.50").dblclick()
         notice = page.get_by_text("$1,250.50 moved to Acorn Ltd. Its balance is now $2,175.50.")
         expect(notice).to_be_visible()
-        visit.shoot(visitor, f"moved-{width}")
+        visitor.keep_picture("moved")
         assert world.balance() == 217_550
         page.get_by_role("link", name="See the statement").click()
         expect(page.get_by_role("heading", name="Acorn Ltd")).to_be_visible()
@@ -224,12 +200,12 @@ class TestAgencyInABrowser:
         brand.get_by_label("$25.00").fill("25.001")
         brand.get_by_role("button", name="Save").click()
         expect(brand.get_by_text("An amount in USD has at most 2 decimals.")).to_be_visible()
-        visit.shoot(visitor, f"brands-error-{width}")
+        visitor.keep_picture("brands-error")
         brand.get_by_label("$25.00").fill("24")
         brand.get_by_role("checkbox", name=re.compile("Offer it")).uncheck()
         brand.get_by_role("button", name="Save").click()
         expect(brand.get_by_text("Not offered")).to_be_visible()
-        visit.shoot(visitor, f"brands-saved-{width}")
+        visitor.keep_picture("brands-saved")
         assert AgencyPrice.objects.get().price_minor == 2_400
         page.get_by_role("button", name="Undo").click()
         expect(brand.get_by_label("$25.00")).to_have_value("")
@@ -257,5 +233,5 @@ class TestAgencyInABrowser:
         page.emulate_media(media="print")
         expect(page.get_by_role("navigation", name="Main")).not_to_be_visible()
         expect(page.get_by_role("table")).to_be_visible()
-        visit.shoot(visitor, "statement-print")
+        visitor.keep_picture("statement-print")
         assert visitor.complaints == []

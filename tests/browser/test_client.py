@@ -7,8 +7,6 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client as HttpClient
 from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, expect
 
@@ -90,33 +88,15 @@ def sit_down(
     user: User,
     *,
     width: int = 1280,
-    scheme: Scheme = "light",
     js: bool = True,
 ) -> Visitor:
     """Let the person sit at a screen where they are signed in."""
     visitor = Visitor(browser, contexts, width=width, js=js)
-    http = HttpClient()
-    http.force_login(user)
-    name = django_settings.SESSION_COOKIE_NAME
-    visitor.context.add_cookies([{"name": name, "value": http.cookies[name].value, "url": site}])
-    visitor.page.emulate_media(color_scheme=scheme)
+    visitor.be(user, site)
     return visitor
 
 
-def fits(visitor: Visitor) -> bool:
-    """Tell whether nothing sticks out to the side; a phone would widen its window for it."""
-    viewport = visitor.page.viewport_size
-    assert viewport is not None
-    wide: int = visitor.page.evaluate("document.scrollingElement.scrollWidth")
-    return wide <= viewport["width"]
-
-
-def picture(visitor: Visitor, name: str) -> None:
-    """Keep what is on screen, for whoever wants to look at it."""
-
-
 class TestClientPages:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [1280, 320])
     def test_open_without_a_complaint_and_stick_out_nowhere(
         self,
@@ -126,9 +106,8 @@ class TestClientPages:
         world: World,
         user: User,
         width: int,
-        scheme: Scheme,
     ) -> None:
-        visitor = sit_down(browser, contexts, site, user, width=width, scheme=scheme)
+        visitor = sit_down(browser, contexts, site, user, width=width)
         client_id = world.client.pk
         for name, args in (
             ("client-overview", [client_id]),
@@ -136,12 +115,7 @@ class TestClientPages:
             ("client-warning", [client_id]),
             ("client-budget", [client_id, world.campaign.pk]),
         ):
-            answer = visitor.page.goto(site + reverse(name, args=args), wait_until="networkidle")
-            assert answer is not None
-            assert answer.status == 200, name
-            assert fits(visitor), name
-            assert visitor.complaints == [], name
-            picture(visitor, f"{name}-{width}-{scheme}")
+            visitor.look_at(site + reverse(name, args=args), picture=name)
 
     @pytest.mark.parametrize("width", [1280, 320])
     def test_switch_a_budget_and_undo_it(
@@ -159,8 +133,8 @@ class TestClientPages:
         page.get_by_role("link", name="Own budget – Acorn campaign").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("heading", name="a budget of its own?")).to_be_focused()
-        assert fits(visitor)
-        picture(visitor, f"dialog-budget-{width}")
+        assert visitor.fits()
+        visitor.keep_picture("dialog-budget")
         dialog.get_by_role("link", name="Leave it as it is").click()
         expect(dialog).to_be_hidden()
         page.get_by_role("link", name="Own budget – Acorn campaign").click()
@@ -168,8 +142,8 @@ class TestClientPages:
         expect(page.get_by_text("has a budget of its own now: $0.00.")).to_be_visible()
         world.campaign.refresh_from_db()
         assert (world.campaign.budget_mode, world.campaign.status) == ("isolated", "depleted")
-        assert fits(visitor)
-        picture(visitor, f"after-budget-{width}")
+        assert visitor.fits()
+        visitor.keep_picture("after-budget")
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_text("shares the budget of Acorn Ltd now.")).to_be_visible()
         world.campaign.refresh_from_db()
@@ -195,8 +169,8 @@ class TestClientPages:
         page.get_by_role("link", name="Allocate – Meter Reading Reward of Autumn").click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Amount in USD").fill("500.00")
-        assert fits(visitor)
-        picture(visitor, f"dialog-allocate-{width}")
+        assert visitor.fits()
+        visitor.keep_picture("dialog-allocate")
         dialog.get_by_role("button", name="Continue").click()
         expect(dialog.get_by_role("heading", name="Move $500.00?")).to_be_visible()
         dialog.get_by_role("button", name="Move $500.00").click()
@@ -228,12 +202,12 @@ class TestClientPages:
         expect(switch).to_be_focused()
         expect(page.get_by_text("Acorn Shop $50.00 is no longer handed out.")).to_be_visible()
         assert ClientDenomination.objects.get().is_offered is False
-        assert fits(visitor)
+        assert visitor.fits()
         brand = page.get_by_role("switch", name="Hand out Acorn Shop", exact=True)
         brand.click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_text("Meter Reading Reward of Autumn")).to_be_visible()
-        picture(visitor, f"dialog-brand-{width}")
+        visitor.keep_picture("dialog-brand")
         dialog.get_by_role("link", name="Keep it").click()
         expect(brand).to_be_checked()
         assert not ClientBrand.objects.exists()
@@ -241,7 +215,7 @@ class TestClientPages:
         dialog.get_by_role("button", name="Stop handing it out").click()
         expect(page.get_by_text("Acorn Shop is no longer handed out.")).to_be_visible()
         expect(brand).not_to_be_checked()
-        picture(visitor, f"after-brand-{width}")
+        visitor.keep_picture("after-brand")
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_text("Acorn Shop is handed out again.")).to_be_visible()
         assert ClientBrand.objects.get().is_offered is True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client as HttpClient
 from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, expect
 
@@ -30,11 +28,7 @@ class TestClientWebhooks:
         role = Membership.Role.CLIENT_MANAGER
         Membership.objects.create(user=user, role=role, client=world.client)
         visitor = Visitor(browser, contexts, width=width)
-        http = HttpClient()
-        http.force_login(user)
-        name = django_settings.SESSION_COOKIE_NAME
-        cookie = {"name": name, "value": http.cookies[name].value, "url": site}
-        visitor.context.add_cookies([cookie])  # type: ignore[list-item]
+        visitor.be(user, site)
         page = visitor.page
         with Receiver() as receiver:
             endpoint, _ = subscribe(world.client, f"{receiver.url}/{'very-long-' * 20}")

@@ -12,8 +12,8 @@ from credit.models import User
 from redemption.models import CallSession, Condition, Redemption
 from sms.models import Message
 from tests.browser.axe import violations
-from tests.browser.conftest import Visitor
-from tests.browser.desk_visit import Scheme, sit_at_desk
+from tests.browser.conftest import Scheme, Visitor
+from tests.browser.desk_visit import sit_at_desk
 from tests.redemption.desking import PHONE, ask_to_check, make_agent, someone
 from tests.world import World, build_world
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
@@ -20,18 +17,11 @@ from tests.world import build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-# Where somebody wants to look at the pages.
-PICTURES = os.environ.get("PICTURES")
-
 
 def look(operator: Visitor, name: str) -> None:
     """See that nothing sticks out, and keep a picture where one is wanted."""
     assert operator.fits()
-    if PICTURES:
-        size = operator.page.viewport_size
-        width = size["width"] if size else 0
-        path = Path(PICTURES) / f"{name}-{width}.png"
-        operator.page.screenshot(path=path, full_page=True)
+    operator.keep_picture(name)
 
 
 class TestACustomer:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -23,9 +21,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True, databases=["default", "owner"]),
 ]
-
-# Where somebody wants to look at the pages.
-PICTURES = os.environ.get("PICTURES")
 
 
 def open_demo_shop() -> None:
@@ -82,12 +77,9 @@ class TestPages:
         assert (Customer.objects.count(), Checkout.objects.count()) == (30, 151)
         assert {check.broken.count for check in check_points(now=datetime.now(UTC))} == {0}
         page = operator.page
-        width = page.viewport_size["width"] if page.viewport_size else 0
         for name, address in addresses().items():
-            page.goto(site + address, wait_until="networkidle")
-            assert operator.fits(), name
-            assert operator.complaints == [], name
-            if name == "checkout-list" and width == 1280:
+            operator.look_at(site + address, picture=f"loyalty-{name}")
+            if name == "checkout-list" and operator.width == 1280:
                 assert ends_inside(operator, "Created")
                 # The control: with the words of the checkout's own page it would not.
                 page.locator("td.field-points_state span").first.evaluate(
@@ -95,13 +87,6 @@ class TestPages:
                     " badge.style.whiteSpace = 'nowrap' }"
                 )
                 assert not ends_inside(operator, "Created")
-            if not PICTURES:
-                continue
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-                page.reload(wait_until="networkidle")
-                path = Path(PICTURES) / f"loyalty-{name}-{width}-{scheme}.png"
-                page.screenshot(path=path, full_page=True)
 
     def test_replay_what_is_owed_by_a_press(self, operator: Visitor, site: str) -> None:
         open_demo_shop()

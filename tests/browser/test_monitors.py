@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
@@ -16,7 +13,6 @@ from tests.world import build_world
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # Where somebody wants to look at the pages.
-PICTURES = os.environ.get("PICTURES")
 
 
 class TestMonitors:
@@ -30,15 +26,6 @@ class TestMonitors:
         expect(page.get_by_text("alerts found")).to_be_visible()
         expect(page.get_by_role("link", name="Acorn pool is empty")).to_be_visible()
         assert Alert.objects.filter(monitor="csv_pools", state="open").count() == 2
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            page.reload(wait_until="networkidle")
-            assert operator.complaints == []
-            assert operator.fits()
-            if PICTURES:
-                size = page.viewport_size
-                assert size is not None
-                path = Path(PICTURES) / f"monitors-{size['width']}-{scheme}.png"
-                page.screenshot(path=path, full_page=True)
+        operator.look_at(page.url, picture="monitors")
         page.get_by_role("link", name="Acorn pool is empty").click()
         expect(page.get_by_text("pool_stock:")).to_be_visible()

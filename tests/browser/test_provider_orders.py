@@ -27,11 +27,11 @@ __all__ = ["buying"]
 def operator(
     request: pytest.FixtureRequest, browser: Browser, contexts: list[BrowserContext], site: str
 ) -> Visitor:
-    """A platform admin with the right to take purchases back, who has just signed in."""
+    """A platform admin with the right to take purchases back, who is signed in."""
     user = make_platform_admin()
     user.user_permissions.add(Permission.objects.get(codename="reverse_order"))
     visitor = Visitor(browser, contexts, width=request.param)
-    visitor.enter_admin(site, user)
+    visitor.be(user, site)
     return visitor
 
 

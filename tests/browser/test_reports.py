@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random  # noqa: TID251  the days of a made-up year, by a seed
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -14,14 +12,12 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from credit.models import Membership
 from giftcards.models import Pool
 from tests.browser.conftest import Visitor
-from tests.people import PASSWORD, make_person
+from tests.people import make_person
 from tests.redemption.rewarding import build_pools, give, hand_over, take_back
 from tests.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-# For a look at the pages: SHOTS=/some/folder pytest tests/browser/test_reports.py
-SHOTS = os.environ.get("SHOTS", "")
 PAGES = ("reports", "report-cards", "report-inventory", "report-expiring")
 
 
@@ -64,53 +60,28 @@ class Visit:
     ) -> None:
         self.browser, self.contexts, self.site, self.world = browser, contexts, site, world
 
-    def sign_in(self, role: str, *, width: int, scheme: str = "light", js: bool = True) -> Visitor:
+    def sign_in(self, role: str, *, width: int, js: bool = True) -> Visitor:
         user = make_person(is_staff=role == Membership.Role.PLATFORM_ADMIN)
         agency = self.world.agency if role == Membership.Role.AGENCY_MANAGER else None
         client = self.world.client if role == Membership.Role.CLIENT_MANAGER else None
         Membership.objects.create(user=user, role=role, agency=agency, client=client)
         visitor = Visitor(self.browser, self.contexts, width=width, js=js)
-        visitor.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        visitor.page.goto(f"{self.site}/login/")
-        visitor.page.get_by_label("User name").fill(user.username)
-        visitor.page.get_by_label("Password").fill(PASSWORD)
-        visitor.page.get_by_role("button", name="Sign in").click()
-        visitor.page.wait_for_url(lambda url: "/login/" not in url)
+        visitor.be(user, self.site)
+        visitor.page.goto(f"{self.site}/")
         return visitor
-
-    def shoot(self, visitor: Visitor, name: str) -> None:
-        if SHOTS:
-            # Hiding the caret would need a style that the pages' policy refuses.
-            visitor.page.screenshot(
-                path=Path(SHOTS) / f"{name}.png", full_page=True, caret="initial"
-            )
 
 
 class TestReportsInABrowser:
     @pytest.mark.parametrize(
-        ("width", "scheme", "role"),
-        [
-            (390, "light", Membership.Role.PLATFORM_ADMIN),
-            (390, "dark", Membership.Role.CLIENT_MANAGER),
-            (1280, "light", Membership.Role.PLATFORM_ADMIN),
-            (1280, "dark", Membership.Role.AGENCY_MANAGER),
-        ],
+        ("width", "role"),
+        [(390, Membership.Role.PLATFORM_ADMIN), (1280, Membership.Role.AGENCY_MANAGER)],
     )
-    def test_fit_and_complain_about_nothing(
-        self, visit: Visit, width: int, scheme: str, role: str
-    ) -> None:
-        visitor = visit.sign_in(role, width=width, scheme=scheme)
+    def test_fit_and_complain_about_nothing(self, visit: Visit, width: int, role: str) -> None:
+        visitor = visit.sign_in(role, width=width)
         addresses = {name: reverse(name) for name in PAGES}
         addresses["nothing"] = f"{addresses['report-inventory']}?level=green&kind="
         for name, address in addresses.items():
-            answer = visitor.page.goto(visit.site + address, wait_until="networkidle")
-            assert answer is not None
-            assert answer.status == 200, name
-            for summary in visitor.page.locator("summary").all():
-                summary.click()
-            visit.shoot(visitor, f"{name}-{width}-{scheme}")
-            assert visitor.fits(), name
-            assert visitor.complaints == [], name
+            visitor.look_at(visit.site + address, picture=name)
 
     @pytest.mark.parametrize("js", [True, False])
     def test_are_found_narrowed_and_taken_away(self, visit: Visit, js: bool) -> None:
@@ -135,7 +106,7 @@ class TestReportsInABrowser:
     def test_are_worked_by_keyboard(self, visit: Visit) -> None:
         visitor = visit.sign_in(Membership.Role.PLATFORM_ADMIN, width=1280)
         page = visitor.page
-        page.goto(visit.site + reverse("report-inventory"), wait_until="networkidle")
+        page.goto(visit.site + reverse("report-inventory"))
         empty = page.get_by_role("link", name="Empty (1)")
         empty.focus()
         expect(empty).to_be_focused()

@@ -14,18 +14,6 @@ from tests.staff import make_user
 from tests.world import build_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PASSWORD = "correct-horse-battery"
-
-
-def sign_in(visitor: Visitor, site: str) -> None:
-    user = make_user(is_superuser=True)
-    user.set_password(PASSWORD)
-    user.save()
-    visitor.page.goto(f"{site}/admin/")
-    visitor.page.get_by_label("User name").fill(user.username)
-    visitor.page.get_by_label("Password").fill(PASSWORD)
-    visitor.page.get_by_role("button", name="Sign in").click()
-    expect(visitor.page.get_by_role("heading", name="Redemptions per day")).to_be_visible()
 
 
 class TestTakingBack:
@@ -44,7 +32,7 @@ class TestTakingBack:
         visitor = Visitor(browser, contexts, width=width)
         page = visitor.page
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        sign_in(visitor, site)
+        visitor.be(make_user(is_superuser=True), site)
         replace, cancel = (
             reverse(f"admin:redemption_redemption_{way}", args=[result.redemption_id])
             for way in ("replace", "cancel")

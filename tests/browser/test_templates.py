@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from sms.emulator import Emulator
 from sms.models import Message, MessageTemplate
 from sms.services.sending import send_due_messages
-from tests.browser.conftest import PASSWORD, Visitor
+from tests.browser.conftest import Visitor
 from tests.staff import make_platform_admin
 from tests.world import World, build_world
 
@@ -118,16 +118,8 @@ class TestEditorInABrowser:
         twilio_emulator: Emulator,
     ) -> None:
         visitor = Visitor(browser, contexts, width=1280, js=False)
-        user = make_platform_admin()
-        user.set_password(PASSWORD)
-        user.save()
+        visitor.be(make_platform_admin(), site)
         page = visitor.page
-        page.goto(f"{site}/admin/")
-        page.get_by_label("User name").fill(user.username)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page).to_have_title(re.compile("Giftline"))
-        page.wait_for_url(f"{site}/admin/")
         template = MessageTemplate.objects.create(
             purpose="reward", channel="sms", locale="en", body="Saved for {{first_name}}"
         )
