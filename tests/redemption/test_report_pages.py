@@ -295,7 +295,8 @@ class TestInventory:
     def test_counts_what_the_table_has(self) -> None:
         world = build_world()
         world.stock(3)
-        world.stock(2, expires_on=today() - timedelta(days=1))
+        # Two hours ago was yesterday, at night: they had expired by then too.
+        world.stock(2, expires_on=today() - timedelta(days=2))
         give(world, world.pool, moment() - timedelta(hours=2))
         page = plain(manager(world).get("/reports/inventory/"))
         (numbers,) = ask_plainly(

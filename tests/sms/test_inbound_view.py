@@ -144,7 +144,8 @@ class TestTheWholeWay:
         assert self.text(texting, "start") == []
         heard = texting.queue("heard")
         texting.send()
-        assert reload(heard).state == "accepted"
+        # Its status may have come in already.
+        assert reload(heard).state in ("accepted", "sent", "delivered")
         assert "silenced" not in texting.bodies()
 
     def test_helps(self, texting: Texting) -> None:
