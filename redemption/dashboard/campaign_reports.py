@@ -70,6 +70,7 @@ def campaign_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show the campaigns beside each other."""
     asked = read_asked(request, viewer)
     sums = _read(asked)
+    busy = [row for row in sums if row.came]
     names = asked.filters.scope.campaign_names
     page = Paginator(sums, PER_PAGE).get_page(request.GET.get("page"))
     return render(
@@ -78,8 +79,8 @@ def campaign_report(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         {
             **asked_context(request, viewer, asked, current="report-campaigns"),
             "figures": _figures(sums),
-            "chart": _chart(sums, names),
-            "in_chart": _IN_CHART,
+            "chart": _chart(busy[:_IN_CHART], names),
+            "cut_at": _IN_CHART if len(busy) > _IN_CHART else None,
             "doors": list(_door_labels().items()),
             "rows": [_row(row, names.get(row.campaign_id, "–")) for row in page],
             "page": page,
@@ -156,8 +157,7 @@ def _figures(sums: list[CampaignSums]) -> list[Figure]:
     ]
 
 
-def _chart(sums: list[CampaignSums], names: Mapping[UUID, str]) -> SideChart | None:
-    busy = [row for row in sums if row.came][:_IN_CHART]
+def _chart(busy: list[CampaignSums], names: Mapping[UUID, str]) -> SideChart | None:
     if not busy:
         return None
     return draw_sides(
