@@ -34,7 +34,7 @@ from tests.cluster import SUPERUSER
 from tests.database import housekeeping, is_superuser
 
 # How many `make test` lets redeem; `make report-proof` asks for 200,000.
-REDEMPTIONS: Final = int(os.environ.get("REPORT_REDEMPTIONS", "5000"))
+REDEMPTIONS: Final = int(os.environ.get("REPORT_REDEMPTIONS", "2000"))
 
 # Over how many days: a small crowd has lived shorter, so that counting its days is quick.
 DAYS: Final = 365 if REDEMPTIONS >= 100_000 else 120

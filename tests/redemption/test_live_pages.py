@@ -70,7 +70,8 @@ class TestDoor:
         acorn, birch = build_world(), build_world(name="Birch")
         give(acorn, minutes_ago=10)
         give(birch, minutes_ago=10)
-        address += f"?day={now().date().isoformat()}"
+        day = (now() - timedelta(minutes=10)).date()
+        address += f"?day={day.isoformat()}"
 
         for world, other in ((acorn, "Birch"), (birch, "Acorn")):
             for browser in (manager(world), person(Role.CLIENT_MANAGER, client=world.client)):

@@ -1,6 +1,6 @@
 """The live page, the daily report, brands and goals beside plain SQL, on a crowd's year.
 
-`make test` asks about 5,000 redemptions, `make report-proof` about 200,000.
+`make test` asks about 2,000 redemptions, `make report-proof` about 200,000.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Places, campaigns, ways of delivery and agents beside plain SQL, on a crowd's year.
 
-`make test` asks about 5,000 redemptions, `make report-proof` about 200,000.
+`make test` asks about 2,000 redemptions, `make report-proof` about 200,000.
 """
 
 from __future__ import annotations
