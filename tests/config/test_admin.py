@@ -17,6 +17,7 @@ from alerts.codes import ErrorCode
 from alerts.models import Alert, Notice
 from credit.models import (
     Account,
+    Agency,
     AuditEvent,
     Authenticator,
     Entry,
@@ -302,6 +303,25 @@ class TestFirstPage:
             page = browser.get(tile.url)
             assert page.status_code == 200
             assert "e=1" not in page.wsgi_request.get_full_path()
+
+
+@pytest.mark.django_db
+class TestAListWithoutRows:
+    @pytest.mark.parametrize(
+        ("model", "asked", "words"),
+        [
+            (Agency, {}, ("Nothing here yet", "Add the first one", "Add agency")),
+            (Redemption, {}, ("Nothing here yet", "It fills by itself")),
+            (Agency, {"q": "zebra"}, ("Nothing matches", "Try other words", 'href="?"')),
+            (Alert, {"state__exact": "open"}, ("Nothing matches", "Try other words")),
+        ],
+    )
+    def test_says_why(self, model: Any, asked: dict[str, str], words: tuple[str, ...]) -> None:
+        browser = sign_in(make_platform_admin())
+        html = browser.get(url_of(model, "changelist"), asked).content.decode()
+        for word in words:
+            assert word in html
+        assert "yielded into" not in html
 
 
 @pytest.mark.django_db
