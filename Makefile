@@ -20,7 +20,7 @@ demo: $(READY) ## Start everything on this machine, with data to play with (PORT
 	@exec $(BIN)/python manage.py demo --exit-with-parent
 
 test: $(READY) ## Run every test, on a throw-away PostgreSQL and Valkey (ARGS="-k redeem")
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: check-format check-lint check-types check-imports check-migrations check-deploy ## Format, lint, types, imports, migrations, deployment
 	@echo "All checks passed."
