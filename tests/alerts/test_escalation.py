@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -145,11 +146,13 @@ class TestEscalateIncidents:
         ona.is_active = False
         ona.save()
         incident = make_incident()
+        looked = threading.Barrier(8)
 
         def tell_without_lock() -> int:
             with transaction():
                 if EscalationStep.objects.filter(incident=incident, contact=ona).exists():
                     return 0
+                looked.wait(timeout=20)
                 EscalationStep.objects.create(
                     incident=Incident.objects.get(pk=incident.pk), contact=ona, role="on_call",
                     round=1, reason="at_once", at=NOW,

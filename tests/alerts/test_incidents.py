@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
@@ -68,9 +69,12 @@ class TestOpenIncident:
 
     def test_would_lose_by_looking_how_many_there_are(self) -> None:
         # The control: counting first and writing then meets the constraint, which holds.
+        counted = threading.Barrier(20)
+
         def make_by_counting() -> Incident:
             with transaction():
                 number = f"INC-20260302-{Incident.objects.count() + 1:03}"
+                counted.wait(timeout=20)
                 return Incident.objects.create(
                     number=number, title="x", severity="P3", started_at=NOW, detected_at=NOW,
                     round_began_at=NOW,

@@ -120,19 +120,23 @@ class TestChooseRecipient:
 
     def test_would_hold_for_several_without_the_index(self, world: World) -> None:
         # The control: it is the unique index that decides, and the race is one.
-        recipient, _code = someone(world)
-        agents = [make_agent(world.client) for _ in range(5)]
+        def loses() -> bool:
+            recipient, _code = someone(world)
+            agents = [make_agent(world.client) for _ in range(5)]
+            race(5, lambda number: take(agents[number], recipient))
+            return held.filter(recipient=recipient).count() > 1
+
         name = "redemption_callsession_one_holder_each"
         with connection.cursor() as cursor:
             cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
             (definition,) = cursor.fetchone()
-        held = CallSession.objects.filter(recipient=recipient, held_at__isnull=False)
+        held = CallSession.objects.filter(held_at__isnull=False)
         with as_owner() as owner:
             owner.execute(f"DROP INDEX {name}")
             owner.commit()
             try:
-                race(5, lambda number: take(agents[number], recipient))
-                assert held.count() > 1
+                # Now and then they happen to come one after the other.
+                assert any(loses() for _ in range(20))
             finally:
                 held.update(held_at=None)
                 owner.execute(definition)

@@ -84,10 +84,15 @@ class TestOneCode:
 
     def test_buys_several_without_what_guards_it(self, world: World, without_guards: None) -> None:
         """The control: the same crowd loses once nothing holds it."""
-        (code,) = world.invite()
-        run_at_once(CALLERS, lambda: ask(code))
-        assert ProviderOrder.objects.count() > 1
-        assert Redemption.objects.count() > 1
+
+        def loses(code: str) -> bool:
+            orders, rewards = ProviderOrder.objects.count(), Redemption.objects.count()
+            run_at_once(CALLERS, lambda: ask(code))
+            bought = ProviderOrder.objects.count() - orders
+            return bought > 1 and Redemption.objects.count() - rewards > 1
+
+        # Now and then they happen to come one after the other.
+        assert any(loses(code) for code in world.invite(20))
 
     def test_is_settled_once_by_many_workers(self, world: World, tillo_emulator: Emulator) -> None:
         for code in world.invite(6):
