@@ -15,7 +15,6 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
-    Playwright,
     expect,
     sync_playwright,
 )
@@ -46,44 +45,17 @@ FLAGS = [
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     # Playwright's own event loop runs in this thread, which Django takes for asynchronous code.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        chromium = Chromium(playwright, program)
-        yield chromium
-        chromium.quit()
-
-
-@pytest.fixture
-def browser(chromium: Chromium) -> Browser:
-    """One Chromium for all tests, in which each has contexts of its own."""
-    return chromium.start()
-
-
-class Chromium:
-    """A Chromium that is started when it is needed, and again where it has died."""
-
-    def __init__(self, playwright: Playwright, program: str) -> None:
-        self._playwright, self._program = playwright, program
-        self._running: Browser | None = None
-
-    def start(self) -> Browser:
-        """Return the one that runs, or a new one."""
-        if self._running is None or not self._running.is_connected():
-            self._running = self._playwright.chromium.launch(
-                executable_path=self._program, args=FLAGS
-            )
-        return self._running
-
-    def quit(self) -> None:
-        """Close the one that runs, if any."""
-        if self._running is not None:
-            self._running.close()
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
