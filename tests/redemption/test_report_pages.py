@@ -295,8 +295,7 @@ class TestInventory:
     def test_counts_what_the_table_has(self) -> None:
         world = build_world()
         world.stock(3)
-        # Two hours ago was yesterday, at night: they had expired by then too.
-        world.stock(2, expires_on=today() - timedelta(days=2))
+        world.stock(2, expires_on=today() - timedelta(days=2))  # two hours ago as well
         give(world, world.pool, moment() - timedelta(hours=2))
         page = plain(manager(world).get("/reports/inventory/"))
         (numbers,) = ask_plainly(
